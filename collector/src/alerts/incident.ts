@@ -1,0 +1,44 @@
+import type { ChannelEvidence } from '@edgeward/shared/contracts';
+
+export type Severity = 'info' | 'warning' | 'critical';
+
+/** One channel that took part, over the whole incident so far. */
+export interface IncidentChannel extends ChannelEvidence {
+  readonly unit: string | null;
+  /** In how many flagged rows the channel was named. */
+  readonly rows: number;
+  readonly firstMs: number;
+}
+
+export interface IncidentNote {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+/** A stretch of trouble on one device: opened, updated, closed. */
+export interface Incident {
+  /** Derived from gateway, device, epoch and row of the opening alarm: a redelivery cannot double it. */
+  readonly id: string;
+  readonly gateway: string;
+  readonly site: string | null;
+  readonly device: string;
+  readonly deviceType: string;
+  readonly state: 'open' | 'closed';
+  readonly severity: Severity;
+  readonly title: string;
+  /** Time of the first flagged row; alarms are counted in row time. */
+  readonly firstMs: number;
+  readonly openedMs: number;
+  readonly lastMs: number;
+  readonly closedMs: number | null;
+  readonly rows: number;
+  readonly peakScore: number;
+  readonly threshold: number;
+  readonly detector: string;
+  readonly source: string;
+  readonly model: string | null;
+  /** Largest part first. */
+  readonly channels: readonly IncidentChannel[];
+  readonly recommendations: readonly string[];
+  readonly timeline: readonly IncidentNote[];
+}

@@ -1,0 +1,195 @@
+/**
+ * What the API and the page may ask of the collector. The API knows nothing else of it, so that it can be
+ * tested against a small stand-in and the collector without HTTP.
+ */
+import type { ChannelEvidence, Field, LedgerCounts } from '@edgeward/shared/contracts';
+import type { Incident } from './alerts/incident.js';
+
+export interface GatewayView {
+  readonly id: string;
+  readonly site: string | null;
+  readonly online: boolean;
+  readonly epoch: string | null;
+  readonly version: string | null;
+  /** Time of the newest journaled row, ms; null before the first. */
+  readonly lastRowMs: number | null;
+  readonly lastReportMs: number | null;
+  readonly devices: number;
+  /** Rows journaled in the last 10 s, a second. */
+  readonly rowsPerSecond: number;
+  readonly outbox: {
+    readonly blocks: number;
+    readonly bytes: number;
+    readonly oldestMs: number | null;
+  } | null;
+  readonly rssBytes: number | null;
+  readonly openIncidents: number;
+}
+
+export interface DeviceView {
+  readonly gateway: string;
+  readonly device: string;
+  readonly type: string;
+  readonly fields: readonly Field[];
+  readonly lastRowMs: number;
+  readonly lastScore: number | null;
+  readonly lastAnomaly: boolean;
+  /** Names of the quality bits of the last row. */
+  readonly lastQuality: readonly string[];
+  /** Last value per field; null = missing. */
+  readonly last: Readonly<Record<string, number | string | boolean | null>>;
+  readonly model: string | null;
+  /** A line in the plot: the model's or rule's threshold; null = unscored. */
+  readonly threshold: number | null;
+  readonly openIncidentId: string | null;
+}
+
+export interface SeriesQuery {
+  readonly gateway: string;
+  readonly device: string;
+  /** Only numeric and boolean fields; unknown names are refused with 400. */
+  readonly fields: readonly string[];
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** At most about this many points; above it each span keeps its lowest and highest value. */
+  readonly maxPoints: number;
+}
+
+export interface SeriesView {
+  readonly gateway: string;
+  readonly device: string;
+  readonly time: readonly number[];
+  /** Per field, null = missing. Not thinned below anomalies: every flagged row stays. */
+  readonly values: Readonly<Record<string, readonly (number | null)[]>>;
+  readonly score: readonly (number | null)[];
+  readonly anomaly: readonly boolean[];
+  readonly quality: readonly number[];
+}
+
+export interface MailView {
+  readonly id: string;
+  readonly incidentId: string;
+  readonly createdMs: number;
+  readonly sentMs: number | null;
+  readonly state: 'kept' | 'queued' | 'sent' | 'failed';
+  /** Why it is not sent yet, or `kept` because no SMTP server is configured. */
+  readonly reason: string | null;
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly subject: string;
+}
+
+export interface MailBody extends MailView {
+  readonly text: string;
+  readonly html: string;
+}
+
+export interface LedgerRow extends LedgerCounts {
+  readonly gateway: string;
+  readonly device: string;
+  /** read = stored + inFlight + rejected + thinned + dropped + damaged, each counted by itself. */
+  readonly balanced: boolean;
+  /** When the agent's side was counted; null = no report yet. */
+  readonly asOfMs: number | null;
+}
+
+export interface LedgerView {
+  readonly balanced: boolean;
+  readonly gateways: readonly (LedgerCounts & { readonly id: string; readonly balanced: boolean })[];
+  readonly devices: readonly LedgerRow[];
+}
+
+export interface EventView {
+  readonly gateway: string;
+  readonly atMs: number;
+  readonly kind: string;
+  readonly text: string;
+}
+
+/** One device's newest rows, as pushed to open pages: whole columns, a few times a second. */
+export interface LiveUpdate {
+  readonly gateway: string;
+  readonly device: string;
+  readonly type: string;
+  readonly time: readonly number[];
+  readonly values: Readonly<Record<string, readonly (number | null)[]>>;
+  readonly score: readonly (number | null)[];
+  readonly anomaly: readonly boolean[];
+}
+
+export type StreamMessage =
+  | { readonly kind: 'rows'; readonly updates: readonly LiveUpdate[] }
+  | { readonly kind: 'gateways'; readonly gateways: readonly GatewayView[] }
+  | { readonly kind: 'incident'; readonly incident: Incident }
+  | { readonly kind: 'mail'; readonly mail: MailView }
+  | { readonly kind: 'ledger'; readonly ledger: LedgerView }
+  | { readonly kind: 'event'; readonly event: EventView };
+
+export interface HealthView {
+  readonly live: boolean;
+  readonly ready: boolean;
+  /** One entry a part: `journal`, `broker`, `sink:<name>`, `mail`. */
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
+}
+
+export interface ScoreRequestRow {
+  readonly device: string;
+  readonly timeMs: number;
+  readonly values: Readonly<Record<string, number>>;
+  /** Device type whose rules and model to use; absent = the one whose fields fit best, else rules only. */
+  readonly type?: string;
+}
+
+export interface ScoreResultRow {
+  readonly anomaly: boolean;
+  readonly score: number;
+  readonly model: string | null;
+  readonly reasons: readonly string[];
+  readonly channels: readonly ChannelEvidence[];
+}
+
+/** Only in the demo: the play's director, in the parent process. */
+export interface DemoControls {
+  state(): Promise<DemoState>;
+  act(action: DemoAction): Promise<DemoState>;
+}
+
+export type DemoAction =
+  | { readonly action: 'inject'; readonly gateway: string; readonly device: string; readonly fault: string }
+  | { readonly action: 'cut'; readonly gateway: string }
+  | { readonly action: 'heal'; readonly gateway: string }
+  | { readonly action: 'kill'; readonly gateway: string };
+
+export interface DemoState {
+  readonly gateways: readonly {
+    readonly id: string;
+    readonly linkCut: boolean;
+    readonly running: boolean;
+    readonly kills: number;
+    readonly devices: readonly {
+      readonly device: string;
+      readonly faults: readonly string[];
+      readonly active: string | null;
+    }[];
+  }[];
+  readonly log: readonly { readonly atMs: number; readonly text: string }[];
+}
+
+export interface CollectorViews {
+  gateways(): readonly GatewayView[];
+  devices(gateway?: string): readonly DeviceView[];
+  series(query: SeriesQuery): SeriesView | undefined;
+  incidents(limit: number): readonly Incident[];
+  incident(id: string): Incident | undefined;
+  mails(limit: number): readonly MailView[];
+  mail(id: string): Promise<MailBody | undefined>;
+  ledger(): LedgerView;
+  events(limit: number): readonly EventView[];
+  health(): HealthView;
+  /** Prometheus text format. */
+  metrics(): Promise<string>;
+  score(rows: readonly ScoreRequestRow[]): Promise<readonly ScoreResultRow[]>;
+  /** Returns the function that ends the subscription. */
+  subscribe(listener: (message: StreamMessage) => void): () => void;
+  readonly demo?: DemoControls;
+}

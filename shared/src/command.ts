@@ -1,0 +1,33 @@
+import type { Readable, Writable } from 'node:stream';
+
+export interface CommandOption {
+  readonly type: 'string' | 'boolean';
+  readonly short?: string;
+  readonly multiple?: boolean;
+  /** What stands for the value in the help text, for example FILE. */
+  readonly placeholder?: string;
+  readonly description: string;
+  readonly required?: boolean;
+}
+
+/** What a command sees of the world. `stop` fires at the first SIGINT or SIGTERM, `deadline` some seconds later. */
+export interface CommandIo {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  readonly stop: AbortSignal;
+  readonly deadline: AbortSignal;
+}
+
+export type CommandValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+
+/** One word behind `edgeward`. A module named in the table of cli.ts exports it as `command`. */
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  /** Examples for the help text, one command line each. */
+  readonly examples: readonly string[];
+  readonly options: Readonly<Record<string, CommandOption>>;
+  /** Resolves with the exit code. Errors of ours are printed as one clear line by the caller. */
+  run(values: CommandValues, io: CommandIo): Promise<number>;
+}

@@ -1,0 +1,263 @@
+/**
+ * The contracts that agent and collector are built from.
+ *
+ * One idea: every record has one owner. The agent owns it until the collector's receipt; then the journal owns
+ * it; then each sink follows the journal with its own durable cursor. Data flows right, only receipts come back.
+ */
+
+/** What a field holds. `float` is the default for measurements. */
+export type FieldKind = 'float' | 'int' | 'bool' | 'string';
+
+/** One channel of a device type. */
+export interface Field {
+  readonly name: string;
+  readonly kind: FieldKind;
+  /** UCUM-like, for example `Cel`, `bar`, `mm/s`; absent for plain numbers. */
+  readonly unit?: string;
+  /** Physically possible lower bound; below it a value is marked out of range. */
+  readonly min?: number;
+  /** Physically possible upper bound. */
+  readonly max?: number;
+  /** Largest plausible change, units per second; a faster one is marked. */
+  readonly maxRate?: number;
+  /** After this many equal values in a row the channel counts as stuck; absent = never (set points, counters). */
+  readonly stuckAfter?: number;
+}
+
+/** The fields of one device type and the devices of this gateway that have it. */
+export interface Schema {
+  /** Device type, for example `pump`. */
+  readonly type: string;
+  readonly fields: readonly Field[];
+  /** Device names, unique within the gateway. */
+  readonly devices: readonly string[];
+}
+
+export type Column = Float64Array | BigInt64Array | Uint8Array | readonly string[];
+
+/** One channel's part in an alarm. */
+export interface ChannelEvidence {
+  readonly field: string;
+  readonly value: number | null;
+  /** Where the value usually lies (1st to 99th percentile when the model was trained), if known. */
+  readonly expected?: readonly [number, number];
+  readonly direction: 'high' | 'low' | 'unusual';
+  /** Share of the score that this channel explains, 0 to 1. */
+  readonly weight: number;
+}
+
+/** Why one row of a batch was flagged. Sparse: only flagged rows have it. */
+export interface Evidence {
+  /** Index of the row within its batch. */
+  readonly at: number;
+  readonly detector: 'forest' | 'rule' | 'quality';
+  /** Model revision, rule name or quality reason. */
+  readonly source: string;
+  readonly score: number;
+  readonly threshold: number;
+  /** Largest part first. */
+  readonly channels: readonly ChannelEvidence[];
+}
+
+/** n rows as columns; immutable once yielded; one yielded batch = one block. One schema, one model revision. */
+export interface RecordBatch {
+  readonly schema: Schema;
+  /** [n] ms since Unix epoch, UTC. */
+  readonly time: Float64Array;
+  /** [n] index into schema.devices. */
+  readonly device: Uint16Array;
+  /** [n] number per (epoch, device), given when read, from 1, without gaps. */
+  readonly row: Float64Array;
+  /** F × [n]. */
+  readonly values: readonly Column[];
+  /** F bitmaps (1 bit a row, least significant first): absent is not NaN. */
+  readonly missing?: readonly (Uint8Array | undefined)[];
+  /** [n] bit flags, see quality.ts; 0 = good. */
+  readonly quality: Uint16Array;
+  /** F × [n] bit flags; undefined = all good. */
+  readonly fieldQuality?: readonly (Uint8Array | undefined)[];
+  /** Revision of the model that scored it: swaps fall between blocks. */
+  readonly model?: string;
+  /** [n] in [0, 1]; NaN = unscored. */
+  readonly score?: Float32Array;
+  /** [n] 1 = flagged by a model or a rule. */
+  readonly anomaly?: Uint8Array;
+  readonly evidence?: readonly Evidence[];
+}
+
+/** Where a source that can be read again continues. Opaque to everyone else; JSON. */
+export type SourcePosition = Readonly<Record<string, string | number | boolean | null>>;
+
+export interface Source {
+  /** True: back from `yield` = durable; acknowledge upstream there, nowhere else. False (polled): back = admitted. */
+  readonly acknowledges: boolean;
+  /** Ends by itself when the input ends or `stop` fires; hands over what it holds first. */
+  read(stop: AbortSignal): AsyncGenerator<RecordBatch, void, void>;
+  /** Where to read on after a restart; stored in the same commit as the batch just yielded. */
+  position?(): SourcePosition;
+}
+
+export interface Stage {
+  /** The same n rows in the same order. Marks rows; never drops them. */
+  process(batch: RecordBatch): RecordBatch | Promise<RecordBatch>;
+}
+
+export interface Detector extends AsyncDisposable {
+  /** F names, in training order. */
+  readonly features: readonly string[];
+  /** Travels with every score. */
+  readonly revision: string;
+  /** x: row-major [n, F]. Returns [n] in [0, 1]; larger = more anomalous. */
+  score(x: Float32Array, n: number): Promise<Float32Array>;
+}
+
+/** `journaled`: stop resending, the window moves. `released`: forget. */
+export type Mark = 'journaled' | 'released';
+
+/** A new epoch at every process start; seq never repeats within it. */
+export interface Entry {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly lane: 'live' | 'backlog';
+  readonly bytes: Uint8Array;
+}
+
+/** "I have from…through of this epoch", and no claim about anything else. */
+export interface Receipt {
+  readonly epoch: string;
+  readonly from: number;
+  readonly through: number;
+  readonly mark: Mark;
+}
+
+/** Handed back by `Outbox.append`. */
+export interface Admission {
+  /** Resolves once fsynced here (with the source's position, if it has one) or journaled there. */
+  readonly durable: Promise<void>;
+}
+
+export interface Outbox extends AsyncDisposable {
+  readonly epoch: string;
+  /**
+   * Resolves once admitted: room within the bytes that may wait for the disk; that wait is the back-pressure.
+   * @param source  name under which `position` is kept
+   */
+  append(
+    batch: RecordBatch,
+    source: string,
+    position: SourcePosition | undefined,
+    deadline: AbortSignal,
+  ): Promise<Admission>;
+  /** All that is not journaled: the live lane in order, the backlog in order beside it; ends on stop. */
+  entries(stop: AbortSignal): AsyncIterable<Entry>;
+  /** Notes or forgets exactly that range, as marked. Idempotent. */
+  receive(receipt: Receipt): Promise<void>;
+}
+
+export interface Uplink extends AsyncDisposable {
+  /** Pulls while the window has room. Throws if the link breaks or a receipt is late. */
+  exchange(entries: AsyncIterable<Entry>, deadline: AbortSignal): AsyncIterable<Receipt>;
+}
+
+/** One journaled block, as every consumer of the journal sees it. */
+export interface Delivery {
+  readonly gateway: string;
+  readonly epoch: string;
+  readonly seq: number;
+  /** Position in the journal; rises, with gaps after retention. */
+  readonly position: number;
+  /** When the collector journaled it, ms since Unix epoch by the collector's clock. */
+  readonly ingestedMs: number;
+  /** It waited somewhere: too old, when it arrived, to raise a new alarm. */
+  readonly late: boolean;
+  readonly batch: RecordBatch;
+}
+
+/** Inclusive, sorted, disjoint, not touching. */
+export type RangeList = readonly (readonly [number, number])[];
+
+/** How far a consumer has come. With a foreign journal it starts at 0 and skips what `received` names. */
+export interface Cursor {
+  readonly journal: string;
+  /** Last position stored; 0 = none. */
+  readonly position: number;
+  /** Stored seq ranges, by `gateway/epoch`. */
+  readonly received: Readonly<Record<string, RangeList>>;
+}
+
+export interface Sink extends AsyncDisposable {
+  /**
+   * For sinks that commit their cursor together with the data: where their own store says they stand.
+   * Called once, before the first write. Absent: the journal keeps the cursor and `write` must be idempotent
+   * per (gateway, epoch, seq).
+   */
+  cursor?(): Promise<Cursor | undefined>;
+  /**
+   * Called in journal order; resolves once all are durably stored.
+   * @param after  the cursor once these are stored
+   */
+  write(deliveries: readonly Delivery[], after: Cursor, deadline: AbortSignal): Promise<void>;
+}
+
+export interface Clock {
+  /** ms since Unix epoch. */
+  now(): number;
+  /** ms, never goes back; only differences mean anything. */
+  monotonic(): number;
+  /** Resolves after ms or, without throwing, when the signal fires. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Seeded; [0, 1). */
+export type Rng = () => number;
+
+/** What one device's rows came to, cumulative over all starts of the agent. Design: read = sum of the others. */
+export interface LedgerCounts {
+  readonly read: number;
+  readonly stored: number;
+  readonly inFlight: number;
+  readonly rejected: number;
+  readonly thinned: number;
+  readonly dropped: number;
+  readonly damaged: number;
+}
+
+/**
+ * What the agent says of one device, at one instant. `stored` and `inFlight` are the collector's to find:
+ * it counts what it journaled, and which of the `held` rows it has not.
+ */
+export interface DeviceReport {
+  readonly device: string;
+  readonly read: number;
+  readonly rejected: number;
+  readonly thinned: number;
+  readonly dropped: number;
+  readonly damaged: number;
+  /** Rows still in the outbox and not known to be journaled: hull of row numbers per epoch. */
+  readonly held: readonly { readonly epoch: string; readonly from: number; readonly through: number }[];
+  /** Last row number given in the current epoch; 0 = none. */
+  readonly lastRow: number;
+}
+
+/** Published on `reported`: the agent's side of the ledger and its health. */
+export interface AgentReport {
+  readonly gateway: string;
+  readonly epoch: string;
+  readonly atMs: number;
+  readonly site?: string;
+  readonly version: string;
+  readonly devices: readonly DeviceReport[];
+  readonly outbox: { readonly blocks: number; readonly bytes: number; readonly oldestMs: number | null };
+  readonly process: { readonly pid: number; readonly rssBytes: number; readonly cpuSeconds: number };
+  readonly models: Readonly<Record<string, string>>;
+}
+
+/** Published on `events`: something that must not pass silently. */
+export interface AgentEvent {
+  readonly gateway: string;
+  readonly epoch: string;
+  readonly atMs: number;
+  readonly kind: 'gap' | 'damage' | 'dropped' | 'model' | 'source';
+  readonly text: string;
+  readonly details: Readonly<Record<string, string | number | null>>;
+}

@@ -1,0 +1,66 @@
+/**
+ * The one table of errors. Codes are a promise, texts are not: callers branch on `code` and `retryable`.
+ * Programming mistakes stay plain TypeErrors.
+ */
+export const errorTable = {
+  EW_CONFIG_FILE: { retryable: false, text: 'The configuration file cannot be read.' },
+  EW_CONFIG_INVALID: {
+    retryable: false,
+    text: 'The configuration has an unknown, wrong or impossible value.',
+  },
+  EW_USAGE: { retryable: false, text: 'The command line is not understood.' },
+  EW_PACKAGE_MISSING: { retryable: false, text: 'The command needs a package that is not installed.' },
+  EW_RULE_SYNTAX: { retryable: false, text: 'A rule expression cannot be parsed.' },
+  EW_RULE_FIELD: { retryable: false, text: 'A rule names a field that the device type does not have.' },
+  EW_SOURCE_INPUT: { retryable: false, text: 'A source cannot make sense of its input.' },
+  EW_SOURCE_UNAVAILABLE: { retryable: true, text: 'A source cannot be reached now.' },
+  EW_MODEL_BUNDLE: { retryable: false, text: 'A model bundle is incomplete, altered or of another version.' },
+  EW_MODEL_GOLDEN: { retryable: false, text: 'A model does not reproduce its golden scores.' },
+  EW_MODEL_SHAPE: { retryable: false, text: 'The feature matrix does not fit the model.' },
+  EW_TRAIN_INPUT: { retryable: false, text: 'The training data cannot be used.' },
+  EW_STORE_VERSION: {
+    retryable: false,
+    text: 'The store was written by a newer release; it was left untouched.',
+  },
+  EW_STORE_LOCKED: { retryable: false, text: 'Another process has the store open.' },
+  EW_STORE_DAMAGED: { retryable: false, text: 'The store is damaged.' },
+  EW_STORE_WRITE: { retryable: true, text: 'The store cannot be written now.' },
+  EW_BLOCK_CORRUPT: { retryable: false, text: 'A block fails its checksum or is cut short.' },
+  EW_BLOCK_VERSION: { retryable: false, text: 'A block has an unknown wire version.' },
+  EW_LINK_LOST: { retryable: true, text: 'The connection to the broker broke.' },
+  EW_RECEIPT_LATE: { retryable: true, text: 'The collector did not send a receipt in time.' },
+  EW_SINK_WRITE: { retryable: true, text: 'A sink cannot store now.' },
+  EW_SINK_STATE: { retryable: false, text: 'A sink does not understand its own saved state.' },
+  EW_LISTEN: { retryable: false, text: 'A port cannot be opened.' },
+  EW_NOTIFY: { retryable: true, text: 'A notification could not be sent now.' },
+  EW_STOPPED: { retryable: false, text: 'The component has been stopped.' },
+} as const;
+
+export type ErrorCode = keyof typeof errorTable;
+
+export class EdgewardError extends Error {
+  override readonly name = 'EdgewardError';
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+
+  /** @param detail  what exactly and what to do about it; the table's text stands before it */
+  constructor(code: ErrorCode, detail?: string, options?: { cause?: unknown }) {
+    super(detail ? `${errorTable[code].text} ${detail}` : errorTable[code].text, options);
+    this.code = code;
+    this.retryable = errorTable[code].retryable;
+  }
+}
+
+/** True for errors of ours that say a later try may succeed. Anything unknown is not retryable. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof EdgewardError && error.retryable;
+}
+
+export function hasCode(error: unknown, code: ErrorCode): error is EdgewardError {
+  return error instanceof EdgewardError && error.code === code;
+}
+
+/** The text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

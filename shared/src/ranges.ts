@@ -1,0 +1,67 @@
+import type { RangeList } from './contracts.js';
+
+/**
+ * A set of whole numbers kept as sorted, disjoint, non-touching inclusive ranges.
+ * Small while numbers arrive mostly in order, which is what seq and row numbers do.
+ */
+export class RangeSet {
+  #ranges: [number, number][];
+
+  constructor(ranges: RangeList = []) {
+    this.#ranges = ranges.map(([from, through]) => [from, through]);
+  }
+
+  /** How many numbers are in the set. */
+  get count(): number {
+    return this.#ranges.reduce((sum, [from, through]) => sum + through - from + 1, 0);
+  }
+
+  has(n: number): boolean {
+    const i = this.#firstEndingAtOrAfter(n);
+    const range = this.#ranges[i];
+    return range !== undefined && range[0] <= n;
+  }
+
+  /** Adds from…through, both inclusive. */
+  add(from: number, through = from): void {
+    // Neighbours that touch or overlap melt into one range.
+    const start = this.#firstEndingAtOrAfter(from - 1);
+    let end = start;
+    let [low, high] = [from, through];
+    for (let range = this.#ranges[end]; range && range[0] <= through + 1; range = this.#ranges[++end]) {
+      low = Math.min(low, range[0]);
+      high = Math.max(high, range[1]);
+    }
+    this.#ranges.splice(start, end - start, [low, high]);
+  }
+
+  /** How many numbers of from…through are in the set. */
+  countWithin(from: number, through: number): number {
+    let sum = 0;
+    for (let i = this.#firstEndingAtOrAfter(from); i < this.#ranges.length; i++) {
+      const [low, high] = this.#ranges[i]!;
+      if (low > through) break;
+      sum += Math.min(high, through) - Math.max(low, from) + 1;
+    }
+    return sum;
+  }
+
+  toJSON(): RangeList {
+    return this.#ranges.map(([from, through]) => [from, through] as const);
+  }
+
+  clone(): RangeSet {
+    return new RangeSet(this.#ranges);
+  }
+
+  #firstEndingAtOrAfter(n: number): number {
+    let low = 0;
+    let high = this.#ranges.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#ranges[middle]![1] < n) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
