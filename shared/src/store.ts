@@ -1,0 +1,204 @@
+/**
+ * How every LevelDB of ours is opened.
+ *
+ * LevelDB hides damage: a missing CURRENT file makes it open "OK" as a new, empty store. So a small marker file
+ * stands beside the directory, and once the marker says "ready" the store is only ever opened as existing.
+ * Damage is copied aside, repaired and reported, and the process runs. The marker also counts the starts, so
+ * that the count survives whatever happens to the database.
+ */
+import { randomBytes } from 'node:crypto';
+import { cp, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import { EdgewardError, messageOf } from './errors.js';
+import { makeFolder, removeFolder, writeFileAtomic } from './files.js';
+import type { Logger } from './log.js';
+
+export type StoreDatabase = ClassicLevel<Buffer, Buffer>;
+
+export interface StoreOptions {
+  readonly directory: string;
+  /** What is kept in it, for example `outbox`: a store is refused under another name. */
+  readonly kind: string;
+  /** Layout version; a store with a higher one is refused untouched. */
+  readonly version: number;
+  readonly log: Logger;
+}
+
+export interface Store {
+  readonly db: StoreDatabase;
+  /** Random, given once. */
+  readonly id: string;
+  /** How often it has been opened, this time included. */
+  readonly starts: number;
+  /** Made just now. */
+  readonly fresh: boolean;
+  /** The last process closed it properly. */
+  readonly closedCleanly: boolean;
+  /** Set when it had to be repaired: where the damaged files were copied. */
+  readonly repairedFrom?: string;
+  /** Safe to call twice. */
+  close(): Promise<void>;
+}
+
+interface Marker {
+  readonly kind: string;
+  readonly version: number;
+  readonly id: string;
+  readonly starts: number;
+  readonly state: 'creating' | 'open' | 'closed';
+}
+
+/**
+ * @throws EW_STORE_VERSION, EW_STORE_LOCKED, EW_STORE_DAMAGED (only if not even a new store can be made)
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { directory, kind, version } = options;
+  const markerFile = `${directory}.json`;
+  await makeFolder(path.dirname(directory));
+  const found = await readMarker(markerFile, options);
+  const fresh = found === undefined || found.state === 'creating';
+  const marker = found ?? { kind, version, id: randomBytes(8).toString('hex'), starts: 0, state: 'creating' };
+  if (found === undefined) await writeMarker(markerFile, marker);
+
+  const { db, repairedFrom } = await openOrRepair(options, fresh);
+  const starts = marker.starts + 1;
+  await writeMarker(markerFile, { ...marker, starts, state: 'open' });
+  let closed: Promise<void> | undefined;
+  return {
+    db,
+    id: marker.id,
+    starts,
+    fresh,
+    closedCleanly: fresh || marker.state === 'closed',
+    ...(repairedFrom && { repairedFrom }),
+    close: () => {
+      closed ??= db.close().then(() => writeMarker(markerFile, { ...marker, starts, state: 'closed' }));
+      return closed;
+    },
+  };
+}
+
+async function readMarker(file: string, options: StoreOptions): Promise<Marker | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+  const marker = parseMarker(text);
+  // The marker is replaced atomically, so only the disk itself or an editor can have broken it.
+  if (!marker)
+    throw new EdgewardError(
+      'EW_STORE_DAMAGED',
+      `${file} is unreadable: restore it or move it and the folder beside it away.`,
+    );
+  if (marker.version > options.version) {
+    throw new EdgewardError(
+      'EW_STORE_VERSION',
+      `${options.directory} has layout ${marker.version}, this release knows up to ${options.version}: install the newer release again.`,
+    );
+  }
+  if (marker.kind !== options.kind) {
+    throw new EdgewardError(
+      'EW_STORE_VERSION',
+      `${options.directory} holds a ${marker.kind}, not a ${options.kind}: choose another dataDir.`,
+    );
+  }
+  return marker;
+}
+
+function parseMarker(text: string): Marker | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    const marker = value as Partial<Marker>;
+    const whole =
+      typeof marker.kind === 'string' &&
+      typeof marker.id === 'string' &&
+      Number.isSafeInteger(marker.version) &&
+      Number.isSafeInteger(marker.starts);
+    return whole ? (marker as Marker) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function writeMarker(file: string, marker: Marker): Promise<void> {
+  return writeFileAtomic(file, `${JSON.stringify(marker)}\n`);
+}
+
+async function openOrRepair(
+  options: StoreOptions,
+  fresh: boolean,
+): Promise<{ db: StoreDatabase; repairedFrom?: string }> {
+  try {
+    return { db: await openDatabase(options.directory, fresh) };
+  } catch (error) {
+    if (isLocked(error)) {
+      throw new EdgewardError(
+        'EW_STORE_LOCKED',
+        `${options.directory}: stop the other process or give each its own dataDir.`,
+        { cause: error },
+      );
+    }
+    return repair(options, error);
+  }
+}
+
+/** Copy aside, repair, else start anew: the process runs on any disk content. */
+async function repair(options: StoreOptions, reason: unknown) {
+  const { directory, log } = options;
+  const aside = `${directory}.damaged-${new Date().toISOString().replaceAll(/[:.]/g, '')}`;
+  log.error({ directory, aside, reason: messageOf(reason) }, 'store is damaged: copied aside, repairing');
+  await cp(directory, aside, { recursive: true, force: true }).catch(() => undefined);
+  try {
+    await ClassicLevel.repair(directory);
+    return { db: await openDatabase(directory, false), repairedFrom: aside };
+  } catch (error) {
+    log.error(
+      { directory, aside, reason: messageOf(error) },
+      'store cannot be repaired: starting an empty one',
+    );
+    await removeFolder(directory);
+    return { db: await openDatabase(directory, true), repairedFrom: aside };
+  }
+}
+
+async function openDatabase(directory: string, createIfMissing: boolean): Promise<StoreDatabase> {
+  const db: StoreDatabase = new ClassicLevel(directory, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    compression: false,
+    createIfMissing,
+  });
+  await db.open();
+  return db;
+}
+
+function isLocked(error: unknown): boolean {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    if ((e as { code?: unknown }).code === 'LEVEL_LOCKED') return true;
+  }
+  return false;
+}
+
+/** Fixed-width big-endian key: byte order is number order. */
+export function numberKey(prefix: string, ...numbers: readonly number[]): Buffer {
+  const key = Buffer.alloc(prefix.length + 8 * numbers.length);
+  key.write(prefix, 'latin1');
+  for (const [i, n] of numbers.entries()) key.writeBigUInt64BE(BigInt(n), prefix.length + 8 * i);
+  return key;
+}
+
+/** The i-th number behind a prefix of one character. */
+export function numberInKey(key: Buffer, i: number): number {
+  return Number(key.readBigUInt64BE(1 + 8 * i));
+}
+
+export function textKey(prefix: string, text: string): Buffer {
+  return Buffer.from(prefix + text, 'utf8');
+}
+
+export function jsonValue(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value), 'utf8');
+}

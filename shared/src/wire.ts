@@ -1,0 +1,300 @@
+/**
+ * Wire version 0: one block = one batch, as raw typed columns behind a JSON header, under one CRC-32C.
+ *
+ *   0  'EW'            2  version (0)      3  zero
+ *   4  u32 crc32c of all bytes from 8      8  u32 total length   12  u32 header length
+ *  16  header, UTF-8 JSON, padded with spaces to a multiple of 8
+ *      columns, each starting at a multiple of 8, in the order of `layout` below
+ *
+ * Numbers are little-endian. Every block stands alone: its schema is in its header.
+ */
+import { deviceRows } from './batch.js';
+import type { Column, Evidence, Field, RecordBatch, Schema } from './contracts.js';
+import { crc32c } from './crc32c.js';
+import { EdgewardError, messageOf } from './errors.js';
+import { type BlockHeader, type BlockId, type Header, headerSchema, wireLimits } from './wire-header.js';
+
+export type { BlockHeader, BlockId } from './wire-header.js';
+
+export const wireVersion = 0;
+const prefixBytes = 16;
+export interface Block {
+  readonly header: BlockHeader;
+  readonly batch: RecordBatch;
+}
+
+export function encodeBlock(id: BlockId, batch: RecordBatch): Uint8Array {
+  const header = headerOf(id, batch);
+  const json = Buffer.from(JSON.stringify(header), 'utf8');
+  const headerBytes = align(json.length);
+  const columns = columnsOf(batch);
+  const total = columns.reduce((sum, column) => sum + align(column.byteLength), prefixBytes + headerBytes);
+  const bytes = Buffer.alloc(total);
+  bytes.write('EW', 0, 'latin1');
+  bytes[2] = wireVersion;
+  bytes.writeUInt32LE(total, 8);
+  bytes.writeUInt32LE(headerBytes, 12);
+  bytes.fill(0x20, prefixBytes, prefixBytes + headerBytes);
+  json.copy(bytes, prefixBytes);
+  let offset = prefixBytes + headerBytes;
+  for (const column of columns) {
+    bytes.set(new Uint8Array(column.buffer, column.byteOffset, column.byteLength), offset);
+    offset += align(column.byteLength);
+  }
+  bytes.writeUInt32LE(crc32c(bytes.subarray(8)), 4);
+  return bytes;
+}
+
+/**
+ * Checks length, checksum and header, without touching the columns.
+ * @throws EW_BLOCK_CORRUPT, EW_BLOCK_VERSION
+ */
+export function readHeader(bytes: Uint8Array): BlockHeader {
+  return publicHeader(parse(bytes).header);
+}
+
+/**
+ * The whole block. Columns are views into `bytes` where it is aligned to 8, else into one aligned copy.
+ * @throws EW_BLOCK_CORRUPT, EW_BLOCK_VERSION
+ */
+export function decodeBlock(bytes: Uint8Array): Block {
+  const { header, columnsAt } = parse(bytes);
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : Uint8Array.from(bytes);
+  const reader = new ColumnReader(aligned, columnsAt);
+  try {
+    const batch = readColumns(header, reader);
+    checkRows(header, batch);
+    return { header: publicHeader(header), batch };
+  } catch (error) {
+    if (error instanceof EdgewardError) throw error;
+    throw corrupt(messageOf(error));
+  }
+}
+
+function headerOf(id: BlockId, batch: RecordBatch): Header {
+  const present = (list: readonly (Uint8Array | undefined)[] | undefined) =>
+    (list ?? []).flatMap((column, f) => (column ? [f] : []));
+  return {
+    gateway: id.gateway,
+    epoch: id.epoch,
+    seq: id.seq,
+    oldestEpoch: id.oldestEpoch,
+    rows: batch.time.length,
+    devices: deviceRows(batch).map(rows => ({ ...rows })),
+    schema: batch.schema as Header['schema'],
+    ...(batch.model !== undefined && { model: batch.model }),
+    ...(batch.evidence?.length && { evidence: batch.evidence as NonNullable<Header['evidence']> }),
+    missing: present(batch.missing),
+    fieldQuality: present(batch.fieldQuality),
+    score: batch.score !== undefined,
+    anomaly: batch.anomaly !== undefined,
+  };
+}
+
+/** The order of columns on the wire. */
+function columnsOf(batch: RecordBatch): ArrayBufferView[] {
+  const given = (list: readonly (Uint8Array | undefined)[] | undefined) =>
+    (list ?? []).filter((column): column is Uint8Array => column !== undefined);
+  return [
+    batch.time,
+    batch.row,
+    ...batch.values.map(column => (isText(column) ? packText(column) : column)),
+    batch.device,
+    batch.quality,
+    ...given(batch.missing),
+    ...given(batch.fieldQuality),
+    ...(batch.score ? [batch.score] : []),
+    ...(batch.anomaly ? [batch.anomaly] : []),
+  ];
+}
+
+function isText(column: Column): column is readonly string[] {
+  return Array.isArray(column);
+}
+
+/** u32 length, then a JSON array. */
+function packText(column: readonly string[]): Buffer {
+  const json = Buffer.from(JSON.stringify(column), 'utf8');
+  const packed = Buffer.alloc(4 + json.length);
+  packed.writeUInt32LE(json.length, 0);
+  json.copy(packed, 4);
+  return packed;
+}
+
+function parse(bytes: Uint8Array): { header: Header; columnsAt: number } {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.length < prefixBytes || view.toString('latin1', 0, 2) !== 'EW')
+    throw corrupt('it does not begin as a block');
+  if (view[2] !== wireVersion)
+    throw new EdgewardError('EW_BLOCK_VERSION', `Version ${view[2]}; this release reads ${wireVersion}.`);
+  const [total, headerBytes] = [view.readUInt32LE(8), view.readUInt32LE(12)];
+  if (total !== view.length) throw corrupt(`it says ${total} bytes and has ${view.length}`);
+  if (total > wireLimits.maxBytes) throw corrupt(`${total} bytes are more than ${wireLimits.maxBytes}`);
+  if (headerBytes > wireLimits.maxHeaderBytes || prefixBytes + headerBytes > total)
+    throw corrupt('its header is cut short');
+  if (crc32c(view.subarray(8)) !== view.readUInt32LE(4)) throw corrupt('its checksum is wrong');
+  return {
+    header: parseHeader(view.toString('utf8', prefixBytes, prefixBytes + headerBytes)),
+    columnsAt: prefixBytes + headerBytes,
+  };
+}
+
+function parseHeader(json: string): Header {
+  try {
+    return headerSchema.parse(JSON.parse(json));
+  } catch (error) {
+    throw corrupt(`its header is not understood: ${messageOf(error).slice(0, 300)}`);
+  }
+}
+
+function publicHeader(header: Header): BlockHeader {
+  const { gateway, epoch, seq, oldestEpoch, rows, devices, model, evidence } = header;
+  return {
+    gateway,
+    epoch,
+    seq,
+    oldestEpoch,
+    rows,
+    devices,
+    schema: header.schema as Schema,
+    ...(model !== undefined && { model }),
+    ...(evidence && { evidence: evidence as readonly Evidence[] }),
+  };
+}
+
+/** Hands out columns in order and refuses to read past the end. */
+class ColumnReader {
+  #offset: number;
+  constructor(
+    private readonly bytes: Uint8Array,
+    offset: number,
+  ) {
+    this.#offset = offset;
+  }
+
+  take(byteLength: number): { buffer: ArrayBufferLike; byteOffset: number } {
+    const at = this.#offset;
+    if (at + byteLength > this.bytes.length) throw corrupt('its columns are cut short');
+    this.#offset += align(byteLength);
+    return { buffer: this.bytes.buffer, byteOffset: this.bytes.byteOffset + at };
+  }
+
+  floats(n: number): Float64Array {
+    const { buffer, byteOffset } = this.take(8 * n);
+    return new Float64Array(buffer as ArrayBuffer, byteOffset, n);
+  }
+
+  bytesOf(n: number): Uint8Array {
+    const { buffer, byteOffset } = this.take(n);
+    return new Uint8Array(buffer, byteOffset, n);
+  }
+
+  text(n: number): string[] {
+    const start = this.#offset;
+    const length = Buffer.from(this.bytesOf(4)).readUInt32LE(0);
+    this.#offset = start;
+    const packed = this.bytesOf(4 + length);
+    const list: unknown = JSON.parse(Buffer.from(packed.subarray(4)).toString('utf8'));
+    if (!Array.isArray(list) || list.length !== n || !list.every(item => typeof item === 'string')) {
+      throw corrupt('a text column does not hold one text a row');
+    }
+    return list;
+  }
+
+  get atEnd(): boolean {
+    return this.#offset === this.bytes.length;
+  }
+}
+
+function readColumns(header: Header, reader: ColumnReader): RecordBatch {
+  const n = header.rows;
+  const time = reader.floats(n);
+  const row = reader.floats(n);
+  const values = header.schema.fields.map(field => readColumn(field.kind, n, reader));
+  const device = shorts(n, reader);
+  const quality = shorts(n, reader);
+  const spread = (indexes: readonly number[], size: number) => {
+    const list: (Uint8Array | undefined)[] = new Array(header.schema.fields.length).fill(undefined);
+    for (const f of indexes) list[checkIndex(f, list.length)] = reader.bytesOf(size);
+    return list;
+  };
+  const missing = spread(header.missing, Math.ceil(n / 8));
+  const fieldQuality = spread(header.fieldQuality, n);
+  const score = header.score ? readScore(n, reader) : undefined;
+  const anomaly = header.anomaly ? reader.bytesOf(n) : undefined;
+  if (!reader.atEnd) throw corrupt('bytes are left behind its columns');
+  return {
+    schema: header.schema as Schema,
+    time,
+    device,
+    row,
+    values,
+    quality,
+    ...(header.missing.length && { missing }),
+    ...(header.fieldQuality.length && { fieldQuality }),
+    ...(header.model !== undefined && { model: header.model }),
+    ...(score && { score }),
+    ...(anomaly && { anomaly }),
+    ...(header.evidence && { evidence: header.evidence as readonly Evidence[] }),
+  };
+}
+
+function readColumn(kind: Field['kind'], n: number, reader: ColumnReader): Column {
+  switch (kind) {
+    case 'float':
+      return reader.floats(n);
+    case 'int': {
+      const { buffer, byteOffset } = reader.take(8 * n);
+      return new BigInt64Array(buffer as ArrayBuffer, byteOffset, n);
+    }
+    case 'bool':
+      return reader.bytesOf(n);
+    case 'string':
+      return reader.text(n);
+  }
+}
+
+function shorts(n: number, reader: ColumnReader): Uint16Array {
+  const { buffer, byteOffset } = reader.take(2 * n);
+  return new Uint16Array(buffer as ArrayBuffer, byteOffset, n);
+}
+
+function readScore(n: number, reader: ColumnReader): Float32Array {
+  const { buffer, byteOffset } = reader.take(4 * n);
+  return new Float32Array(buffer as ArrayBuffer, byteOffset, n);
+}
+
+/** What the ledger will count must be what the columns hold. */
+function checkRows(header: Header, batch: RecordBatch): void {
+  for (const index of batch.device) checkIndex(index, header.schema.devices.length);
+  const found = deviceRows(batch);
+  const same =
+    found.length === header.devices.length &&
+    found.every((rows, i) => {
+      const said = header.devices[i]!;
+      return (
+        said.device === rows.device &&
+        said.first === rows.first &&
+        said.last === rows.last &&
+        said.count === rows.count
+      );
+    });
+  if (!same) throw corrupt('its header and its rows disagree');
+  // Receipts and ledgers count row ranges, so a block's rows of one device must be one range.
+  if (found.some(rows => rows.last - rows.first + 1 !== rows.count))
+    throw corrupt('its row numbers have gaps');
+  for (const evidence of header.evidence ?? []) checkIndex(evidence.at, header.rows);
+}
+
+function checkIndex(index: number, length: number): number {
+  if (index >= length) throw corrupt(`index ${index} is outside 0…${length - 1}`);
+  return index;
+}
+
+function align(bytes: number): number {
+  return (bytes + 7) & ~7;
+}
+
+function corrupt(why: string): EdgewardError {
+  return new EdgewardError('EW_BLOCK_CORRUPT', `It was refused because ${why}.`);
+}
