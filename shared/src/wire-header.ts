@@ -17,6 +17,8 @@ export interface BlockId {
   readonly seq: number;
   /** The oldest epoch the sender still holds blocks of: what is known of older ones may be condensed. */
   readonly oldestEpoch: string;
+  /** When the sender made the block, ms since Unix epoch by its clock. */
+  readonly atMs: number;
 }
 
 export interface BlockHeader extends BlockId {
@@ -64,6 +66,7 @@ export const headerSchema = z.strictObject({
   epoch,
   seq: count.min(1),
   oldestEpoch: epoch,
+  atMs: z.number(),
   rows: count.min(1).max(wireLimits.maxRows),
   devices: z
     .array(z.strictObject({ device: name, first: count, last: count, count }))

@@ -79,6 +79,7 @@ function headerOf(id: BlockId, batch: RecordBatch): Header {
     epoch: id.epoch,
     seq: id.seq,
     oldestEpoch: id.oldestEpoch,
+    atMs: id.atMs,
     rows: batch.time.length,
     devices: deviceRows(batch).map(rows => ({ ...rows })),
     schema: batch.schema as Header['schema'],
@@ -148,12 +149,13 @@ function parseHeader(json: string): Header {
 }
 
 function publicHeader(header: Header): BlockHeader {
-  const { gateway, epoch, seq, oldestEpoch, rows, devices, model, evidence } = header;
+  const { gateway, epoch, seq, oldestEpoch, atMs, rows, devices, model, evidence } = header;
   return {
     gateway,
     epoch,
     seq,
     oldestEpoch,
+    atMs,
     rows,
     devices,
     schema: header.schema as Schema,

@@ -1,0 +1,426 @@
+/**
+ * The agent's outbox: what has been read and not yet released by the collector, in LevelDB.
+ *
+ * Invariants
+ * - A block is offered to the uplink only after the synced commit that holds it, its ledger counts and its
+ *   source's position: all of it is durable or none.
+ * - Only a `released` receipt, or a counted drop of a block that was never sent, deletes a block.
+ * - Every process start is a new epoch, so no (epoch, seq) is ever used twice, whatever was lost.
+ */
+import { randomBytes } from 'node:crypto';
+import { deviceRows } from '@edgeward/shared/batch';
+import type {
+  Admission,
+  AgentEvent,
+  Clock,
+  DeviceReport,
+  Entry,
+  Outbox,
+  Receipt,
+  RecordBatch,
+  SourcePosition,
+} from '@edgeward/shared/contracts';
+import { EdgewardError, messageOf } from '@edgeward/shared/errors';
+import { Gate } from '@edgeward/shared/gate';
+import type { Logger } from '@edgeward/shared/log';
+import { jsonValue, numberKey, openStore, type Store, textKey } from '@edgeward/shared/store';
+import { encodeBlock, readHeader } from '@edgeward/shared/wire';
+
+import { type HeldBlock, type HeldBlocks, rowsOf } from './held.js';
+import { Lanes } from './lanes.js';
+import { LedgerChanges, OutboxLedger } from './ledger.js';
+import { recover } from './recover.js';
+
+export const outboxStoreVersion = 1;
+
+export interface OutboxOptions {
+  readonly directory: string;
+  readonly gateway: string;
+  /** Quota for blocks on disk. */
+  readonly maxBytes: number;
+  /** At the quota: give up the oldest block that was never sent, or let the source wait. */
+  readonly whenFull: 'dropOldest' | 'block';
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Told of what must not pass silently. */
+  readonly onEvent?: (event: Pick<AgentEvent, 'kind' | 'text' | 'details'>) => void;
+}
+
+/** Bytes that may wait for the disk before sources have to. */
+const maxPendingBytes = 4 * 1024 * 1024;
+/** Newest blocks kept in memory, so that publishing them needs no read. */
+const maxCachedBytes = 4 * 1024 * 1024;
+/** Deletes wait this long for a commit of new blocks to travel with. */
+const deleteLingerMs = 1000;
+const retryMs = 1000;
+
+interface Pending {
+  readonly block: HeldBlock;
+  readonly bytes: Uint8Array;
+  readonly source: string;
+  readonly position: SourcePosition | undefined;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class LevelOutbox implements Outbox {
+  readonly epoch: string;
+  readonly #options: OutboxOptions;
+  readonly #store: Store;
+  readonly #ledger: OutboxLedger;
+  readonly #held: HeldBlocks;
+  readonly #positions: Map<string, SourcePosition>;
+  readonly #cache = new Map<HeldBlock, Uint8Array>();
+  readonly #lastRow = new Map<string, number>();
+  /** Opens when blocks were committed, receipts came, or all is to end. */
+  readonly #changed = new Gate();
+  #cachedBytes = 0;
+  #pending: Pending[] = [];
+  #pendingBytes = 0;
+  #deletes: HeldBlock[] = [];
+  /** Dropped or damaged, not yet committed as such. */
+  #losing: HeldBlock[] = [];
+  #changes = new LedgerChanges();
+  #seq = 0;
+  #committedSeq = 0;
+  #closing = false;
+  #failing = false;
+  #committing: Promise<void>;
+  #closed: Promise<void> | undefined;
+
+  private constructor(
+    options: OutboxOptions,
+    store: Store,
+    ledger: OutboxLedger,
+    held: HeldBlocks,
+    positions: Map<string, SourcePosition>,
+  ) {
+    this.#options = options;
+    this.#store = store;
+    this.#ledger = ledger;
+    this.#held = held;
+    this.#positions = positions;
+    this.epoch = `${String(store.starts).padStart(9, '0')}-${randomBytes(8).toString('hex')}`;
+    this.#committing = this.#commitLoop();
+  }
+
+  /** @throws EW_STORE_VERSION, EW_STORE_LOCKED */
+  static async open(options: OutboxOptions): Promise<LevelOutbox> {
+    const store = await openStore({
+      directory: options.directory,
+      kind: 'outbox',
+      version: outboxStoreVersion,
+      log: options.log,
+    });
+    const ledger = await OutboxLedger.load(store.db);
+    const found = await recover(store.db, ledger, options.log);
+    const counts = ledger.prepare(found.changes);
+    const repairs = [
+      ...counts.puts.map(put => ({ type: 'put' as const, ...put })),
+      ...found.damagedKeys.map(key => ({ type: 'del' as const, key })),
+    ];
+    if (repairs.length) await store.db.batch(repairs, { sync: true });
+    counts.apply();
+    if (found.damagedRows || store.repairedFrom) {
+      options.onEvent?.({
+        kind: 'damage',
+        text: `The outbox was damaged on disk: ${found.damagedRows} rows are lost.`,
+        details: { rows: found.damagedRows, copiedTo: store.repairedFrom ?? null },
+      });
+    }
+    return new LevelOutbox(options, store, ledger, found.held, await loadPositions(store));
+  }
+
+  /** This store's id: two agents under one gateway name do not share it. */
+  get id(): string {
+    return this.#store.id;
+  }
+
+  /** False after a crash: polled rows that were not yet durable then are missing, outside the ledger's sum. */
+  get closedCleanly(): boolean {
+    return this.#store.closedCleanly;
+  }
+
+  position(source: string): SourcePosition | undefined {
+    return this.#positions.get(source);
+  }
+
+  async append(
+    batch: RecordBatch,
+    source: string,
+    position: SourcePosition | undefined,
+    deadline: AbortSignal,
+  ): Promise<Admission> {
+    await this.#admission(deadline);
+    const seq = ++this.#seq;
+    const oldestEpoch = this.#held.oldest()?.epoch ?? this.epoch;
+    const atMs = this.#options.clock.now();
+    const { gateway } = this.#options;
+    const bytes = encodeBlock({ gateway, epoch: this.epoch, seq, oldestEpoch, atMs }, batch);
+    const block: HeldBlock = {
+      epoch: this.epoch,
+      counter: this.#store.starts,
+      seq,
+      size: bytes.length,
+      devices: deviceRows(batch),
+      atMs,
+      sent: false,
+      journaled: false,
+    };
+    this.#changes.addRows(block.devices, 'read');
+    const durable = new Promise<void>((resolve, reject) => {
+      this.#pending.push({ block, bytes, source, position, resolve, reject });
+    });
+    durable.catch(() => undefined); // not everybody waits for it
+    this.#pendingBytes += bytes.length;
+    this.#changed.open();
+    return { durable };
+  }
+
+  /** Rows that were read and refused, with the reason: part of the ledger, not of the data. */
+  countRejected(device: string, rows: number): void {
+    this.#changes.add(device, 'read', rows);
+    this.#changes.add(device, 'rejected', rows);
+    this.#changed.open();
+  }
+
+  async *entries(stop: AbortSignal): AsyncGenerator<Entry, void, void> {
+    const lanes = new Lanes(this.#held, this.epoch, () => this.#committedSeq);
+    for (;;) {
+      const block = lanes.next();
+      if (!block) {
+        // After stop, what sources handed over last is still to be committed and offered.
+        if (this.#closing || (stop.aborted && this.#pendingBytes === 0)) return;
+        await this.#changed.wait(stop.aborted ? undefined : stop);
+        continue;
+      }
+      block.sent = true; // before anything is awaited: from here on it may not be dropped
+      const bytes = await this.#bytesOf(block);
+      if (bytes) yield { epoch: block.epoch, seq: block.seq, lane: lanes.laneOf(block), bytes };
+    }
+  }
+
+  async receive(receipt: Receipt): Promise<void> {
+    for (const block of this.#held.within(receipt.epoch, receipt.from, receipt.through)) {
+      block.journaled = true;
+      if (receipt.mark === 'released') this.#forget(block, 'released');
+    }
+    this.#changed.open();
+  }
+
+  /** The agent's side of the ledger, as of the last commit. */
+  report(): { devices: DeviceReport[]; blocks: number; bytes: number; oldestMs: number | null } {
+    // A loss counts only once its commit is down; until then its rows are still held.
+    const held = [...this.#held.inOrder(), ...this.#losing].filter(block => !block.journaled);
+    const unjournaled = rowsOf(held);
+    const devices = [...this.#ledger.devices()].map(device => {
+      const { read, rejected, thinned, dropped, damaged } = this.#ledger.of(device);
+      const ranges = [...(unjournaled.get(device) ?? [])].flatMap(([epoch, rows]) =>
+        rows.toJSON().map(([from, through]) => ({ epoch, from, through })),
+      );
+      return {
+        device,
+        read,
+        rejected,
+        thinned,
+        dropped,
+        damaged,
+        held: ranges,
+        lastRow: this.#lastRow.get(device) ?? 0,
+      };
+    });
+    return {
+      devices,
+      blocks: this.#held.count,
+      bytes: this.#held.bytes,
+      oldestMs: this.#held.oldest()?.atMs ?? null,
+    };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#closing = true;
+    this.#changed.open();
+    await this.#committing;
+    await this.#store.close();
+  }
+
+  /** Waits for room: in memory for the next commit, and on disk by the configured policy. */
+  async #admission(deadline: AbortSignal): Promise<void> {
+    while (!this.#hasRoom()) {
+      if (this.#closing || deadline.aborted) {
+        throw new EdgewardError('EW_STOPPED', 'The outbox had no room for the batch before it closed.');
+      }
+      await this.#changed.wait(deadline);
+    }
+    if (this.#closing) throw new EdgewardError('EW_STOPPED', 'The outbox is closed.');
+  }
+
+  #hasRoom(): boolean {
+    if (this.#pendingBytes >= maxPendingBytes) return false;
+    while (this.#held.bytes + this.#pendingBytes >= this.#options.maxBytes) {
+      const victim = this.#options.whenFull === 'dropOldest' ? this.#held.oldestNeverSent() : undefined;
+      if (!victim) return false;
+      this.#drop(victim);
+    }
+    return true;
+  }
+
+  #drop(block: HeldBlock): void {
+    this.#forget(block, 'dropped');
+    this.#losing.push(block);
+    const rows = block.devices.reduce((sum, { count }) => sum + count, 0);
+    this.#options.onEvent?.({
+      kind: 'dropped',
+      text: `The outbox is full: dropped the oldest ${rows} rows that had never been sent.`,
+      details: { epoch: block.epoch, seq: block.seq, rows },
+    });
+  }
+
+  #forget(block: HeldBlock, as: 'released' | 'dropped' | 'damaged'): void {
+    this.#held.remove(block);
+    this.#uncache(block);
+    this.#deletes.push(block);
+    this.#changes.addRows(block.devices, as);
+  }
+
+  async #bytesOf(block: HeldBlock): Promise<Uint8Array | undefined> {
+    const cached = this.#cache.get(block);
+    if (cached) return cached;
+    const bytes = await this.#store.db.get(keyOf(block)).catch(() => undefined);
+    if (bytes && isWhole(bytes)) return bytes;
+    if (!this.#held.has(block)) return undefined; // released meanwhile
+    this.#lost(block);
+    return undefined;
+  }
+
+  #lost(block: HeldBlock): void {
+    this.#forget(block, 'damaged');
+    this.#losing.push(block);
+    const rows = block.devices.reduce((sum, { count }) => sum + count, 0);
+    this.#options.log.error({ epoch: block.epoch, seq: block.seq, rows }, 'a block in the outbox is damaged');
+    this.#options.onEvent?.({
+      kind: 'damage',
+      text: `A block in the outbox was damaged on disk: ${rows} rows are lost.`,
+      details: { epoch: block.epoch, seq: block.seq, rows },
+    });
+  }
+
+  /** Group commit: whatever arrived during the last write goes down together in the next. */
+  async #commitLoop(): Promise<void> {
+    for (;;) {
+      await this.#somethingToCommit();
+      if (!this.#pending.length && !this.#deletes.length && this.#changes.empty) return;
+      try {
+        await this.#commit();
+        if (this.#failing) this.#options.log.info('outbox can be written again');
+        this.#failing = false;
+      } catch (error) {
+        if (!this.#failing)
+          this.#options.log.error({ error: messageOf(error) }, 'outbox cannot be written; trying again');
+        this.#failing = true;
+        if (this.#closing) return this.#giveUp(error);
+        await this.#options.clock.sleep(retryMs, new AbortController().signal);
+      }
+    }
+  }
+
+  /** New blocks go down at once; deletes alone may linger. Returns with nothing to do only when closing. */
+  async #somethingToCommit(): Promise<void> {
+    const lingerUntil = this.#options.clock.monotonic() + deleteLingerMs;
+    while (!this.#closing && this.#pending.length === 0) {
+      const idle = this.#deletes.length === 0 && this.#changes.empty;
+      const waitMs = lingerUntil - this.#options.clock.monotonic();
+      if (!idle && waitMs <= 0) return;
+      await this.#changed.wait(undefined, idle ? undefined : waitMs);
+    }
+  }
+
+  async #commit(): Promise<void> {
+    const [pending, deletes, changes, losing] = [this.#pending, this.#deletes, this.#changes, this.#losing];
+    this.#pending = [];
+    this.#deletes = [];
+    this.#changes = new LedgerChanges();
+    const counts = this.#ledger.prepare(changes);
+    const positions = new Map(pending.flatMap(p => (p.position ? [[p.source, p.position] as const] : [])));
+    try {
+      await this.#store.db.batch(
+        [
+          ...pending.map(p => ({ type: 'put' as const, key: keyOf(p.block), value: asBuffer(p.bytes) })),
+          ...deletes.map(block => ({ type: 'del' as const, key: keyOf(block) })),
+          ...counts.puts.map(put => ({ type: 'put' as const, ...put })),
+          ...[...positions].map(([source, position]) => ({
+            type: 'put' as const,
+            key: textKey('p', source),
+            value: jsonValue(position),
+          })),
+        ],
+        { sync: true },
+      );
+    } catch (error) {
+      // Nothing of it counts as written: all of it waits for the next try, before what came since.
+      this.#pending = [...pending, ...this.#pending];
+      this.#deletes = [...deletes, ...this.#deletes];
+      this.#changes = changes.plus(this.#changes);
+      throw error;
+    }
+    counts.apply();
+    this.#losing = this.#losing.slice(losing.length);
+    for (const [source, position] of positions) this.#positions.set(source, position);
+    for (const p of pending) this.#committed(p);
+    this.#changed.open();
+  }
+
+  #committed({ block, bytes, resolve }: Pending): void {
+    this.#pendingBytes -= bytes.length;
+    this.#held.add(block);
+    this.#committedSeq = block.seq;
+    this.#cache.set(block, bytes);
+    this.#cachedBytes += bytes.length;
+    for (const { device, last } of block.devices) this.#lastRow.set(device, last);
+    for (const oldest of this.#cache.keys()) {
+      if (this.#cachedBytes <= maxCachedBytes) break;
+      this.#uncache(oldest);
+    }
+    resolve();
+  }
+
+  #uncache(block: HeldBlock): void {
+    if (!this.#cache.delete(block)) return;
+    this.#cachedBytes -= block.size;
+  }
+
+  #giveUp(error: unknown): void {
+    const failed = new EdgewardError('EW_STORE_WRITE', messageOf(error), { cause: error });
+    for (const pending of this.#pending) pending.reject(failed);
+  }
+}
+
+async function loadPositions(store: Store): Promise<Map<string, SourcePosition>> {
+  const positions = new Map<string, SourcePosition>();
+  for await (const [key, value] of store.db.iterator({ gte: textKey('p', ''), lt: textKey('q', '') })) {
+    positions.set(key.toString('utf8', 1), JSON.parse(value.toString('utf8')) as SourcePosition);
+  }
+  return positions;
+}
+
+function keyOf(block: HeldBlock): Buffer {
+  return numberKey('b', block.counter, block.seq);
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function isWhole(bytes: Uint8Array): boolean {
+  try {
+    readHeader(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}

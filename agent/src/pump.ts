@@ -1,0 +1,56 @@
+import { Backoff } from '@edgeward/shared/clock';
+import type { Clock, Outbox, Source, Stage } from '@edgeward/shared/contracts';
+import { hasCode, isRetryable, messageOf } from '@edgeward/shared/errors';
+import type { Logger } from '@edgeward/shared/log';
+
+export interface PumpOptions {
+  readonly name: string;
+  readonly source: Source;
+  readonly stages: readonly Stage[];
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The source gave up for good. */
+  readonly onFailure?: (error: unknown) => void;
+}
+
+/**
+ * Moves one source's batches into the outbox until the input ends or `stop` fires; re-enters the source after a
+ * retryable error.
+ */
+export async function pump(options: PumpOptions, stop: AbortSignal, deadline: AbortSignal): Promise<void> {
+  const { clock, log } = options;
+  const backoff = new Backoff(500, 60_000);
+  while (!stop.aborted) {
+    try {
+      await readOn(options, stop, deadline, () => backoff.reset());
+      return;
+    } catch (error) {
+      if (hasCode(error, 'EW_STOPPED')) return;
+      if (!isRetryable(error)) {
+        log.error({ error: messageOf(error) }, 'source has stopped');
+        options.onFailure?.(error);
+        return;
+      }
+      const waitMs = backoff.next();
+      log.warn({ error: messageOf(error), waitMs: Math.round(waitMs) }, 'source failed; trying again');
+      await clock.sleep(waitMs, stop);
+    }
+  }
+}
+
+async function readOn(
+  options: PumpOptions,
+  stop: AbortSignal,
+  deadline: AbortSignal,
+  onBatch: () => void,
+): Promise<void> {
+  const { name, source, stages, outbox } = options;
+  for await (let batch of source.read(stop)) {
+    const position = source.position?.();
+    for (const stage of stages) batch = await stage.process(batch);
+    const { durable } = await outbox.append(batch, name, position, deadline);
+    if (source.acknowledges) await durable; // a polled source never waits for network or disk
+    onBatch();
+  }
+}
