@@ -33,6 +33,12 @@ export const errorTable = {
   EW_SINK_STATE: { retryable: false, text: 'A sink does not understand its own saved state.' },
   EW_LISTEN: { retryable: false, text: 'A port cannot be opened.' },
   EW_NOTIFY: { retryable: true, text: 'A notification could not be sent now.' },
+  EW_HTTP_REQUEST: { retryable: false, text: 'The request has an unknown, wrong or impossible value.' },
+  EW_HTTP_NOT_FOUND: { retryable: false, text: 'There is nothing at this address.' },
+  EW_HTTP_PASSWORD: { retryable: false, text: 'A password is needed.' },
+  EW_HTTP_REFUSED: { retryable: false, text: 'The request comes from a page or name that is not trusted.' },
+  EW_HTTP_BUSY: { retryable: true, text: 'Too many requests or open pages.' },
+  EW_HTTP_FAILED: { retryable: true, text: 'The collector could not answer.' },
   EW_STOPPED: { retryable: false, text: 'The component has been stopped.' },
 } as const;
 

@@ -1,0 +1,185 @@
+/** What the API answers, as zod schemas; TypeScript holds them against views.ts in the handlers. */
+import { namePattern } from '@edgeward/shared/topics';
+import { z } from 'zod';
+
+const list = <Item extends z.ZodType>(item: Item) => z.array(item).readonly();
+const ms = (description: string) =>
+  z.number().meta({ description: `${description}, ms since Unix epoch, UTC` });
+const count = z.number().min(0);
+const column = list(z.number().nullable());
+
+export const name = z.string().regex(namePattern, 'is not a name: letters, digits, _ . - only, at most 64');
+/** Ids are only looked up, never built into anything; the limit keeps log lines and errors short. */
+export const id = z.string().min(1).max(200);
+
+const field = z.strictObject({
+  name: z.string(),
+  kind: z.enum(['float', 'int', 'bool', 'string']),
+  unit: z.string().optional(),
+  min: z.number().optional(),
+  max: z.number().optional(),
+  maxRate: z.number().optional(),
+  stuckAfter: z.number().optional(),
+});
+
+export const channelEvidence = z.strictObject({
+  field: z.string(),
+  value: z.number().nullable(),
+  expected: z.tuple([z.number(), z.number()]).readonly().optional(),
+  direction: z.enum(['high', 'low', 'unusual']),
+  weight: z.number().meta({ description: 'Share of the score that this channel explains, 0 to 1' }),
+});
+
+export const gatewayView = z.strictObject({
+  id: z.string(),
+  site: z.string().nullable(),
+  online: z.boolean(),
+  epoch: z.string().nullable(),
+  version: z.string().nullable(),
+  lastRowMs: ms('Time of the newest journaled row').nullable(),
+  lastReportMs: ms('When the gateway last reported').nullable(),
+  devices: count,
+  rowsPerSecond: count,
+  outbox: z.strictObject({ blocks: count, bytes: count, oldestMs: z.number().nullable() }).nullable(),
+  rssBytes: count.nullable(),
+  openIncidents: count,
+});
+
+export const deviceView = z.strictObject({
+  gateway: z.string(),
+  device: z.string(),
+  type: z.string(),
+  fields: list(field),
+  lastRowMs: ms('Time of the newest row'),
+  lastScore: z.number().nullable(),
+  lastAnomaly: z.boolean(),
+  lastQuality: list(z.string()),
+  last: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()])).readonly(),
+  model: z.string().nullable(),
+  threshold: z.number().nullable(),
+  openIncidentId: z.string().nullable(),
+});
+
+export const seriesView = z.strictObject({
+  gateway: z.string(),
+  device: z.string(),
+  time: list(z.number()).meta({ description: '[n] ms since Unix epoch, UTC' }),
+  values: z.record(z.string(), column).readonly().meta({ description: 'Per field [n]; null = missing' }),
+  score: column,
+  anomaly: list(z.boolean()),
+  quality: list(z.number()).meta({ description: '[n] bit flags; 0 = good' }),
+});
+
+export const incident = z.strictObject({
+  id: z.string(),
+  gateway: z.string(),
+  site: z.string().nullable(),
+  device: z.string(),
+  deviceType: z.string(),
+  state: z.enum(['open', 'closed']),
+  severity: z.enum(['info', 'warning', 'critical']),
+  title: z.string(),
+  firstMs: ms('Time of the first flagged row'),
+  openedMs: ms('When it was opened'),
+  lastMs: ms('Time of the last flagged row'),
+  closedMs: ms('When it was closed').nullable(),
+  rows: count,
+  peakScore: z.number(),
+  threshold: z.number(),
+  detector: z.string(),
+  source: z.string(),
+  model: z.string().nullable(),
+  channels: list(channelEvidence.extend({ unit: z.string().nullable(), rows: count, firstMs: z.number() })),
+  recommendations: list(z.string()),
+  timeline: list(z.strictObject({ atMs: z.number(), text: z.string() })),
+});
+
+export const mailView = z.strictObject({
+  id: z.string(),
+  incidentId: z.string(),
+  createdMs: ms('When it was written'),
+  sentMs: ms('When the SMTP server took it').nullable(),
+  state: z.enum(['kept', 'queued', 'sent', 'failed']),
+  reason: z.string().nullable(),
+  from: z.string(),
+  to: list(z.string()),
+  subject: z.string(),
+});
+
+const ledgerCounts = z.strictObject({
+  read: count,
+  stored: count,
+  inFlight: count,
+  rejected: count,
+  thinned: count,
+  dropped: count,
+  damaged: count,
+});
+
+export const ledgerView = z.strictObject({
+  balanced: z.boolean(),
+  gateways: list(ledgerCounts.extend({ id: z.string(), balanced: z.boolean() })),
+  devices: list(
+    ledgerCounts.extend({
+      gateway: z.string(),
+      device: z.string(),
+      balanced: z.boolean(),
+      asOfMs: ms("When the agent's side was counted").nullable(),
+    }),
+  ),
+});
+
+export const eventView = z.strictObject({
+  gateway: z.string(),
+  atMs: z.number(),
+  kind: z.string(),
+  text: z.string(),
+});
+
+export const healthView = z.strictObject({
+  live: z.boolean(),
+  ready: z.boolean(),
+  checks: list(z.strictObject({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+});
+
+export const demoState = z.strictObject({
+  gateways: list(
+    z.strictObject({
+      id: z.string(),
+      linkCut: z.boolean(),
+      running: z.boolean(),
+      kills: count,
+      devices: list(
+        z.strictObject({ device: z.string(), faults: list(z.string()), active: z.string().nullable() }),
+      ),
+    }),
+  ),
+  log: list(z.strictObject({ atMs: z.number(), text: z.string() })),
+});
+
+export const demoAction = z.discriminatedUnion('action', [
+  z.strictObject({
+    action: z.literal('inject'),
+    gateway: name,
+    device: name,
+    fault: z.string().min(1).max(64),
+  }),
+  z.strictObject({ action: z.literal('cut'), gateway: name }),
+  z.strictObject({ action: z.literal('heal'), gateway: name }),
+  z.strictObject({ action: z.literal('kill'), gateway: name }),
+]);
+
+/** `?limit=`, the newest first. */
+export const limitQuery = z.strictObject({
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(500)
+    .default(50)
+    .meta({ description: 'At most this many, newest first' }),
+});
+export const noQuery = z.strictObject({});
+export const idParams = z.strictObject({ id });
+
+export const plainText = z.string().meta({ description: 'Text' });
