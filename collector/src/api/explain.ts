@@ -28,8 +28,14 @@ function mostTelling(issues: readonly Issue[]): Issue | undefined {
 }
 
 function distance(issues: readonly Issue[]): number {
-  const wrongKind = issues.some(issue => issue.path.length === 0 && issue.code === 'invalid_type');
-  return (wrongKind ? 1000 : 0) + issues.length;
+  return issues.reduce((sum, issue) => sum + weight(issue), 0);
+}
+
+/** The wrong kind of thing altogether counts for more than any number of wrong fields. */
+function weight(issue: Issue): number {
+  if (issue.code === 'invalid_union' && issue.errors.length > 0)
+    return Math.min(...issue.errors.map(distance));
+  return issue.path.length === 0 && issue.code === 'invalid_type' ? 1_000_000 : 1;
 }
 
 function messageOf(issue: Issue, value: unknown): string {

@@ -26,7 +26,7 @@ const manyValues = z
   .meta({ description: 'One row of several channels' });
 
 const event = z.union([oneValue, manyValues]);
-const body = z.union([event, z.array(event).min(1).max(maxRows)]);
+const body = z.union([oneValue, manyValues, z.array(event).min(1).max(maxRows)]);
 
 const answerPart = z.strictObject({
   timestamp: z.number(),

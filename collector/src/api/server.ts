@@ -1,7 +1,7 @@
 import { systemClock } from '@edgeward/shared/clock';
 import type { Clock } from '@edgeward/shared/contracts';
 import type { Logger } from '@edgeward/shared/log';
-import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify';
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { CollectorViews } from '../views.js';
 import { type ApiConfig, checkExposure } from './config.js';
 import { demo } from './demo.js';
@@ -40,7 +40,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
   checkExposure(config);
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1024 * 1024,
     routerOptions: { maxParamLength: 200 },
   });
