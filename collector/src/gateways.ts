@@ -1,0 +1,121 @@
+import type { AgentEvent, AgentReport, Clock, Delivery } from '@edgeward/shared/contracts';
+import { getOrMake } from '@edgeward/shared/maps';
+import type { GatewayState } from './messages.js';
+
+/** What is known of one gateway beside its rows. */
+export interface Gateway {
+  readonly id: string;
+  state: GatewayState | undefined;
+  report: AgentReport | undefined;
+  lastRowMs: number | null;
+  readonly devices: Set<string>;
+  readonly rate: RowRate;
+}
+
+/** Rows a second over the last full ten seconds, in one-second buckets. */
+export class RowRate {
+  static readonly seconds = 10;
+  readonly #buckets = new Float64Array(RowRate.seconds + 1);
+  #second = 0;
+
+  add(nowMs: number, rows: number): void {
+    this.#advance(nowMs);
+    this.#buckets[this.#second % this.#buckets.length]! += rows;
+  }
+
+  perSecond(nowMs: number): number {
+    this.#advance(nowMs);
+    const current = this.#buckets[this.#second % this.#buckets.length]!;
+    return (this.#buckets.reduce((a, b) => a + b, 0) - current) / RowRate.seconds;
+  }
+
+  #advance(nowMs: number): void {
+    const second = Math.floor(nowMs / 1000);
+    const gone = Math.min(second - this.#second, this.#buckets.length);
+    for (let i = 1; i <= gone; i++) this.#buckets[(this.#second + i) % this.#buckets.length] = 0;
+    if (second > this.#second) {
+      this.#second = second;
+      this.#buckets[second % this.#buckets.length] = 0;
+    }
+  }
+}
+
+type Change =
+  | { readonly kind: 'gateway'; readonly id: string }
+  | { readonly kind: 'event'; readonly event: AgentEvent };
+
+/** The fleet: who is there, what they last said, and what happened to them. */
+export class Gateways {
+  readonly #gateways = new Map<string, Gateway>();
+  readonly #events: AgentEvent[] = [];
+  readonly #clock: Clock;
+  readonly #listeners = new Set<(change: Change) => void>();
+
+  constructor(clock: Clock, reports: readonly AgentReport[] = [], events: readonly AgentEvent[] = []) {
+    this.#clock = clock;
+    for (const report of reports) this.#of(report.gateway).report = report;
+    this.#events.push(...events);
+  }
+
+  all(): Gateway[] {
+    return [...this.#gateways.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  get(id: string): Gateway | undefined {
+    return this.#gateways.get(id);
+  }
+
+  /** Newest first. */
+  events(limit: number): AgentEvent[] {
+    return this.#events.slice(-limit).reverse();
+  }
+
+  subscribe(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  stored(deliveries: readonly Delivery[]): void {
+    for (const { gateway: id, batch } of deliveries) {
+      const gateway = this.#of(id);
+      gateway.rate.add(this.#clock.now(), batch.time.length);
+      for (const time of batch.time) gateway.lastRowMs = Math.max(gateway.lastRowMs ?? time, time);
+      for (const index of new Set(batch.device)) gateway.devices.add(batch.schema.devices[index]!);
+    }
+  }
+
+  state(id: string, state: GatewayState): void {
+    const gateway = this.#of(id);
+    const known = gateway.state;
+    // A last will travels with a dead connection; the next one may already be up.
+    if (!state.online && known?.online && (known.epoch !== state.epoch || known.link > state.link)) return;
+    gateway.state = state;
+    this.#tell({ kind: 'gateway', id });
+  }
+
+  report(report: AgentReport): void {
+    this.#of(report.gateway).report = report;
+    this.#tell({ kind: 'gateway', id: report.gateway });
+  }
+
+  event(event: AgentEvent): void {
+    this.#events.push(event);
+    if (this.#events.length > 1000) this.#events.shift();
+    this.#tell({ kind: 'event', event });
+  }
+
+  #of(id: string): Gateway {
+    return getOrMake(this.#gateways, id, () => ({
+      id,
+      state: undefined,
+      report: undefined,
+      lastRowMs: null,
+      devices: new Set<string>(),
+      rate: new RowRate(),
+    }));
+  }
+
+  #tell(change: Change): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
