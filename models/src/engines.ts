@@ -1,0 +1,150 @@
+import type { Detector } from '@edgeward/shared/contracts';
+import { EdgewardError, messageOf } from '@edgeward/shared/errors';
+import type { Logger } from '@edgeward/shared/log';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { type Bundle, readBundle } from './bundle.js';
+import { featureNames } from './feature-spec.js';
+import { verifyGolden } from './golden.js';
+import { type Forest, scoreForest } from './isolation-forest.js';
+
+/** `auto`: onnxruntime, and our own trees where it has no binary (32-bit ARM, Intel Macs). */
+export const engineNames = ['auto', 'onnx', 'typescript'] as const;
+export type EngineName = (typeof engineNames)[number];
+
+export interface EngineOptions {
+  readonly engine?: EngineName;
+  readonly log: Logger;
+}
+
+/** Above this a run holds up the event loop for a millisecond and more. */
+const maxRowsARun = 256;
+
+/** Small and single-threaded: an agent shares its machine, and the arena alone would cost tens of megabytes. */
+const sessionOptions: InferenceSession.SessionOptions = {
+  executionProviders: ['cpu'],
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  executionMode: 'sequential',
+  enableCpuMemArena: false,
+  enableMemPattern: false,
+  logSeverityLevel: 3,
+};
+
+export interface LoadedModel {
+  readonly bundle: Bundle;
+  readonly detector: Detector;
+}
+
+/**
+ * Reads a bundle, loads its detector and checks it against the golden rows.
+ * @throws EW_MODEL_BUNDLE, EW_MODEL_GOLDEN; EW_PACKAGE_MISSING if `onnx` is demanded and cannot load
+ */
+export async function openModel(directory: string, options: EngineOptions): Promise<LoadedModel> {
+  const bundle = await readBundle(directory);
+  const detector = await loadDetector(bundle, options);
+  try {
+    await verifyGolden(detector, bundle);
+  } catch (error) {
+    await detector[Symbol.asyncDispose]();
+    throw error;
+  }
+  return { bundle, detector };
+}
+
+/** Only loads; callers other than `openModel` must call `verifyGolden` themselves. */
+export async function loadDetector(
+  bundle: Bundle,
+  { engine = 'auto', log }: EngineOptions,
+): Promise<Detector> {
+  if (engine === 'typescript') return new ForestDetector(bundle);
+  try {
+    return await OnnxDetector.create(bundle);
+  } catch (error) {
+    if (engine === 'onnx') {
+      const detail = `onnxruntime-node does not load here: ${messageOf(error)}. Use the engine auto or typescript.`;
+      throw new EdgewardError('EW_PACKAGE_MISSING', detail, { cause: error });
+    }
+    log.warn({ model: bundle.card.name, err: error }, 'onnxruntime does not load; scoring in TypeScript');
+    return new ForestDetector(bundle);
+  }
+}
+
+class OnnxDetector implements Detector {
+  readonly features: readonly string[];
+  readonly revision: string;
+  #session: InferenceSession | undefined;
+
+  private constructor(
+    bundle: Bundle,
+    session: InferenceSession,
+    private readonly tensor: typeof Tensor,
+  ) {
+    this.features = featureNames(bundle.card.features);
+    this.revision = bundle.card.revision;
+    this.#session = session;
+  }
+
+  static async create(bundle: Bundle): Promise<OnnxDetector> {
+    const runtime = await import('onnxruntime-node');
+    return new OnnxDetector(
+      bundle,
+      await runtime.InferenceSession.create(bundle.onnx, sessionOptions),
+      runtime.Tensor,
+    );
+  }
+
+  async score(x: Float32Array, n: number): Promise<Float32Array> {
+    checkShape(x, n, this.features.length);
+    const scores = new Float32Array(n);
+    for (let from = 0; from < n; from += maxRowsARun) {
+      scores.set(await this.#run(x, from, Math.min(n - from, maxRowsARun)), from);
+    }
+    return scores;
+  }
+
+  async #run(x: Float32Array, from: number, n: number): Promise<Float32Array> {
+    if (!this.#session) throw new EdgewardError('EW_STOPPED', 'The model has been disposed.');
+    const columns = this.features.length;
+    const rows = x.subarray(from * columns, (from + n) * columns);
+    const output = await this.#session.run({ x: new this.tensor('float32', rows, [n, columns]) });
+    const scores = output.score?.data;
+    if (!(scores instanceof Float32Array) || scores.length !== n) {
+      throw new EdgewardError('EW_MODEL_SHAPE', `The model gave no ${n} scores.`);
+    }
+    return scores;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.release();
+  }
+}
+
+/** The same trees without native code. */
+class ForestDetector implements Detector {
+  readonly features: readonly string[];
+  readonly revision: string;
+  readonly #forest: Forest;
+
+  constructor(bundle: Bundle) {
+    this.features = featureNames(bundle.card.features);
+    this.revision = bundle.card.revision;
+    this.#forest = bundle.forest;
+  }
+
+  async score(x: Float32Array, n: number): Promise<Float32Array> {
+    checkShape(x, n, this.features.length);
+    const scores = new Float32Array(n);
+    scoreForest(this.#forest, x, n, scores);
+    return scores;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+function checkShape(x: Float32Array, n: number, columns: number): void {
+  if (x.length === n * columns) return;
+  const detail = `Expected ${n} rows of ${columns} features, got ${x.length} values.`;
+  throw new EdgewardError('EW_MODEL_SHAPE', detail);
+}
