@@ -7,6 +7,8 @@ export interface SourceContext extends BatchContext {
   readonly log: Logger;
   /** Where this source stood when its last durable batch was stored; undefined at the first start. */
   readonly position: SourcePosition | undefined;
+  /** Counts rows that were read and cannot become rows of data: read and rejected in the ledger, with a reason. */
+  reject(device: string, count: number, reason: string): void;
 }
 
 export interface SourceDefinition<Type extends string = string, Config = unknown> {

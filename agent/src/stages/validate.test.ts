@@ -155,14 +155,8 @@ test('whole numbers, booleans and text are checked in their own way', () => {
       [9000, 9n, false, 'auto'],
     ]),
   );
-  assert.deepEqual(
-    reasonsOf(after),
-    ['', 'missing+rateOfChange', 'outOfRange+rateOfChange+stuck'].map(sorted),
-  );
+  assert.deepEqual(reasonsOf(after), ['', 'missing+rateOfChange', 'outOfRange+stuck']);
 });
-
-const sorted = (reasons: string) =>
-  reasons === 'outOfRange+rateOfChange+stuck' ? 'outOfRange+stuck' : reasons;
 
 test('a second row at the same time moves by 1 µs, a third by 2', () => {
   const schema = schemaOf([float('pressure')]);
@@ -205,7 +199,10 @@ test('times stay unique per device when its clock is set back (random, seeded)',
   for (let b = 0; b < 60; b++) {
     if (rng() < 0.3) now -= Math.floor(rng() * 50);
     const device = b % 2;
-    const times = Array.from({ length: 5 }, (): Row => [(now += Math.floor(rng() * 3)), 1]);
+    const times = Array.from({ length: 5 }, (): Row => {
+      now += Math.floor(rng() * 3);
+      return [now, 1];
+    });
     const after = validate.process(batchOf(schema, times, device));
     for (const time of after.time) seen[device]?.add(Math.round(time * 1000));
     rows += times.length;
@@ -250,7 +247,7 @@ test('a schema that gained a device keeps the state of the others', () => {
 test('any split of the rows into batches gives the same marks', () => {
   const seed = 7;
   const rng = seededRng(seed);
-  const schema = schemaOf([float('pressure', { min: 0, max: 9, maxRate: 3, stuckAfter: 3 })]);
+  const schema = schemaOf([float('pressure', { min: 0, max: 9, maxRate: 3, stuckAfter: 2 })]);
   const rows = Array.from({ length: 300 }, (_, i): Row => [i * 500, Math.floor(rng() * 11)]);
   const whole = reasonsOf(new Validate().process(batchOf(schema, rows)));
   const validate = new Validate();

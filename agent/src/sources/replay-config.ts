@@ -1,0 +1,118 @@
+import { pathOption } from '@edgeward/shared/config';
+import type { Field } from '@edgeward/shared/contracts';
+import { namePattern } from '@edgeward/shared/topics';
+import { z } from 'zod';
+
+const name = z
+  .string()
+  .regex(namePattern, 'must start with a letter or digit and go on with letters, digits, "_", "." or "-"');
+
+const column = z
+  .strictObject({
+    field: name.meta({ description: 'Name of the field the column becomes', examples: ['temperature'] }),
+    kind: z
+      .enum(['float', 'int', 'bool', 'string'])
+      .default('float')
+      .meta({ description: 'What the column holds' }),
+    unit: z
+      .string()
+      .optional()
+      .meta({ description: 'Unit of the field', examples: ['Cel', 'bar'] }),
+    min: z.number().optional().meta({ description: 'Physically possible lower bound' }),
+    max: z.number().optional().meta({ description: 'Physically possible upper bound' }),
+    maxRate: z
+      .number()
+      .positive()
+      .optional()
+      .meta({ description: 'Largest plausible change', unit: 'units per second' }),
+    stuckAfter: z
+      .int()
+      .min(2)
+      .optional()
+      .meta({ description: 'So many equal values in a row mean that the channel is stuck' }),
+    scale: z.number().default(1).meta({ description: 'Factor from column to field; only for kind float' }),
+    offset: z.number().default(0).meta({ description: 'Added after scaling; only for kind float' }),
+  })
+  .refine(({ min, max }) => min === undefined || max === undefined || min < max, {
+    path: ['min'],
+    message: 'must be less than max',
+  })
+  .refine(({ kind, scale, offset }) => kind === 'float' || (scale === 1 && offset === 0), {
+    path: ['scale'],
+    message: 'scale and offset need kind float',
+  });
+
+export type ColumnConfig = z.output<typeof column>;
+
+const columns = z.record(z.string(), z.union([name, column])).refine(
+  mapping => {
+    const names = Object.values(mapping).map(fieldName);
+    return names.length > 0 && new Set(names).size === names.length;
+  },
+  { message: 'must name at least one column, and no field twice' },
+);
+
+export const replayConfig = z.strictObject({
+  path: pathOption().meta({
+    description: 'CSV file with a header line, UTF-8; may be gzipped',
+    examples: ['recording.csv'],
+  }),
+  device: name.meta({ description: 'Device the rows belong to', examples: ['machine-1'] }),
+  deviceType: name.meta({
+    description: 'Type of the device, as rules and models know it',
+    examples: ['machine'],
+  }),
+  deviceColumn: z
+    .string()
+    .optional()
+    .meta({ description: 'Column with the device name, for files with several devices' }),
+  timeColumn: z.string().default('timestamp').meta({ description: 'Column with the time of the row' }),
+  timeFormat: z
+    .enum(['auto', 'iso', 'epochMs', 'epochS'])
+    .default('auto')
+    .meta({ description: 'How times are written; ISO times without a zone are UTC' }),
+  delimiter: z
+    .string()
+    .regex(/^[^"\r\n\u0080-\uffff]$/, 'must be one ASCII character other than a quote')
+    .default(',')
+    .meta({ description: 'Between the cells of a line' }),
+  columns: columns.optional().meta({
+    description: 'Column → field name or field options; without it, every numeric column as it is',
+  }),
+  speed: z
+    .union([z.number().positive().max(1e6), z.literal('max')])
+    .default(1)
+    .meta({ description: '1 = as recorded, 10 = ten times as fast, max = as fast as rows are stored' }),
+  time: z
+    .enum(['recorded', 'now'])
+    .default('recorded')
+    .meta({ description: 'Keep the recorded times, or stamp rows as if they were read live' }),
+  loop: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Start again at the end; recorded times then go on where they ended' }),
+  batchRows: z.int().min(1).max(10_000).default(500).meta({ description: 'Rows in a block at most' }),
+  lingerMs: z
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(1000)
+    .meta({ description: 'How long a row may wait for its block to fill', unit: 'ms' }),
+});
+
+export type ReplayConfig = z.output<typeof replayConfig>;
+
+function fieldName(value: string | ColumnConfig): string {
+  return typeof value === 'string' ? value : value.field;
+}
+
+/** A mapped column with its defaults. */
+export function columnOptions(value: string | ColumnConfig): ColumnConfig {
+  return typeof value === 'string' ? column.parse({ field: value }) : value;
+}
+
+export function fieldOf(options: ColumnConfig): Field {
+  const { field, kind, scale: _scale, offset: _offset, ...bounds } = options;
+  const known = Object.fromEntries(Object.entries(bounds).filter(([, value]) => value !== undefined));
+  return { name: field, kind, ...known };
+}

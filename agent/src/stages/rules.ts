@@ -1,0 +1,94 @@
+import type { Evidence, RecordBatch, Schema, Stage } from '@edgeward/shared/contracts';
+import { type BoundRule, compileRule } from '@edgeward/shared/rules';
+
+/** One evidence for so many flagged rows of a device: an alarm that lasts says little new with each row. */
+const evidenceEvery = 10;
+
+export interface RuleConfig {
+  readonly name: string;
+  /** For example `temperature > 40 or pressure > 120`. */
+  readonly when: string;
+  /** Of the rows it holds for, above 0 and up to 1. */
+  readonly score: number;
+  /** Absent: every type that has the fields. */
+  readonly deviceTypes?: readonly string[] | undefined;
+}
+
+interface AppliedRule {
+  readonly config: RuleConfig;
+  readonly bound: BoundRule;
+}
+
+/**
+ * Flags the rows a rule holds for: the score is raised to the rule's, never lowered, the row counts as an anomaly,
+ * and the first flagged row of each device and batch, then every tenth, carries the values that made the rule true.
+ * Rows that no rule applies to stay as they are.
+ */
+export class ApplyRules implements Stage {
+  readonly #rules: readonly { config: RuleConfig; bind: (schema: Schema) => BoundRule | undefined }[];
+  readonly #applied = new WeakMap<Schema, AppliedRule[]>();
+
+  /** @throws EW_RULE_SYNTAX */
+  constructor(rules: readonly RuleConfig[]) {
+    this.#rules = rules.map(config => {
+      const compiled = compileRule(config.when);
+      return { config, bind: schema => compiled.bind(schema) };
+    });
+  }
+
+  process(batch: RecordBatch): RecordBatch {
+    let result = batch;
+    for (const { config, bound } of this.#appliedTo(batch.schema)) {
+      const held = bound.evaluateBatch(batch);
+      if (held.includes(1)) result = flag(result, held, config, bound);
+    }
+    return result;
+  }
+
+  #appliedTo(schema: Schema): readonly AppliedRule[] {
+    let applied = this.#applied.get(schema);
+    if (!applied) {
+      applied = this.#rules.flatMap(({ config, bind }) => {
+        if (config.deviceTypes && !config.deviceTypes.includes(schema.type)) return [];
+        const bound = bind(schema);
+        return bound ? [{ config, bound }] : [];
+      });
+      this.#applied.set(schema, applied);
+    }
+    return applied;
+  }
+}
+
+function flag(batch: RecordBatch, held: Uint8Array, config: RuleConfig, bound: BoundRule): RecordBatch {
+  const n = held.length;
+  const score = batch.score ? Float32Array.from(batch.score) : new Float32Array(n).fill(Number.NaN);
+  const anomaly = batch.anomaly ? Uint8Array.from(batch.anomaly) : new Uint8Array(n);
+  for (let i = 0; i < n; i++) {
+    if (held[i] !== 1) continue;
+    anomaly[i] = 1;
+    // Also true for rows without a score.
+    if (!(score[i]! >= config.score)) score[i] = config.score;
+  }
+  const evidence = [...(batch.evidence ?? []), ...evidenceOf(batch, held, config, bound)];
+  return { ...batch, score, anomaly, evidence };
+}
+
+function evidenceOf(batch: RecordBatch, held: Uint8Array, config: RuleConfig, bound: BoundRule): Evidence[] {
+  const flagged = new Uint32Array(batch.schema.devices.length);
+  const found: Evidence[] = [];
+  for (let at = held.indexOf(1); at >= 0; at = held.indexOf(1, at + 1)) {
+    const device = batch.device[at]!;
+    if (flagged[device]! % evidenceEvery === 0) {
+      found.push({
+        at,
+        detector: 'rule',
+        source: config.name,
+        score: config.score,
+        threshold: config.score,
+        channels: bound.evidence(batch, at),
+      });
+    }
+    flagged[device]! += 1;
+  }
+  return found;
+}
