@@ -122,12 +122,19 @@ class Piece {
       end = this.bytes[at] === quote ? this.#quoted(at, start) : this.#plain(at);
       at = end + 1;
     } while (end >= 0 && this.bytes[end] === this.format.delimiter);
-    if (end === unfinished || end === broken || this.#swallowedLines(start, end, cells)) {
+    if (end === unfinished) {
       this.#dropCells(cells);
-      return end === unfinished ? undefined : this.#giveUp(start);
+      return this.bytes.length - start > this.format.maxRecordBytes ? this.#giveUp(start) : undefined;
     }
-    this.#add(start, Math.min(at, this.bytes.length), cells);
-    return at;
+    const recordEnd = Math.min(at, this.bytes.length);
+    const tooLong = recordEnd - start > this.format.maxRecordBytes;
+    if (end === broken || tooLong || this.#swallowedLines(start, end, cells)) {
+      this.#dropCells(cells);
+      return this.#giveUp(start);
+    }
+    if (this.#isBlank(start, cells)) this.#dropCells(cells);
+    else this.note(start, recordEnd, CsvProblem.none, cells);
+    return recordEnd;
   }
 
   /** After the line end at or after `from`. */
@@ -192,14 +199,9 @@ class Piece {
     this.#cellEnds.push(end);
   }
 
-  #add(start: number, end: number, cells: number): void {
-    const found = this.#cellStarts.length - cells;
-    const first = this.#cellStarts.values[cells]!;
-    const blank = found === 1 && first === start && this.#cellEnds.values[cells] === start;
-    const tooLong = end - start > this.format.maxRecordBytes;
-    if (blank || tooLong) this.#dropCells(cells);
-    if (blank) return;
-    this.note(start, end, tooLong ? CsvProblem.tooLong : CsvProblem.none, cells);
+  #isBlank(start: number, cells: number): boolean {
+    const one = this.#cellStarts.length - cells === 1;
+    return one && this.#cellStarts.values[cells] === start && this.#cellEnds.values[cells] === start;
   }
 
   /** A record over several lines with the wrong number of cells: more likely a quote too many than a line end in a cell. */
@@ -210,6 +212,7 @@ class Piece {
     return line >= 0 && line < end;
   }
 
+  /** Up to the first line end it is a problem; what follows is looked at anew. */
   #giveUp(start: number): number | undefined {
     const end = this.lineEnd(start);
     if (end === undefined) return undefined;

@@ -4,7 +4,7 @@ import { BatchBuilder, RowNumbers, type Value } from '@edgeward/shared/batch';
 import type { RecordBatch, Schema } from '@edgeward/shared/contracts';
 import { hasCode } from '@edgeward/shared/errors';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
-import { ApplyRules } from './rules.js';
+import { RuleStage } from './rules.js';
 
 const seedRule = { name: 'hot', when: 'temperature > 40 or pressure > 120', score: 1 };
 const pump: Schema = {
@@ -35,7 +35,7 @@ test('the seed rule scores 1, flags the row and names the values that made it ho
     [1, 20, 121],
     [1, null, 100],
   ]);
-  const after = new ApplyRules([seedRule]).process(before);
+  const after = new RuleStage([seedRule]).process(before);
   assert.deepEqual(Array.from(after.anomaly ?? []), [0, 1, 1, 0]);
   assert.deepEqual(Array.from(after.score ?? []), [Number.NaN, 1, 1, Number.NaN]);
   assert.deepEqual(after.evidence, [
@@ -62,7 +62,7 @@ test('the seed rule scores 1, flags the row and names the values that made it ho
 
 test('a batch that no rule holds for passes as it is', () => {
   const before = batchOf(pump, [[0, 20, 100]]);
-  assert.equal(new ApplyRules([seedRule]).process(before), before);
+  assert.equal(new RuleStage([seedRule]).process(before), before);
 });
 
 test('a rule does not apply to types that lack its fields or that it does not name', () => {
@@ -72,11 +72,11 @@ test('a rule does not apply to types that lack its fields or that it does not na
     devices: ['r'],
   };
   const before = batchOf(room, [[0, 99]]);
-  assert.equal(new ApplyRules([seedRule]).process(before), before);
+  assert.equal(new RuleStage([seedRule]).process(before), before);
   const onlyPumps = { name: 'x', when: 'temperature > 1', score: 1, deviceTypes: ['pump'] };
-  assert.equal(new ApplyRules([onlyPumps]).process(before), before);
+  assert.equal(new RuleStage([onlyPumps]).process(before), before);
   const rooms = { ...onlyPumps, deviceTypes: ['cold-room'] };
-  assert.deepEqual(Array.from(new ApplyRules([rooms]).process(before).anomaly ?? []), [1]);
+  assert.deepEqual(Array.from(new RuleStage([rooms]).process(before).anomaly ?? []), [1]);
 });
 
 test('raises scores and keeps what others found', () => {
@@ -99,7 +99,7 @@ test('raises scores and keeps what others found', () => {
     anomaly: Uint8Array.of(0, 0, 1),
     evidence: [other],
   };
-  const after = new ApplyRules([{ ...seedRule, score: 0.5 }]).process(before);
+  const after = new RuleStage([{ ...seedRule, score: 0.5 }]).process(before);
   assert.deepEqual(Array.from(after.score ?? []), Array.from(Float32Array.of(0.5, 0.75, 0.7)));
   assert.deepEqual(Array.from(after.anomaly ?? []), [1, 1, 1]);
   assert.deepEqual(after.evidence?.[0], other);
@@ -112,7 +112,7 @@ test('two rules on one row: the higher score, both as evidence', () => {
     { name: 'warm', when: 'temperature > 30', score: 0.5 },
     { name: 'hot', when: 'temperature > 40', score: 1 },
   ];
-  const after = new ApplyRules(rules).process(batchOf(pump, [[0, 50, 1]]));
+  const after = new RuleStage(rules).process(batchOf(pump, [[0, 50, 1]]));
   assert.deepEqual(Array.from(after.score ?? []), [1]);
   assert.deepEqual(
     after.evidence?.map(({ source }) => source),
@@ -122,7 +122,7 @@ test('two rules on one row: the higher score, both as evidence', () => {
 
 test('a storm carries evidence for the first and every tenth flagged row of each device', () => {
   const rows = Array.from({ length: 50 }, (_, i) => [i % 2, 50, 1] as const);
-  const after = new ApplyRules([seedRule]).process(batchOf(pump, rows));
+  const after = new RuleStage([seedRule]).process(batchOf(pump, rows));
   assert.deepEqual(
     after.evidence?.map(({ at }) => at),
     [0, 1, 20, 21, 40, 41],
@@ -131,7 +131,7 @@ test('a storm carries evidence for the first and every tenth flagged row of each
 
 test('a rule that cannot be parsed is refused at once', () => {
   assert.throws(
-    () => new ApplyRules([{ name: 'x', when: 'temperature >', score: 1 }]),
+    () => new RuleStage([{ name: 'x', when: 'temperature >', score: 1 }]),
     (error: unknown) => hasCode(error, 'EW_RULE_SYNTAX'),
   );
 });

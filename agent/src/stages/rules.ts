@@ -1,18 +1,41 @@
 import type { Evidence, RecordBatch, Schema, Stage } from '@edgeward/shared/contracts';
 import { type BoundRule, compileRule } from '@edgeward/shared/rules';
+import { namePattern } from '@edgeward/shared/topics';
+import { z } from 'zod';
 
 /** One evidence for so many flagged rows of a device: an alarm that lasts says little new with each row. */
 const evidenceEvery = 10;
 
-export interface RuleConfig {
-  readonly name: string;
-  /** For example `temperature > 40 or pressure > 120`. */
-  readonly when: string;
-  /** Of the rows it holds for, above 0 and up to 1. */
-  readonly score: number;
-  /** Absent: every type that has the fields. */
-  readonly deviceTypes?: readonly string[] | undefined;
-}
+export const ruleConfig = z.strictObject({
+  name: z
+    .string()
+    .regex(namePattern)
+    .meta({ description: 'Name of the rule, shown with what it flags', examples: ['too-hot'] }),
+  when: z
+    .string()
+    .min(1)
+    .max(2000)
+    .meta({
+      description: 'Condition over the fields of a row; it is false where a value is missing',
+      examples: ['temperature > 40 or pressure > 120'],
+    }),
+  score: z
+    .number()
+    .positive()
+    .max(1)
+    .default(1)
+    .meta({ description: 'Score of the rows it holds for, unless they have a higher one' }),
+  deviceTypes: z
+    .array(z.string().regex(namePattern))
+    .min(1)
+    .optional()
+    .meta({
+      description: 'Device types it is for; without it, all that have the fields',
+      examples: [['pump']],
+    }),
+});
+
+export type RuleConfig = z.output<typeof ruleConfig>;
 
 interface AppliedRule {
   readonly config: RuleConfig;
@@ -24,7 +47,7 @@ interface AppliedRule {
  * and the first flagged row of each device and batch, then every tenth, carries the values that made the rule true.
  * Rows that no rule applies to stay as they are.
  */
-export class ApplyRules implements Stage {
+export class RuleStage implements Stage {
   readonly #rules: readonly { config: RuleConfig; bind: (schema: Schema) => BoundRule | undefined }[];
   readonly #applied = new WeakMap<Schema, AppliedRule[]>();
 

@@ -60,9 +60,9 @@ export class FakeClock implements Clock {
     this.#moveTo(endMs);
   }
 
-  /** Resolves once somebody sleeps: for tests that must not move time too early. */
-  async someoneSleeps(): Promise<void> {
-    while (this.#sleepers.length === 0) await turn();
+  /** Resolves once somebody sleeps, or when the signal fires: for tests that must not move time too early. */
+  async someoneSleeps(signal?: AbortSignal): Promise<void> {
+    while (this.#sleepers.length === 0 && !signal?.aborted) await turn();
   }
 
   /** A step of the wall clock, as a time server makes it; monotonic time does not notice. */
