@@ -1,3 +1,4 @@
+import { pathOption } from '@edgeward/shared/config/paths';
 import type { Cursor, Delivery, Sink } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { z } from 'zod';
@@ -7,10 +8,10 @@ import { encodeRows } from './ndjson.js';
 import { notYetStored } from './received.js';
 
 export const fileConfig = z.strictObject({
-  directory: z
-    .string()
-    .min(1)
-    .meta({ description: 'Folder for the files and their checkpoint', examples: ['./readings'] }),
+  directory: pathOption().meta({
+    description: 'Folder for the files and their checkpoint',
+    examples: ['./readings'],
+  }),
   maxBytes: z
     .int()
     .min(1)

@@ -1,0 +1,64 @@
+/** The channels of an incident: what each flagged row named, added up. */
+import type { Finding, FoundChannel } from './findings.js';
+import type { IncidentChannel } from './incident.js';
+
+const maxChannels = 12;
+
+/**
+ * Adds one row. A channel's weight is its mean share over all flagged rows, so it falls in rows that do not
+ * name it; value and direction are those of the row in which it was farthest from usual.
+ * @param rowsBefore  flagged rows that are already in `channels`
+ */
+export function addChannels(
+  channels: readonly IncidentChannel[],
+  found: readonly FoundChannel[],
+  rowsBefore: number,
+  timeMs: number,
+): IncidentChannel[] {
+  const named = new Map(found.map(channel => [channel.field, channel]));
+  const share = (mean: number, now: number) => (mean * rowsBefore + now) / (rowsBefore + 1);
+  const merged = channels.map(known => {
+    const now = named.get(known.field);
+    named.delete(known.field);
+    const weight = share(known.weight, now?.weight ?? 0);
+    return now ? { ...worse(known, now), weight, rows: known.rows + 1 } : { ...known, weight };
+  });
+  for (const now of named.values())
+    merged.push({ ...now, weight: share(0, now.weight), rows: 1, firstMs: timeMs });
+  return merged.sort((a, b) => b.weight - a.weight).slice(0, maxChannels);
+}
+
+function worse(known: IncidentChannel, now: FoundChannel): IncidentChannel {
+  if (deviation(now) < deviation(known)) return known;
+  return {
+    ...known,
+    value: now.value,
+    direction: now.direction,
+    ...(now.expected && { expected: now.expected }),
+  };
+}
+
+/** Distance from the usual range, in widths of that range; 0 where either is unknown. */
+function deviation({ value, expected }: FoundChannel): number {
+  if (value === null || !expected) return 0;
+  const [low, high] = expected;
+  const outside = Math.max(low - value, value - high, 0);
+  return outside / Math.max(high - low, Number.EPSILON);
+}
+
+/** One row's channels over all its findings; the strongest finding's word counts where two name the same. */
+export function channelsOf(findings: readonly Finding[]): FoundChannel[] {
+  const byField = new Map<string, FoundChannel>();
+  for (const finding of findings)
+    for (const channel of finding.channels)
+      if (!byField.has(channel.field)) byField.set(channel.field, channel);
+  const all = [...byField.values()];
+  const sum = all.reduce((total, channel) => total + channel.weight, 0);
+  return sum > 1 ? all.map(channel => ({ ...channel, weight: channel.weight / sum })) : all;
+}
+
+/** Those that carry the incident, for titles and severity. */
+export function mainChannels<T extends { readonly weight: number }>(channels: readonly T[]): T[] {
+  const least = Math.max(0.1, (channels[0]?.weight ?? 0) / 3);
+  return channels.filter(channel => channel.weight >= least);
+}

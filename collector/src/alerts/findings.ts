@@ -1,0 +1,190 @@
+/** What one delivery says of each device: stretches of quiet rows, and the rows that are worth a look. */
+import { hasBit, numberOf } from '@edgeward/shared/batch';
+import type { ChannelEvidence, Delivery, Evidence, Field, RecordBatch } from '@edgeward/shared/contracts';
+import { Quality } from '@edgeward/shared/quality';
+
+export interface FoundChannel extends ChannelEvidence {
+  readonly unit: string | null;
+}
+
+/** One detector's word on one row. */
+export interface Finding {
+  readonly detector: Evidence['detector'];
+  readonly source: string;
+  readonly score: number;
+  readonly threshold: number;
+  readonly channels: readonly FoundChannel[];
+}
+
+export interface QuietRows {
+  readonly quiet: number;
+  /** Latest time among them, and the time of the last, ms. */
+  readonly latestMs: number;
+  readonly lastMs: number;
+}
+
+export interface NotedRow {
+  readonly timeMs: number;
+  readonly epoch: string;
+  readonly row: number;
+  /** Of models and rules; empty if only the quality is bad. */
+  readonly findings: readonly Finding[];
+  /** Set where a channel is stuck or out of range. */
+  readonly quality: Finding | undefined;
+}
+
+export type Step = QuietRows | NotedRow;
+
+/** One device's rows of one delivery, in their order. */
+export interface DeviceSteps {
+  readonly device: string;
+  readonly steps: readonly Step[];
+}
+
+const watchedQuality = Quality.stuck | Quality.outOfRange;
+
+export function stepsOf(delivery: Delivery): DeviceSteps[] {
+  const { batch } = delivery;
+  const builders = new Map<number, StepsBuilder>();
+  const evidence = evidenceByRow(batch);
+  for (let i = 0; i < batch.time.length; i++) {
+    const device = batch.device[i]!;
+    let builder = builders.get(device);
+    if (!builder) {
+      builder = new StepsBuilder();
+      builders.set(device, builder);
+    }
+    if (isNoted(batch, i)) builder.add(notedRow(delivery, i, evidence.get(i)));
+    else builder.addQuiet(batch.time[i]!);
+  }
+  return [...builders].map(([index, builder]) => ({
+    device: batch.schema.devices[index]!,
+    steps: builder.take(),
+  }));
+}
+
+function isNoted(batch: RecordBatch, i: number): boolean {
+  const quality = batch.quality[i]!;
+  if ((quality & Quality.warmUp) !== 0) return false;
+  return batch.anomaly?.[i] === 1 || (quality & watchedQuality) !== 0;
+}
+
+class StepsBuilder {
+  readonly #steps: Step[] = [];
+  #quiet = 0;
+  #latestMs = 0;
+  #lastMs = 0;
+
+  addQuiet(timeMs: number): void {
+    this.#latestMs = this.#quiet === 0 ? timeMs : Math.max(this.#latestMs, timeMs);
+    this.#lastMs = timeMs;
+    this.#quiet += 1;
+  }
+
+  add(row: NotedRow): void {
+    this.#endQuiet();
+    this.#steps.push(row);
+  }
+
+  take(): Step[] {
+    this.#endQuiet();
+    return this.#steps;
+  }
+
+  #endQuiet(): void {
+    if (this.#quiet > 0)
+      this.#steps.push({ quiet: this.#quiet, latestMs: this.#latestMs, lastMs: this.#lastMs });
+    this.#quiet = 0;
+  }
+}
+
+function evidenceByRow(batch: RecordBatch): Map<number, Evidence[]> {
+  const found = new Map<number, Evidence[]>();
+  for (const evidence of batch.evidence ?? []) {
+    const others = found.get(evidence.at);
+    if (others) others.push(evidence);
+    else found.set(evidence.at, [evidence]);
+  }
+  return found;
+}
+
+function notedRow({ batch, epoch }: Delivery, i: number, evidence: Evidence[] | undefined): NotedRow {
+  const flagged = batch.anomaly?.[i] === 1;
+  return {
+    timeMs: batch.time[i]!,
+    epoch,
+    row: batch.row[i]!,
+    findings: flagged ? (evidence ?? [bareEvidence(batch, i)]).map(one => findingOf(batch, one)) : [],
+    quality: (batch.quality[i]! & watchedQuality) === 0 ? undefined : qualityFinding(batch, i),
+  };
+}
+
+/** For a flagged row whose agent gave no reasons. */
+function bareEvidence(batch: RecordBatch, at: number): Evidence {
+  const score = batch.score?.[at] ?? Number.NaN;
+  const known = Number.isNaN(score) ? 1 : score;
+  return {
+    at,
+    detector: 'forest',
+    source: batch.model ?? 'unknown',
+    score: known,
+    threshold: known,
+    channels: [],
+  };
+}
+
+function findingOf(batch: RecordBatch, evidence: Evidence): Finding {
+  const { detector, source, score, threshold } = evidence;
+  const channels = evidence.channels.map(channel => ({ ...channel, unit: unitOf(batch, channel.field) }));
+  return { detector, source, score, threshold, channels };
+}
+
+function unitOf(batch: RecordBatch, name: string): string | null {
+  return batch.schema.fields.find(field => field.name === name)?.unit ?? null;
+}
+
+/** Score and threshold are both 1: bad quality is a fact, not a matter of degree. */
+function qualityFinding(batch: RecordBatch, i: number): Finding {
+  const bad = batch.schema.fields.flatMap((field, f) => {
+    const bits = batch.fieldQuality?.[f]?.[i] ?? 0;
+    return (bits & watchedQuality) === 0 ? [] : [{ field, f, bits }];
+  });
+  const outOfRange =
+    bad.length > 0 ? bad.some(one => (one.bits & Quality.outOfRange) !== 0) : isOut(batch.quality[i]!);
+  return {
+    detector: 'quality',
+    source: outOfRange ? 'outOfRange' : 'stuck',
+    score: 1,
+    threshold: 1,
+    channels: bad.map(({ field, f, bits }) => badChannel(batch, field, f, i, isOut(bits), bad.length)),
+  };
+}
+
+function isOut(bits: number): boolean {
+  return (bits & Quality.outOfRange) !== 0;
+}
+
+function badChannel(
+  batch: RecordBatch,
+  field: Field,
+  f: number,
+  i: number,
+  outOfRange: boolean,
+  among: number,
+): FoundChannel {
+  const value = hasBit(batch.missing?.[f], i) ? Number.NaN : numberOf(batch, f, i);
+  const bounded = field.min !== undefined && field.max !== undefined;
+  return {
+    field: field.name,
+    unit: field.unit ?? null,
+    value: Number.isFinite(value) ? value : null,
+    ...(outOfRange && bounded && { expected: [field.min, field.max] as const }),
+    direction: outOfRange ? sideOf(field, value) : 'unusual',
+    weight: 1 / among,
+  };
+}
+
+function sideOf(field: Field, value: number): ChannelEvidence['direction'] {
+  if (field.max !== undefined && value > field.max) return 'high';
+  return field.min !== undefined && value < field.min ? 'low' : 'unusual';
+}

@@ -1,0 +1,20 @@
+import { mainChannels } from './channels.js';
+import type { Incident } from './incident.js';
+
+type Named = Pick<Incident, 'device' | 'detector' | 'source' | 'channels'>;
+
+const maxNamed = 3;
+
+/** What to triage on: `pump-1: dischargePressure high, flow low`. */
+export function titleOf({ device, detector, source, channels }: Named): string {
+  const named = mainChannels(channels).slice(0, maxNamed);
+  if (named.length === 0) return `${device}: ${detector === 'rule' ? `rule ${source}` : 'unusual readings'}`;
+  const words = named.map(
+    ({ field, direction }) => `${field} ${detector === 'quality' ? fault(source) : direction}`,
+  );
+  return `${device}: ${words.join(', ')}`;
+}
+
+function fault(source: string): string {
+  return source === 'outOfRange' ? 'out of range' : source;
+}
