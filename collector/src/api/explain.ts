@@ -56,6 +56,8 @@ function remedyOf(issue: Issue): string {
       return `Give at most ${issue.maximum}${unitOf(issue.origin)}.`;
     case 'invalid_value':
       return `Give one of ${issue.values.map(String).join(', ')}.`;
+    case 'custom':
+      return String(issue.params?.['remedy'] ?? 'Correct it.');
     default:
       return 'See /api/openapi.json for what this route takes.';
   }

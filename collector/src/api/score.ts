@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CollectorViews, ScoreRequestRow, ScoreResultRow } from '../views.js';
-import { errorBody, HttpError } from './errors.js';
+import { errorBody } from './errors.js';
 import { channelEvidence, name, noQuery } from './schemas.js';
 import type { Api } from './zod.js';
 
@@ -20,7 +20,10 @@ const manyValues = z
   .strictObject({
     device: name,
     timestamp,
-    values: z.record(name, z.number()),
+    values: z.record(name, z.number()).refine(values => Object.keys(values).length > 0, {
+      error: 'has no channel',
+      params: { remedy: 'Give at least one channel, for example {"temperature": 41}.' },
+    }),
     type: name.optional().meta({ description: 'Device type whose rules and model to use' }),
   })
   .meta({ description: 'One row of several channels' });
@@ -59,21 +62,11 @@ export function score(app: Api, views: CollectorViews): void {
     },
     async request => {
       const events = Array.isArray(request.body) ? request.body : [request.body];
-      events.forEach(refuseEmpty);
       const results = await views.score(events.map(toRow));
       const answers = events.map((sent, i) => toAnswer(sent, results[i]));
       return Array.isArray(request.body) ? answers : answers[0]!;
     },
   );
-}
-
-function refuseEmpty(sent: Event, i: number): void {
-  if ('sensorId' in sent || Object.keys(sent.values).length > 0) return;
-  throw new HttpError('EW_HTTP_REQUEST', 'values: has no channel.', {
-    field: `[${i}].values`,
-    value: {},
-    remedy: 'Give at least one channel, for example {"temperature": 41}.',
-  });
 }
 
 function toRow(sent: Event): ScoreRequestRow {

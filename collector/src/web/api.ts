@@ -1,0 +1,62 @@
+import type { Incident } from '../alerts/incident.js';
+import type { DemoAction, DemoState, DeviceView, SeriesQuery, SeriesView } from '../views.js';
+
+/** An answer that was not what was asked for, in the API's own words. */
+export class ApiFailure extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** How far the collector's clock is ahead of this one, to about a second. */
+let aheadMs = 0;
+
+/** Now, by the collector's clock: ages stay right on a phone whose clock is wrong. */
+export function collectorNow(): number {
+  return Date.now() + aheadMs;
+}
+
+export const api = {
+  devices: () => ask<readonly DeviceView[]>('/api/devices'),
+  incident: (id: string) => ask<Incident>(`/api/incidents/${encodeURIComponent(id)}`),
+  demo: () => ask<DemoState>('/api/demo'),
+  act: (action: DemoAction) => ask<DemoState>('/api/demo', action),
+  series: ({ gateway, device, fields, fromMs, toMs, maxPoints }: SeriesQuery) => {
+    const query = new URLSearchParams({
+      gateway,
+      device,
+      from: String(Math.max(1, Math.floor(fromMs))),
+      to: String(Math.ceil(toMs)),
+      points: String(maxPoints),
+    });
+    if (fields.length > 0) query.set('fields', fields.join(','));
+    return ask<SeriesView>(`/api/series?${query}`);
+  },
+};
+
+async function ask<Answer>(url: string, body?: unknown): Promise<Answer> {
+  const response = await fetch(url, {
+    headers: body === undefined ? {} : { 'content-type': 'application/json' },
+    ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+  });
+  const date = Date.parse(response.headers.get('date') ?? '');
+  // The header has whole seconds: half a second is the best guess, and less than two is no news.
+  if (!Number.isNaN(date)) {
+    const ahead = date + 500 - Date.now();
+    aheadMs = Math.abs(ahead) < 2000 ? 0 : ahead;
+  }
+  if (!response.ok) throw new ApiFailure(response.status, await messageOf(response));
+  return response.json();
+}
+
+async function messageOf(response: Response): Promise<string> {
+  try {
+    const { error } = await response.json();
+    return [error.message, error.remedy].filter(Boolean).join(' ');
+  } catch {
+    return `The collector answered ${response.status}.`;
+  }
+}

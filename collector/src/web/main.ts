@@ -1,0 +1,108 @@
+import type { StreamMessage } from '../views.js';
+import { announceIncident } from './announcer.js';
+import { api } from './api.js';
+import { Connection } from './connection.js';
+import { openDemoBar } from './demo-bar.js';
+import { byId, setAttribute, setText } from './dom.js';
+import { span } from './format.js';
+import { type Route, routeOf } from './router.js';
+import { Scheduler } from './scheduler.js';
+import { Store, type Topic } from './store.js';
+import { onThemeChange } from './theme.js';
+import { everything, type View } from './view.js';
+
+const main = byId('main', HTMLElement);
+const scheduler = new Scheduler(draw);
+const store = new Store(topic => scheduler.mark(topic), askForDevices);
+let view: View | undefined;
+let updateDemo: (() => void) | undefined;
+let asking = false;
+
+function draw(changed: ReadonlySet<Topic>): void {
+  view?.update(changed);
+  if (changed.has('demo')) updateDemo?.();
+  const open = store.openIncidents().length;
+  const badge = byId('open-count', HTMLElement);
+  setText(badge, String(open));
+  setAttribute(badge, 'aria-label', `${open} open`);
+  badge.hidden = open === 0;
+  document.title = `${open > 0 ? `(${open}) ` : ''}${view?.title ?? 'Fleet'} · Edgeward`;
+}
+
+/** Devices are not in the stream: asked for at each snapshot, when a new one shows up, and every 10 s. */
+async function askForDevices(): Promise<void> {
+  if (asking) return;
+  asking = true;
+  try {
+    store.setDevices(await api.devices());
+  } catch {
+    // The stream notices a lost collector and says so.
+  }
+  // A device that only the stream knows must not be asked for at every row.
+  setTimeout(() => {
+    asking = false;
+  }, 1000);
+}
+
+function show(route: Route): void {
+  view?.close?.();
+  view = route.open(store, route.parameters);
+  main.replaceChildren(view.root);
+  for (const link of document.querySelectorAll('header nav a')) {
+    setAttribute(link, 'aria-current', link.getAttribute('href') === `#/${route.entry}` ? 'page' : undefined);
+  }
+  draw(everything);
+}
+
+function message(received: StreamMessage, fresh: boolean): void {
+  const news = received.kind === 'incident' && !store.incidents.has(received.incident.id);
+  store.apply(received);
+  if (fresh && news && received.kind === 'incident') announceIncident(received.incident);
+}
+
+const lost = byId('lost', HTMLElement);
+const connection = new Connection({
+  opened: () => store.startSnapshot(),
+  message,
+  ready: async () => {
+    await askForDevices();
+    store.loaded = true;
+    store.setLink('live');
+    showLink();
+  },
+  lost: retryMs => {
+    store.setLink('lost');
+    setText(
+      byId('lost-text', HTMLElement),
+      `Connection to the collector lost. Trying again in ${span(retryMs)}.`,
+    );
+    showLink();
+  },
+});
+
+function showLink(): void {
+  lost.hidden = store.link !== 'lost';
+  setAttribute(byId('link', HTMLElement), 'data-state', store.link);
+  setText(byId('link-text', HTMLElement), store.link === 'live' ? 'live' : 'not connected');
+}
+
+window.addEventListener('hashchange', () => {
+  if (location.hash === '#main') return;
+  show(routeOf(location.hash));
+  // Readers and keyboards continue at the new view, as after loading a page.
+  view?.root.querySelector('h1')?.focus();
+  window.scrollTo(0, 0);
+});
+byId('retry', HTMLButtonElement).addEventListener('click', () => connection.retry());
+document.querySelector('.skip')?.addEventListener('click', event => {
+  event.preventDefault();
+  main.focus();
+});
+onThemeChange(() => scheduler.mark('theme'));
+window.setInterval(() => scheduler.mark('clock'), 1000);
+window.setInterval(() => void askForDevices(), 10_000);
+
+show(routeOf(location.hash));
+connection.retry();
+updateDemo = await openDemoBar(byId('demo', HTMLElement), store).catch(() => undefined);
+updateDemo?.();

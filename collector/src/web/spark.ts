@@ -1,0 +1,80 @@
+import { h, setAttribute } from './dom.js';
+import type { Spark } from './store.js';
+import { theme } from './theme.js';
+
+const width = 132;
+const height = 26;
+
+/** A small line of scores with the threshold; flagged rows stand on bars. */
+export function sparkCanvas(): HTMLCanvasElement {
+  const canvas = h('canvas', { class: 'spark', role: 'img' });
+  const ratio = window.devicePixelRatio || 1;
+  canvas.width = width * ratio;
+  canvas.height = height * ratio;
+  return canvas;
+}
+
+export function drawSpark(
+  canvas: HTMLCanvasElement,
+  spark: Spark | undefined,
+  threshold: number | null,
+): void {
+  const context = canvas.getContext('2d');
+  if (!context) return;
+  const { muted, line, alarm } = theme();
+  const ratio = canvas.width / width;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  const y = (value: number) => height - 3 - value * (height - 6);
+  if (threshold !== null)
+    stroke(
+      context,
+      line,
+      [3, 3],
+      [
+        [0, y(threshold)],
+        [width, y(threshold)],
+      ],
+    );
+  const points = (spark?.score ?? []).map((value, i): Point | null =>
+    value === null ? null : [(i / 159) * width, y(value)],
+  );
+  stroke(context, muted, [], points);
+  points.forEach((point, i) => {
+    if (point && spark?.anomaly[i]) mark(context, alarm, point);
+  });
+  setAttribute(canvas, 'aria-label', label(spark));
+}
+
+type Point = readonly [number, number];
+
+function stroke(
+  context: CanvasRenderingContext2D,
+  colour: string,
+  dash: number[],
+  points: readonly (Point | null)[],
+): void {
+  context.strokeStyle = colour;
+  context.lineWidth = 1.25;
+  context.setLineDash(dash);
+  context.beginPath();
+  let drawing = false;
+  for (const point of points) {
+    if (point && drawing) context.lineTo(...point);
+    else if (point) context.moveTo(...point);
+    drawing = point !== null;
+  }
+  context.stroke();
+}
+
+function mark(context: CanvasRenderingContext2D, colour: string, [x, y]: Point): void {
+  context.fillStyle = colour;
+  context.fillRect(x - 0.9, y, 1.8, height - y);
+}
+
+function label(spark: Spark | undefined): string {
+  const flagged = spark?.anomaly.filter(Boolean).length ?? 0;
+  return flagged > 0
+    ? `Scores of the last rows; ${flagged} flagged`
+    : 'Scores of the last rows; none flagged';
+}
