@@ -1,0 +1,139 @@
+/**
+ * All that the incident engine knows, in memory, and the drafts through which it changes: a draft is committed
+ * to the store or dropped as a whole. Changes that may wait for the next commit are merged as "unsaved".
+ */
+import type { MailKind } from '../notifiers/mail.js';
+import type { AlertStore, Operation } from './alert-store.js';
+import { type AlarmState, isIdle } from './device-alarm.js';
+import type { Incident } from './incident.js';
+import { calm, type StormState } from './storm.js';
+
+export interface IncidentRecord {
+  readonly incident: Incident;
+  readonly mailed: readonly MailKind[];
+  /** It opened in an alarm storm: no mails. */
+  readonly held: boolean;
+}
+
+export const deviceKey = (gateway: string, device: string) => `${gateway}/${device}`;
+
+const stormKey = 'storm';
+const statePrefix = 'device/';
+const recordPrefix = 'incident/';
+
+export class Board {
+  readonly states = new Map<string, AlarmState>();
+  readonly records = new Map<string, IncidentRecord>();
+  storm: StormState = calm;
+  /** Keys in the store that are older than what is here. */
+  readonly unsaved = new Set<string>();
+
+  /** @param standing  false: no cursor goes with the device states, so they are forgotten */
+  static async load(store: AlertStore, standing: boolean): Promise<Board> {
+    const board = new Board();
+    for (const [id, value] of await store.list(recordPrefix)) board.records.set(id, value as IncidentRecord);
+    for (const [key, value] of await store.list(statePrefix)) {
+      if (standing) board.states.set(key, value as AlarmState);
+      else board.unsaved.add(statePrefix + key);
+    }
+    board.storm = ((await store.get(stormKey)) as StormState | undefined) ?? calm;
+    return board;
+  }
+
+  valueOf(key: string): unknown {
+    if (key === stormKey) return this.storm;
+    if (key.startsWith(statePrefix)) return this.states.get(key.slice(statePrefix.length));
+    return this.records.get(key.slice(recordPrefix.length));
+  }
+}
+
+export class Draft {
+  readonly #board: Board;
+  readonly #states = new Map<string, AlarmState | undefined>();
+  readonly #records = new Map<string, IncidentRecord | undefined>();
+  readonly #settled = new Set<string>();
+  #storm: StormState | undefined;
+  /** Something happened that must be stored, and told, at once. */
+  urgent = false;
+
+  constructor(board: Board) {
+    this.#board = board;
+  }
+
+  state(key: string): AlarmState | undefined {
+    return this.#states.has(key) ? this.#states.get(key) : this.#board.states.get(key);
+  }
+
+  setState(key: string, state: AlarmState): void {
+    const next = isIdle(state) ? undefined : state;
+    if (next || this.state(key)) this.#states.set(key, next);
+  }
+
+  record(id: string | null): IncidentRecord | undefined {
+    if (id === null) return undefined;
+    return this.#records.has(id) ? this.#records.get(id) : this.#board.records.get(id);
+  }
+
+  setRecord(record: IncidentRecord): void {
+    this.#records.set(record.incident.id, record);
+  }
+
+  settle(id: string): void {
+    this.#settled.add(id);
+  }
+
+  isSettled(id: string): boolean {
+    return this.#settled.has(id);
+  }
+
+  get storm(): StormState {
+    return this.#storm ?? this.#board.storm;
+  }
+
+  set storm(storm: StormState) {
+    this.#storm = storm;
+  }
+
+  /** Incidents that this draft touched or settled. */
+  touched(): IncidentRecord[] {
+    const ids = new Set([...this.#records.keys(), ...this.#settled]);
+    return [...ids].flatMap(id => this.record(id) ?? []);
+  }
+
+  /** Forgets the oldest closed incidents beyond `keep`. */
+  prune(keep: number): void {
+    const known = new Set([...this.#board.records.keys(), ...this.#records.keys()]);
+    if (known.size <= keep) return;
+    const closed = [...known]
+      .flatMap(id => this.record(id)?.incident ?? [])
+      .filter(incident => incident.state === 'closed')
+      .sort((a, b) => a.openedMs - b.openedMs);
+    for (const { id } of closed.slice(0, Math.max(0, closed.length - keep))) this.#records.set(id, undefined);
+  }
+
+  /** All that the store does not have yet, this draft included. */
+  operations(): Operation[] {
+    const own: Operation[] = [];
+    for (const [key, value] of this.#states) own.push({ key: statePrefix + key, value });
+    for (const [id, value] of this.#records) own.push({ key: recordPrefix + id, value });
+    if (this.#storm) own.push({ key: stormKey, value: this.#storm });
+    const mine = new Set(own.map(operation => operation.key));
+    const older = [...this.#board.unsaved].filter(key => !mine.has(key));
+    return [...older.map(key => ({ key, value: this.#board.valueOf(key) })), ...own];
+  }
+
+  /** Makes it what the board says. @param saved  the store has `operations()` */
+  merge(saved: boolean): void {
+    const { unsaved, states, records } = this.#board;
+    if (saved) unsaved.clear();
+    else for (const { key } of this.operations()) unsaved.add(key);
+    for (const [key, state] of this.#states) replace(states, key, state);
+    for (const [id, record] of this.#records) replace(records, id, record);
+    this.#board.storm = this.storm;
+  }
+}
+
+function replace<T>(map: Map<string, T>, key: string, value: T | undefined): void {
+  if (value === undefined) map.delete(key);
+  else map.set(key, value);
+}

@@ -1,0 +1,27 @@
+import type { MailKind, MailRequest } from '../notifiers/mail.js';
+import type { Draft, IncidentRecord } from './board.js';
+
+/** The mails that the draft's incidents are due, each noted on its incident so that it is due only once. */
+export function dueMails(draft: Draft): MailRequest[] {
+  return draft.touched().flatMap(record => {
+    const kinds = dueKinds(record, draft.isSettled(record.incident.id));
+    if (kinds.length === 0) return [];
+    draft.setRecord({ ...record, mailed: [...record.mailed, ...withImplied(kinds, record)] });
+    return kinds.map(kind => ({ kind, incident: record.incident }));
+  });
+}
+
+function dueKinds({ incident, mailed, held }: IncidentRecord, settled: boolean): MailKind[] {
+  if (held) return [];
+  const kinds: MailKind[] = [];
+  if (!mailed.includes('opened')) kinds.push('opened');
+  else if (incident.severity === 'critical' && !mailed.includes('critical')) kinds.push('critical');
+  if (settled && !mailed.includes('closed')) kinds.push('closed');
+  return kinds;
+}
+
+/** A first mail that already says critical needs no second one to say so. */
+function withImplied(kinds: readonly MailKind[], { incident }: IncidentRecord): MailKind[] {
+  const saysCritical = kinds.includes('opened') && incident.severity === 'critical';
+  return saysCritical ? [...kinds, 'critical'] : [...kinds];
+}

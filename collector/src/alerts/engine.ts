@@ -1,0 +1,226 @@
+/**
+ * Follows the journal and turns flagged rows into incidents and mails.
+ *
+ * Its cursor lies in its own store. Whatever happens to incidents goes down in one synced batch with the mails
+ * it causes and the cursor behind the rows that caused it: after a kill at any point nothing is doubled or
+ * missing. Rows that caused nothing move the cursor in memory, and in the store about once a second; after a
+ * crash they are looked at again from the device states of that same commit, which comes to the same.
+ */
+import type { Clock, Cursor, Delivery, Sink } from '@edgeward/shared/contracts';
+import { messageOf } from '@edgeward/shared/errors';
+import type { Logger } from '@edgeward/shared/log';
+import type { MailOutlet } from '../notifiers/mail-queue.js';
+import { notYetStored } from '../sinks/received.js';
+import type { AlertStore } from './alert-store.js';
+import { Board, Draft, deviceKey } from './board.js';
+import type { AlertsConfig } from './config.js';
+import { observeSilence } from './device-alarm.js';
+import { dueMails } from './due-mails.js';
+import type { Incident } from './incident.js';
+import { applyChanges, observeDelivery } from './observe.js';
+
+export interface EngineOptions {
+  readonly store: AlertStore;
+  /** Absent: no mails. */
+  readonly mails?: MailOutlet;
+  readonly config: AlertsConfig;
+  /** Site of a gateway, for titles and mails. */
+  readonly siteOf?: (gateway: string) => string | null;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+export interface EngineCounts {
+  readonly rows: number;
+  /** Rows that came too late to raise an alarm. */
+  readonly lateRows: number;
+  readonly open: number;
+  readonly closed: number;
+}
+
+type Listener = (incident: Incident) => void;
+
+const cursorKey = 'cursor';
+const saveEveryMs = 1000;
+const maxClosed = 1000;
+
+export class IncidentEngine implements Sink {
+  readonly #options: EngineOptions;
+  readonly #listeners = new Set<Listener>();
+  /** When a device's last row was seen here, and its incident closed, ms by the wall clock of `tick`. */
+  readonly #seen = new Map<string, { rowMs: number; closedMs: number }>();
+  #board: Board | undefined;
+  #cursor: Cursor | undefined;
+  #savedCursor: Cursor | undefined;
+  #savedAtMs = Number.NEGATIVE_INFINITY;
+  #rows = 0;
+  #lateRows = 0;
+  #busy: Promise<unknown> = Promise.resolve();
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  cursor(): Promise<Cursor | undefined> {
+    return this.#exclusively(async () => {
+      await this.#loaded();
+      return this.#cursor;
+    });
+  }
+
+  /** @throws EW_STORE_WRITE with nothing changed; the same call may be made again */
+  write(deliveries: readonly Delivery[], after: Cursor, _deadline?: AbortSignal): Promise<void> {
+    return this.#exclusively(async () => {
+      const draft = new Draft(await this.#loaded());
+      const fresh = notYetStored(deliveries, this.#cursor, after.journal);
+      for (const delivery of fresh) this.#observe(draft, delivery);
+      await this.#finish(draft, after);
+      this.#count(fresh);
+    });
+  }
+
+  /** Closes and settles what only the wall clock can, and saves what waits to be saved. Call about once a second. */
+  tick(nowMs: number): Promise<void> {
+    return this.#exclusively(async () => {
+      if (!this.#board) return;
+      const draft = new Draft(this.#board);
+      for (const key of this.#board.states.keys()) this.#observeSilence(draft, key, nowMs);
+      // Nobody hands these changes in again but the next tick: so no error may end it.
+      await this.#finish(draft, this.#cursor).catch(error =>
+        this.#options.log.warn({ reason: messageOf(error) }, 'incidents could not be saved; trying again'),
+      );
+    });
+  }
+
+  /** Newest first. */
+  list(limit: number): Incident[] {
+    const all = [...(this.#board?.records.values() ?? [])].map(record => record.incident);
+    return all.sort((a, b) => b.openedMs - a.openedMs || (a.id < b.id ? -1 : 1)).slice(0, limit);
+  }
+
+  get(id: string): Incident | undefined {
+    return this.#board?.records.get(id)?.incident;
+  }
+
+  openFor(gateway: string, device: string): Incident | undefined {
+    const state = this.#board?.states.get(deviceKey(gateway, device));
+    return state?.phase === 'open' && state.incidentId !== null ? this.get(state.incidentId) : undefined;
+  }
+
+  counts(): EngineCounts {
+    const all = [...(this.#board?.records.values() ?? [])];
+    const open = all.filter(record => record.incident.state === 'open').length;
+    return { rows: this.#rows, lateRows: this.#lateRows, open, closed: all.length - open };
+  }
+
+  /** After each change is stored; mere growth of an open incident may be told a little earlier. */
+  onChange(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Saves what waits. The store is closed by whoever made it. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#exclusively(async () => {
+      if (this.#board && this.#isUnsaved(this.#board))
+        await this.#commit(new Draft(this.#board), this.#cursor);
+    });
+  }
+
+  async #loaded(): Promise<Board> {
+    if (this.#board) return this.#board;
+    const { store, clock } = this.#options;
+    const cursor = (await store.get(cursorKey)) as Cursor | undefined;
+    const board = await Board.load(store, cursor !== undefined);
+    // How long a device was silent while we were not running is unknown: count from now.
+    const nowMs = clock.now();
+    for (const key of board.states.keys()) this.#seen.set(key, { rowMs: nowMs, closedMs: nowMs });
+    this.#cursor = cursor;
+    this.#savedCursor = cursor;
+    this.#board = board;
+    return board;
+  }
+
+  #observe(draft: Draft, delivery: Delivery): void {
+    const { config, siteOf, clock } = this.#options;
+    const site = siteOf?.(delivery.gateway) ?? null;
+    const rowMs = clock.now();
+    for (const { key, closed } of observeDelivery(draft, delivery, site, config)) {
+      const closedMs = closed ? rowMs : (this.#seen.get(key)?.closedMs ?? rowMs);
+      this.#seen.set(key, { rowMs, closedMs });
+    }
+  }
+
+  #observeSilence(draft: Draft, key: string, nowMs: number): void {
+    const state = draft.state(key);
+    if (!state) return;
+    const seen = this.#seen.get(key) ?? { rowMs: nowMs, closedMs: nowMs };
+    const { config } = this.#options;
+    const observed = observeSilence(state, nowMs - seen.rowMs, nowMs - seen.closedMs, config);
+    if (observed.state === state) return;
+    draft.setState(key, applyChanges(draft, observed, state.incidentId, config));
+    this.#seen.set(key, { ...seen, closedMs: nowMs });
+  }
+
+  /** Commits what matters now, or enough time later; otherwise only memory moves on. */
+  async #finish(draft: Draft, after: Cursor | undefined): Promise<void> {
+    const board = await this.#loaded();
+    const isDue = this.#options.clock.monotonic() - this.#savedAtMs >= saveEveryMs;
+    const changed = draft.operations().length > 0 || after !== this.#savedCursor;
+    if (draft.urgent || (isDue && changed)) return this.#commit(draft, after);
+    const touched = draft.touched();
+    draft.merge(false);
+    this.#cursor = after;
+    this.#forgetIdle(board);
+    this.#tell(touched.map(record => record.incident));
+  }
+
+  async #commit(draft: Draft, after: Cursor | undefined): Promise<void> {
+    const { store, mails, clock } = this.#options;
+    const board = await this.#loaded();
+    const queued = mails?.prepare(dueMails(draft));
+    draft.prune(maxClosed);
+    const cursor = after ? [{ key: cursorKey, value: after }] : [];
+    const touched = draft.touched();
+    await store.commit([...draft.operations(), ...(queued?.operations ?? []), ...cursor]);
+    draft.merge(true);
+    this.#cursor = after;
+    this.#savedCursor = after;
+    this.#savedAtMs = clock.monotonic();
+    this.#forgetIdle(board);
+    this.#tell(touched.map(record => record.incident));
+    queued?.committed();
+  }
+
+  #isUnsaved(board: Board): boolean {
+    return board.unsaved.size > 0 || this.#cursor !== this.#savedCursor;
+  }
+
+  #forgetIdle(board: Board): void {
+    for (const key of this.#seen.keys()) if (!board.states.has(key)) this.#seen.delete(key);
+  }
+
+  #count(deliveries: readonly Delivery[]): void {
+    for (const { batch, late } of deliveries) {
+      this.#rows += batch.time.length;
+      if (late) this.#lateRows += batch.time.length;
+    }
+  }
+
+  #tell(incidents: readonly Incident[]): void {
+    for (const incident of incidents)
+      for (const listener of this.#listeners) {
+        try {
+          listener(incident);
+        } catch (error) {
+          this.#options.log.error({ reason: messageOf(error) }, 'a listener for incidents failed');
+        }
+      }
+  }
+
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#busy.then(work);
+    this.#busy = done.catch(() => undefined);
+    return done;
+  }
+}

@@ -1,0 +1,159 @@
+/** Takes one delivery through the alarm state of its devices, into a draft. */
+import type { Delivery } from '@edgeward/shared/contracts';
+import { type Draft, deviceKey } from './board.js';
+import type { AlertsConfig } from './config.js';
+import { type AlarmState, type Change, idle, type Observed, observe } from './device-alarm.js';
+import { type DeviceSteps, type Step, stepsOf } from './findings.js';
+import type { Incident } from './incident.js';
+import {
+  addLateRows,
+  addRow,
+  closeIncident,
+  type Origin,
+  openIncident,
+  reopenIncident,
+  withStorm,
+} from './incident-change.js';
+import { afterOpening, isStorm } from './storm.js';
+
+export interface ObservedDevice {
+  readonly key: string;
+  /** Its incident closed with these rows. */
+  readonly closed: boolean;
+}
+
+/** Whose rows they are, and when the collector got them. */
+interface Context extends Origin {
+  readonly ingestedMs: number;
+}
+
+/** @returns the devices of which there is something to remember */
+export function observeDelivery(
+  draft: Draft,
+  delivery: Delivery,
+  site: string | null,
+  config: AlertsConfig,
+): ObservedDevice[] {
+  const { gateway, batch, ingestedMs } = delivery;
+  const observed: ObservedDevice[] = [];
+  for (const { device, steps } of stepsOf(delivery)) {
+    const key = deviceKey(gateway, device);
+    const before = draft.state(key);
+    // The common case: a device in order, and nothing remembered of it.
+    if (!before && steps.every(isQuiet)) continue;
+    if (delivery.late) {
+      countLate(draft, before, steps);
+      continue;
+    }
+    const model = batch.model ?? null;
+    const context: Context = { gateway, site, device, deviceType: batch.schema.type, model, ingestedMs };
+    const after = observeSteps(draft, before ?? idle, { device, steps }, context, config);
+    draft.setState(key, after);
+    observed.push({ key, closed: after.phase === 'closed' && before?.phase !== 'closed' });
+  }
+  return observed;
+}
+
+function isQuiet(step: Step): boolean {
+  return 'quiet' in step;
+}
+
+function observeSteps(
+  draft: Draft,
+  before: AlarmState,
+  { steps }: DeviceSteps,
+  context: Context,
+  config: AlertsConfig,
+): AlarmState {
+  let state = before;
+  for (const step of steps) {
+    const observed = observe(state, step, config);
+    state = applyChanges(draft, observed, state.incidentId, config, context);
+  }
+  return state;
+}
+
+/**
+ * @param incidentId  that of the state before
+ * @param context     may be absent for changes that open nothing
+ */
+export function applyChanges(
+  draft: Draft,
+  { state, changes }: Observed,
+  incidentId: string | null,
+  config: AlertsConfig,
+  context?: Context,
+): AlarmState {
+  let id = incidentId;
+  for (const change of changes) id = applyChange(draft, change, id, config, context);
+  return id === state.incidentId ? state : { ...state, incidentId: id };
+}
+
+/** @returns the incident that the device now has */
+function applyChange(
+  draft: Draft,
+  change: Change,
+  id: string | null,
+  config: AlertsConfig,
+  context: Context | undefined,
+): string | null {
+  const record = draft.record(id);
+  const update = (incident: Incident) => record && draft.setRecord({ ...record, incident });
+  switch (change.kind) {
+    case 'flagged':
+      if (record) rise(draft, record.incident, update, addRow(record.incident, change.flag));
+      return id;
+    case 'closed':
+      draft.urgent = true;
+      if (record) update(closeIncident(record.incident, change.atMs, change.silent, config));
+      return id;
+    case 'settled':
+      draft.urgent = true;
+      if (id !== null) draft.settle(id);
+      return null;
+    case 'alarm':
+      draft.urgent = true;
+      if (!change.reopens || !record) return context ? open(draft, change, config, context) : id;
+      update(reopenIncident(record.incident, change.flags));
+      return id;
+  }
+}
+
+function rise(draft: Draft, before: Incident, update: (incident: Incident) => void, after: Incident): void {
+  if (after.severity !== before.severity) draft.urgent = true;
+  update(after);
+}
+
+function open(
+  draft: Draft,
+  { flags }: Extract<Change, { kind: 'alarm' }>,
+  config: AlertsConfig,
+  { ingestedMs, ...origin }: Context,
+): string {
+  const incident = openIncident(origin, flags, config);
+  // The same rows may come once more, after this store was damaged: what is known of their incident stays.
+  if (draft.record(incident.id)) return incident.id;
+  const place = `${origin.gateway}/${origin.device}`;
+  draft.storm = afterOpening(draft.storm, { atMs: ingestedMs, incidentId: incident.id, place }, config);
+  const held = isStorm(draft.storm);
+  draft.setRecord({ incident, mailed: [], held });
+  if (held) noteStorm(draft, ingestedMs);
+  return incident.id;
+}
+
+function noteStorm(draft: Draft, atMs: number): void {
+  const { firstId, held, more } = draft.storm;
+  const first = draft.record(firstId);
+  if (first) draft.setRecord({ ...first, incident: withStorm(first.incident, atMs, held, more) });
+}
+
+/** Rows from a backlog raise nothing; they count for the incident in whose time they lie. */
+function countLate(draft: Draft, state: AlarmState | undefined, steps: readonly Step[]): void {
+  const record = draft.record(state?.incidentId ?? null);
+  if (!record) return;
+  const { firstMs, lastMs } = record.incident;
+  const rows = steps.filter(
+    step => !('quiet' in step) && step.findings.length > 0 && step.timeMs >= firstMs && step.timeMs <= lastMs,
+  ).length;
+  if (rows > 0) draft.setRecord({ ...record, incident: addLateRows(record.incident, rows) });
+}

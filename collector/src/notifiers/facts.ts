@@ -1,0 +1,130 @@
+/** What a mail says, in words and made harmless, before it becomes HTML or text. */
+import { mainChannels } from '../alerts/channels.js';
+import type { Incident, IncidentChannel, Severity } from '../alerts/incident.js';
+import { clean, formatClock, formatDuration, formatNumber, formatTime, withUnit } from './format.js';
+import type { MailKind } from './mail.js';
+
+export interface ChannelFacts {
+  readonly name: string;
+  readonly value: string;
+  readonly range: string;
+  readonly direction: IncidentChannel['direction'];
+  readonly percent: number;
+}
+
+export interface MailFacts {
+  readonly severity: Severity;
+  readonly closed: boolean;
+  readonly place: string;
+  readonly title: string;
+  /** One sentence above everything else. */
+  readonly lead: string;
+  readonly affected: readonly (readonly [string, string])[];
+  readonly happened: readonly string[];
+  readonly rangeLabel: string;
+  readonly channels: readonly ChannelFacts[];
+  readonly why: readonly string[];
+  readonly actions: readonly string[];
+  readonly timeline: readonly (readonly [string, string])[];
+  readonly link: string | undefined;
+  readonly ids: readonly (readonly [string, string])[];
+}
+
+export function mailFacts(kind: MailKind, incident: Incident, linkBase: string | undefined): MailFacts {
+  const closed = kind === 'closed';
+  return {
+    severity: incident.severity,
+    closed,
+    place: placeOf(incident),
+    title: clean(incident.title, 160),
+    lead: leadOf(kind, incident),
+    affected: affectedBy(incident),
+    happened: happenedIn(incident),
+    rangeLabel: incident.detector === 'quality' ? 'Possible' : 'Usual',
+    channels: incident.channels
+      .filter(channel => channel.weight >= 0.01)
+      .slice(0, 8)
+      .map(channelFacts),
+    why: reasonsFor(incident),
+    actions: closed ? [] : incident.recommendations.map(action => clean(action, 300)),
+    timeline: incident.timeline.slice(-12).map(note => [formatClock(note.atMs), clean(note.text, 400)]),
+    link: linkBase && `${linkBase.replace(/\/+$/, '')}/#/incident/${encodeURIComponent(incident.id)}`,
+    ids: idsOf(incident),
+  };
+}
+
+/** `north/pump-station-1` */
+export function placeOf({ site, gateway }: Incident): string {
+  return site === null ? clean(gateway) : `${clean(site)}/${clean(gateway)}`;
+}
+
+function leadOf(kind: MailKind, incident: Incident): string {
+  const device = clean(incident.device);
+  const span = formatDuration((incident.closedMs ?? incident.lastMs) - incident.firstMs);
+  switch (kind) {
+    case 'opened':
+      return `${device} began to behave unusually at ${formatClock(incident.firstMs)} UTC.`;
+    case 'critical':
+      return `The incident on ${device} has become critical, ${span} after it began.`;
+    case 'closed':
+      return `The incident on ${device} is over. It lasted ${span}.`;
+  }
+}
+
+function affectedBy(incident: Incident): [string, string][] {
+  const names = mainChannels(incident.channels).map(channel => clean(channel.field, 60));
+  return [
+    ...(incident.site === null ? [] : [['Site', clean(incident.site)] as [string, string]]),
+    ['Gateway', clean(incident.gateway)],
+    ['Device', `${clean(incident.device)} (${clean(incident.deviceType, 60)})`],
+    ...(names.length > 0 ? [['Channels', names.join(', ')] as [string, string]] : []),
+  ];
+}
+
+function happenedIn({ firstMs, lastMs, closedMs, rows }: Incident): string[] {
+  const flagged = rows === 1 ? '1 reading was flagged' : `${rows} readings were flagged`;
+  const until =
+    closedMs === null
+      ? `${flagged} so far, the last at ${formatClock(lastMs)} UTC`
+      : `${flagged}, the last at ${formatClock(lastMs)} UTC; closed at ${formatClock(closedMs)} UTC`;
+  return [`First flagged ${formatTime(firstMs)}; ${until}.`];
+}
+
+function channelFacts({ field, value, unit, expected, direction, weight }: IncidentChannel): ChannelFacts {
+  const scale = Math.max(Math.abs(value ?? 0), ...(expected ?? []).map(Math.abs));
+  const range = expected && `${formatNumber(expected[0], scale)} – ${formatNumber(expected[1], scale)}`;
+  return {
+    name: clean(field, 60),
+    value: value === null ? 'none' : withUnit(formatNumber(value, scale), unit),
+    range: range ? withUnit(range, unit) : 'unknown',
+    direction,
+    percent: Math.round(100 * weight),
+  };
+}
+
+function reasonsFor({ detector, source, peakScore, threshold, model }: Incident): string[] {
+  const name = clean(source, 80);
+  if (detector === 'rule') return [`Rule “${name}” is broken.`, ...modelLine(model)];
+  if (detector === 'quality') {
+    const fault = source === 'stuck' ? 'has not moved at all' : 'lies outside what is physically possible';
+    return [`A reading ${fault}. That points to the sensor or its wiring rather than to the machine.`];
+  }
+  const [score, limit] = [peakScore.toFixed(2), threshold.toFixed(2)];
+  return [
+    `The anomaly score rose to ${score}; from ${limit} on a reading counts as unusual (0 is ordinary, 1 is extreme).`,
+    `Judged by the Isolation Forest, model ${name}; the share says how much of the score a channel explains.`,
+  ];
+}
+
+function modelLine(model: string | null): string[] {
+  return model === null ? [] : [`The readings were also scored by model ${clean(model, 80)}.`];
+}
+
+function idsOf(incident: Incident): [string, string][] {
+  const { id, model, detector, source } = incident;
+  return [
+    ['Incident', clean(id)],
+    ['Detector', clean(`${detector} ${source}`)],
+    ...(model === null ? [] : [['Model', clean(model)] as [string, string]]),
+  ];
+}

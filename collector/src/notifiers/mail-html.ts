@@ -1,0 +1,126 @@
+/**
+ * The mail as HTML: inline styles only, nothing from outside. Text and background are left to the reader's
+ * client and all colours of ours are legible on both, so that it reads well in light and in dark.
+ */
+import type { ChannelFacts, MailFacts } from './facts.js';
+import { escapeHtml } from './format.js';
+
+const font = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
+const line = 'rgba(128,128,128,.35)';
+const quiet = 'opacity:.72';
+const colours = { critical: '#b42318', warning: '#a15c07', info: '#175cd3', closed: '#107a48' } as const;
+const arrows = { high: '▲', low: '▼', unusual: '◆' } as const;
+
+export function mailHtml(facts: MailFacts): string {
+  const colour = facts.closed ? colours.closed : colours[facts.severity];
+  const sections = [
+    section('What happened', facts.happened.map(paragraph).join('') + channelTable(facts, colour)),
+    section('What to do', list(facts.actions)),
+    facts.link ? button(facts.link, colour) : '',
+    section('Affected', pairs(facts.affected)),
+    section('Why we think so', facts.why.map(paragraph).join('')),
+    section('Timeline (UTC)', pairs(facts.timeline)),
+  ];
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="supported-color-schemes" content="light dark">
+<title>${named(facts.title, false)}</title>
+</head>
+<body style="margin:0;padding:0;${font};font-size:15px;line-height:1.45">
+<div style="display:none;max-height:0;overflow:hidden">${named(facts.lead, false)}</div>
+<div style="max-width:620px;margin:0 auto;padding:20px 16px">
+${header(facts, colour)}
+${sections.filter(part => part !== '').join('\n')}
+${footer(facts)}
+</div>
+</body>
+</html>
+`;
+}
+
+/** Isolated, so that right-to-left names cannot reorder the line around them. */
+function named(text: string, isolated = true): string {
+  return isolated ? `<bdi>${escapeHtml(text)}</bdi>` : escapeHtml(text);
+}
+
+function header({ closed, severity, place, title, lead }: MailFacts, colour: string): string {
+  const word = closed ? 'closed' : severity;
+  const badge = `display:inline-block;padding:2px 10px;border-radius:10px;background:${colour};color:#fff;font-size:12px;font-weight:600;letter-spacing:.04em;text-transform:uppercase`;
+  return `<div style="border-left:4px solid ${colour};padding:2px 0 2px 14px">
+<span style="${badge}">${word}</span>
+<span style="font-size:13px;margin-left:6px;${quiet}">${named(place)}</span>
+<h1 style="font-size:20px;line-height:1.3;margin:8px 0 4px;overflow-wrap:anywhere">${named(title)}</h1>
+<p style="margin:0">${named(lead)}</p>
+</div>`;
+}
+
+function section(title: string, body: string): string {
+  if (body === '') return '';
+  const style = `font-size:13px;font-weight:600;margin:22px 0 6px;letter-spacing:.02em;${quiet}`;
+  return `<h2 style="${style}">${title}</h2>\n${body}`;
+}
+
+function paragraph(text: string): string {
+  return `<p style="margin:0 0 6px">${named(text)}</p>`;
+}
+
+function list(items: readonly string[]): string {
+  if (items.length === 0) return '';
+  const rows = items.map(item => `<li style="margin:0 0 6px">${named(item)}</li>`).join('');
+  return `<ol style="margin:0;padding-left:22px">${rows}</ol>`;
+}
+
+function channelTable({ channels, rangeLabel }: MailFacts, colour: string): string {
+  if (channels.length === 0) return '';
+  const head = ['Channel', 'Value', rangeLabel, 'Share'].map((label, i) => headCell(label, i)).join('');
+  const rows = channels.map(channel => channelRow(channel, colour)).join('');
+  return `<table role="table" style="border-collapse:collapse;width:100%;margin-top:10px;font-size:14px">
+<thead><tr>${head}</tr></thead>
+<tbody>${rows}</tbody>
+</table>`;
+}
+
+function headCell(label: string, i: number): string {
+  const align = i === 0 ? 'left' : 'right';
+  const pad = i === 0 ? '0 6px 6px 0' : '0 0 6px 6px';
+  return `<th scope="col" style="text-align:${align};padding:${pad};font-size:12px;font-weight:600;border-bottom:1px solid ${line}">${label}</th>`;
+}
+
+function channelRow({ name, value, range, direction, percent }: ChannelFacts, colour: string): string {
+  const cell = `padding:7px 0 7px 6px;border-bottom:1px solid ${line};text-align:right;vertical-align:top;font-variant-numeric:tabular-nums`;
+  const first = `padding:7px 6px 7px 0;border-bottom:1px solid ${line};vertical-align:top;overflow-wrap:anywhere`;
+  return `<tr>
+<td style="${first}"><b>${named(name)}</b><br><span style="white-space:nowrap;font-size:13px">${arrows[direction]} ${direction}</span></td>
+<td style="${cell};font-weight:600;white-space:nowrap">${named(value)}</td>
+<td style="${cell}">${named(range)}</td>
+<td style="${cell};white-space:nowrap">${percent}&nbsp;%${bar(percent, colour)}</td>
+</tr>`;
+}
+
+function bar(percent: number, colour: string): string {
+  const width = Math.max(2, Math.min(100, percent));
+  return `<div style="margin:5px 0 0 auto;width:48px;height:4px;background:${line}"><div style="width:${width}%;height:4px;background:${colour}"></div></div>`;
+}
+
+function button(link: string, colour: string): string {
+  const style = `display:inline-block;margin-top:18px;padding:9px 18px;border-radius:6px;background:${colour};color:#fff;font-weight:600;text-decoration:none`;
+  return `<a href="${escapeHtml(link)}" style="${style}">Open the incident</a>`;
+}
+
+function pairs(entries: readonly (readonly [string, string])[]): string {
+  if (entries.length === 0) return '';
+  const rows = entries.map(
+    ([label, value]) =>
+      `<tr><td style="padding:2px 14px 2px 0;vertical-align:top;white-space:nowrap;${quiet}">${named(label)}</td><td style="padding:2px 0;overflow-wrap:anywhere">${named(value)}</td></tr>`,
+  );
+  return `<table role="presentation" style="border-collapse:collapse;font-size:14px">${rows.join('')}</table>`;
+}
+
+function footer({ ids }: MailFacts): string {
+  const text = ids.map(([label, value]) => `${label} ${value}`).join(' · ');
+  return `<p style="margin:24px 0 0;padding-top:10px;border-top:1px solid ${line};font-size:12px;overflow-wrap:anywhere;${quiet}">${named(text)}<br>Sent by Edgeward. Answering this mail reaches nobody who can change the machine.</p>`;
+}

@@ -1,0 +1,42 @@
+import type { Incident } from '../alerts/incident.js';
+import { mailFacts, placeOf } from './facts.js';
+import { clean } from './format.js';
+import { mailHtml } from './mail-html.js';
+import { mailText } from './mail-text.js';
+
+/** At most one mail of each kind an incident. */
+export type MailKind = 'opened' | 'critical' | 'closed';
+
+export interface MailRequest {
+  readonly kind: MailKind;
+  readonly incident: Incident;
+}
+
+export interface RenderedMail {
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+}
+
+/** The same request always gives the same bytes. */
+export function renderMail({ kind, incident }: MailRequest, linkBase?: string): RenderedMail {
+  const facts = mailFacts(kind, incident, linkBase);
+  return { subject: subjectOf(kind, incident), text: mailText(facts), html: mailHtml(facts) };
+}
+
+/** `[critical] north/pump-station-1 pump-1: dischargePressure high, flow low` */
+function subjectOf(kind: MailKind, incident: Incident): string {
+  const tag = kind === 'closed' ? 'closed' : incident.severity;
+  return clean(`[${tag}] ${placeOf(incident)} ${incident.title}`, 200);
+}
+
+/** Derived, so that a mail that goes out twice after a crash has the same id both times. */
+export function mailId(incidentId: string, kind: MailKind): string {
+  return `${incidentId}-${kind}`;
+}
+
+/** @param from  the configured sender; its host ends the id */
+export function messageId(incidentId: string, kind: MailKind, from: string): string {
+  const host = /@([A-Za-z0-9.-]+)>?$/.exec(from)?.[1] ?? 'edgeward.invalid';
+  return `<${mailId(incidentId, kind)}@${host}>`;
+}
