@@ -129,7 +129,8 @@ export class IncidentEngine implements Sink {
 
   async #loaded(): Promise<Board> {
     if (this.#board) return this.#board;
-    const { store, clock } = this.#options;
+    const { store, mails, clock } = this.#options;
+    await mails?.open();
     const cursor = (await store.get(cursorKey)) as Cursor | undefined;
     const board = await Board.load(store, cursor !== undefined);
     // How long a device was silent while we were not running is unknown: count from now.

@@ -10,9 +10,13 @@ import type { AlertStore, Operation } from '../alerts/alert-store.js';
 import type { MailBody, MailView } from '../views.js';
 import type { MailConfig } from './config.js';
 import { type MailKind, type MailRequest, mailId, messageId, type RenderedMail, renderMail } from './mail.js';
+import { MailCourier } from './mail-courier.js';
+import { SmtpSender } from './smtp.js';
 
 /** Where the incident engine puts its mails. */
 export interface MailOutlet {
+  /** Must be done before the first `prepare`; safe to call twice. */
+  open(): Promise<void>;
   /** @returns what to commit, and what to call once that is done; nothing is queued before */
   prepare(requests: readonly MailRequest[]): { readonly operations: readonly Operation[]; committed(): void };
 }
@@ -56,7 +60,6 @@ export class MailQueue implements MailOutlet {
     this.#options = options;
   }
 
-  /** Reads the store; call before the first `prepare`. */
   open(): Promise<void> {
     this.#loaded ??= this.#load();
     return this.#loaded;
@@ -106,6 +109,13 @@ export class MailQueue implements MailOutlet {
   onChange(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Sends what is queued until `stop`; ends at once if there is no SMTP server. */
+  async run(stop: AbortSignal): Promise<void> {
+    const { config, log, clock } = this.#options;
+    if (!config.smtp) return;
+    await new MailCourier({ queue: this, sender: new SmtpSender(config.smtp), log, clock }).run(stop);
   }
 
   /** The next of each incident, oldest first: within a thread none overtakes an earlier one. */
