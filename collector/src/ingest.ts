@@ -97,6 +97,7 @@ export class Ingest {
     while (!(await this.#tryStore(blocks))) {
       if (stop.aborted) return;
       await this.#options.clock.sleep(retryMs, stop);
+      await this.#options.journal.recover();
     }
     for (const message of group) if (message.kind !== 'block') await this.#note(message);
     this.#queuedBytes -= group.reduce((sum, { payload }) => sum + payload.length, 0);

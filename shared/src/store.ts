@@ -37,6 +37,8 @@ export interface Store {
   readonly closedCleanly: boolean;
   /** Set when it had to be repaired: where the damaged files were copied. */
   readonly repairedFrom?: string;
+  /** After a failed write LevelDB refuses all further ones until it is opened again: call this before the next try. */
+  reopen(): Promise<void>;
   /** Safe to call twice. */
   close(): Promise<void>;
 }
@@ -72,6 +74,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     fresh,
     closedCleanly: fresh || marker.state === 'closed',
     ...(repairedFrom && { repairedFrom }),
+    reopen: async () => {
+      if (closed) return;
+      await db.close();
+      await db.open({ createIfMissing: false });
+    },
     close: () => {
       closed ??= db.close().then(() => writeMarker(markerFile, { ...marker, starts, state: 'closed' }));
       return closed;

@@ -53,6 +53,7 @@ const maxCachedBytes = 4 * 1024 * 1024;
 /** Deletes wait this long for a commit of new blocks to travel with. */
 const deleteLingerMs = 1000;
 const retryMs = 1000;
+const lastCommitKey = Buffer.from('t');
 
 interface Pending {
   readonly block: HeldBlock;
@@ -94,6 +95,7 @@ export class LevelOutbox implements Outbox {
     ledger: OutboxLedger,
     held: HeldBlocks,
     positions: Map<string, SourcePosition>,
+    lastCommitMs: number | undefined,
   ) {
     this.#options = options;
     this.#store = store;
@@ -101,6 +103,9 @@ export class LevelOutbox implements Outbox {
     this.#held = held;
     this.#positions = positions;
     this.epoch = `${String(store.starts).padStart(9, '0')}-${randomBytes(8).toString('hex')}`;
+    if (!store.closedCleanly && lastCommitMs !== undefined) {
+      this.gap = { fromMs: lastCommitMs, toMs: options.clock.now() };
+    }
     this.#committing = this.#commitLoop();
   }
 
@@ -128,7 +133,15 @@ export class LevelOutbox implements Outbox {
         details: { rows: found.damagedRows, copiedTo: store.repairedFrom ?? null },
       });
     }
-    return new LevelOutbox(options, store, ledger, found.held, await loadPositions(store));
+    const lastCommit = await store.db.get(lastCommitKey);
+    return new LevelOutbox(
+      options,
+      store,
+      ledger,
+      found.held,
+      await loadPositions(store),
+      lastCommit?.readDoubleLE(0),
+    );
   }
 
   /** This store's id: two agents under one gateway name do not share it. */
@@ -136,10 +149,8 @@ export class LevelOutbox implements Outbox {
     return this.#store.id;
   }
 
-  /** False after a crash: polled rows that were not yet durable then are missing, outside the ledger's sum. */
-  get closedCleanly(): boolean {
-    return this.#store.closedCleanly;
-  }
+  /** After a crash: from the last commit before it to this start, rows may have been read and not kept. */
+  readonly gap: { readonly fromMs: number; readonly toMs: number } | undefined;
 
   position(source: string): SourcePosition | undefined {
     return this.#positions.get(source);
@@ -325,6 +336,7 @@ export class LevelOutbox implements Outbox {
         this.#failing = true;
         if (this.#closing) return this.#giveUp(error);
         await this.#options.clock.sleep(retryMs, new AbortController().signal);
+        await this.#store.reopen().catch(() => undefined);
       }
     }
   }
@@ -358,6 +370,7 @@ export class LevelOutbox implements Outbox {
             key: textKey('p', source),
             value: jsonValue(position),
           })),
+          { type: 'put' as const, key: lastCommitKey, value: doubleValue(this.#options.clock.now()) },
         ],
         { sync: true },
       );
@@ -406,6 +419,12 @@ async function loadPositions(store: Store): Promise<Map<string, SourcePosition>>
     positions.set(key.toString('utf8', 1), JSON.parse(value.toString('utf8')) as SourcePosition);
   }
   return positions;
+}
+
+function doubleValue(n: number): Buffer {
+  const value = Buffer.alloc(8);
+  value.writeDoubleLE(n, 0);
+  return value;
 }
 
 function keyOf(block: HeldBlock): Buffer {

@@ -69,15 +69,30 @@ export async function* readPieces(file: CsvFile, from: number): AsyncGenerator<C
   });
   let rest: Uint8Array = new Uint8Array(0);
   let offset = from;
-  for await (const block of readBlocks(file.path, file.compressed, from)) {
+  for await (const { block, final } of markLast(readBlocks(file.path, file.compressed, from))) {
     const bytes = rest.length === 0 ? block : Buffer.concat([rest, block]);
-    const records = scanner.scan(bytes, false);
+    const records = scanner.scan(bytes, final);
     if (records.count > 0) yield { bytes, offset, records };
     rest = bytes.subarray(records.consumed);
     offset += records.consumed;
   }
-  const records = scanner.scan(rest, true);
-  if (records.count > 0) yield { bytes: rest, offset, records };
+}
+
+/** Looks one block ahead, so that a last line without an end stays with those before it. */
+async function* markLast(blocks: AsyncIterable<Buffer>) {
+  let held: Buffer | undefined;
+  let failure: unknown;
+  try {
+    for await (const block of blocks) {
+      if (held) yield { block: held, final: false };
+      held = block;
+    }
+  } catch (error) {
+    failure = error;
+  }
+  // What came before the damage is as good as ever.
+  if (held) yield { block: held, final: failure === undefined };
+  if (failure !== undefined) throw failure;
 }
 
 /** The bytes from…through of the content, fewer if it ends before. */

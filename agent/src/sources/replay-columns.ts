@@ -76,7 +76,7 @@ function holdsNumbers({ sample: { bytes, records } }: CsvFile, column: number): 
 
 /** A column title as a field name: `Temp (°C)` → `Temp_C`. */
 function uniqueFieldName(title: string, column: number, taken: Set<string>): string {
-  const safe = title.replace(/[^A-Za-z0-9_.-]+/g, '_').replace(/^[^A-Za-z0-9]+|_+$/g, '');
+  const safe = title.replace(/_*[^A-Za-z0-9_.-]+_*/g, '_').replace(/^[^A-Za-z0-9]+|_+$/g, '');
   const base = namePattern.test(safe.slice(0, 60)) ? safe.slice(0, 60) : `column_${column + 1}`;
   let name = base;
   for (let n = 2; taken.has(name); n++) name = `${base}_${n}`;

@@ -35,8 +35,20 @@ const scenarioS = 90 * 24 * 3600;
 
 interface Running {
   readonly plant: Plant;
-  /** One a device type. */
-  readonly builders: readonly BatchBuilder[];
+  readonly beat: Beat;
+  readonly types: readonly TypeRows[];
+}
+
+/** Rows of one device type on their way into a block. */
+interface TypeRows {
+  readonly builder: BatchBuilder;
+  /** When the oldest of them was read, on the monotonic clock; Infinity = there is none. */
+  openedMs: number;
+}
+
+function takeFrom(type: TypeRows): RecordBatch {
+  type.openedMs = Number.POSITIVE_INFINITY;
+  return type.builder.take();
 }
 
 class Simulated implements Source, Injectable {
@@ -46,8 +58,6 @@ class Simulated implements Source, Injectable {
   readonly #handover = new Handover();
   /** Outlives one `read`, so that nothing is lost or told twice when it is re-entered. */
   #running: Running | undefined;
-  /** Since when each builder holds rows. */
-  readonly #openedMs = new Map<number, number>();
 
   constructor(config: SimulatedConfig, context: SourceContext) {
     this.#config = config;
@@ -63,45 +73,38 @@ class Simulated implements Source, Injectable {
     yield* this.#handover.again();
     if (stop.aborted) return;
     this.#running ??= await this.#start();
-    const { plant, builders } = this.#running;
+    const { plant, beat, types } = this.#running;
     const { clock } = this.#context;
-    const beat = new Beat(this.#config.intervalMs, clock);
     while (!stop.aborted) {
-      if (beat.comes()) this.#poll(plant, builders);
-      for (const builder of builders) if (builder.ready()) yield* this.#handover.hand(builder.take());
-      await clock.sleep(Math.min(beat.nextMs, this.#flushMs(builders)) - clock.monotonic(), stop);
+      if (beat.comes()) this.#poll(plant, types);
+      for (const type of types) if (type.builder.ready()) yield* this.#handover.hand(takeFrom(type));
+      const flushMs = Math.min(...types.map(({ openedMs }) => openedMs)) + this.#config.lingerMs;
+      await clock.sleep(Math.min(beat.nextMs, flushMs) - clock.monotonic(), stop);
     }
-    for (const builder of builders) if (builder.size > 0) yield* this.#handover.hand(builder.take());
+    for (const type of types) if (type.builder.size > 0) yield* this.#handover.hand(takeFrom(type));
   }
 
-  #poll(plant: Plant, builders: readonly BatchBuilder[]): void {
+  #poll(plant: Plant, types: readonly TypeRows[]): void {
+    const { clock } = this.#context;
     const tick = plant.step();
-    const timeMs = this.#config.time === 'simulated' ? tick.timeMs : this.#context.clock.now();
-    for (const { schema, device, values } of tick.rows) builders[schema]!.push(device, timeMs, values);
-  }
-
-  /** When the oldest row has waited long enough. */
-  #flushMs(builders: readonly BatchBuilder[]): number {
-    const nowMs = this.#context.clock.monotonic();
-    let flushMs = Number.POSITIVE_INFINITY;
-    builders.forEach((builder, i) => {
-      if (builder.size === 0) this.#openedMs.delete(i);
-      else {
-        const openedMs = this.#openedMs.get(i) ?? nowMs;
-        this.#openedMs.set(i, openedMs);
-        flushMs = Math.min(flushMs, openedMs + this.#config.lingerMs);
-      }
-    });
-    return flushMs;
+    const timeMs = this.#config.time === 'simulated' ? tick.timeMs : clock.now();
+    for (const { schema, device, values } of tick.rows) types[schema]!.builder.push(device, timeMs, values);
+    for (const type of types) {
+      if (type.builder.size > 0) type.openedMs = Math.min(type.openedMs, clock.monotonic());
+    }
   }
 
   async #start(): Promise<Running> {
     const { Plant } = await loadOptional('@edgeward/simulators', () => import('@edgeward/simulators/plant'));
-    const { seed, stepMs, devices, startTime, batchRows, lingerMs } = this.#config;
+    const { seed, stepMs, devices, startTime, intervalMs, batchRows, lingerMs } = this.#config;
     const startMs = startTime === undefined ? this.#context.clock.now() : Date.parse(startTime);
     const plant = new Plant({ seed, startMs, stepMs, devices, faults: await this.#faults() });
     const limits = { maxRows: batchRows, maxAgeMs: lingerMs };
-    return { plant, builders: plant.schemas.map(schema => new BatchBuilder(schema, limits, this.#context)) };
+    const types = plant.schemas.map(schema => ({
+      builder: new BatchBuilder(schema, limits, this.#context),
+      openedMs: Number.POSITIVE_INFINITY,
+    }));
+    return { plant, beat: new Beat(intervalMs, this.#context.clock), types };
   }
 
   async #faults(): Promise<ScheduledFault[]> {

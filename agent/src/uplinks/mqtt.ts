@@ -24,6 +24,8 @@ export interface MqttUplinkOptions {
   readonly log: Logger;
   /** Goes into the retained `state` message. */
   readonly birth: Readonly<Record<string, string | number | boolean>>;
+  /** The agent's side of the ledger, as it is now. */
+  readonly report: () => AgentReport;
 }
 
 const maxEvents = 1000;
@@ -37,6 +39,7 @@ export class MqttUplink implements Uplink {
   #link: Link | undefined;
   #inbox: Receipt[] = [];
   #events: AgentEvent[] = [];
+  #links = 0;
 
   constructor(options: MqttUplinkOptions) {
     this.#options = options;
@@ -69,7 +72,9 @@ export class MqttUplink implements Uplink {
         await this.#changed.wait(deadline, flight.untilLateMs());
       }
       await sending.finished; // throws what kept it from sending
-      link.publish(this.#topic('state'), JSON.stringify({ ...this.#options.birth, online: false }), true);
+      // All is received: the last report is the one the ledger is held against while this gateway is away.
+      this.report();
+      link.publish(this.#topic('state'), this.#state(false), true);
     } finally {
       leave.abort();
       this.#link = undefined;
@@ -85,8 +90,9 @@ export class MqttUplink implements Uplink {
   }
 
   /** Best effort: the next report says it all again. */
-  report(report: AgentReport): void {
-    this.#link?.publish(this.#topic('reported'), JSON.stringify(report));
+  report(): void {
+    if (!this.connected) return;
+    this.#link?.publish(this.#topic('reported'), JSON.stringify(this.#options.report()));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -94,8 +100,8 @@ export class MqttUplink implements Uplink {
   }
 
   async #connect(): Promise<Link> {
-    const { url, gateway, username, password, keepAliveS, connectTimeoutMs, birth } = this.#options;
-    const will = JSON.stringify({ ...birth, online: false });
+    const { url, gateway, username, password, keepAliveS, connectTimeoutMs } = this.#options;
+    this.#links += 1;
     this.#inbox = [];
     const link = await Link.open(
       url,
@@ -103,7 +109,7 @@ export class MqttUplink implements Uplink {
         clientId: gateway,
         keepalive: keepAliveS,
         connectTimeout: connectTimeoutMs,
-        will: { topic: this.#topic('state'), payload: Buffer.from(will), qos: 1, retain: true },
+        will: { topic: this.#topic('state'), payload: Buffer.from(this.#state(false)), qos: 1, retain: true },
         ...(username !== undefined && { username }),
         ...(password !== undefined && { password }),
       },
@@ -113,9 +119,14 @@ export class MqttUplink implements Uplink {
     );
     this.#options.log.info('connected');
     this.#link = link;
-    link.publish(this.#topic('state'), JSON.stringify({ ...birth, online: true }), true);
+    link.publish(this.#topic('state'), this.#state(true), true);
     this.#sendEvents();
+    this.report();
     return link;
+  }
+
+  #state(online: boolean): string {
+    return JSON.stringify({ ...this.#options.birth, link: this.#links, online });
   }
 
   #received(payload: Buffer): void {

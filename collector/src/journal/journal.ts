@@ -130,6 +130,11 @@ export class Journal implements AsyncDisposable {
     return deliveries;
   }
 
+  /** After `append` failed, before the next try. */
+  async recover(): Promise<void> {
+    await this.#store.reopen().catch(() => undefined);
+  }
+
   /** What stands behind a position, in order; a block that the disk has damaged is left out with a word. */
   async read(after: number, limits: { maxDeliveries: number; maxBytes: number }): Promise<Reading> {
     if (after >= this.#position) return { deliveries: [], through: after };

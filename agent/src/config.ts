@@ -1,0 +1,92 @@
+import { pathOption, secret } from '@edgeward/shared/config';
+import { logLevels } from '@edgeward/shared/log';
+import { namePattern } from '@edgeward/shared/topics';
+import { z } from 'zod';
+import { sourceConfig } from './sources/index.js';
+import { ruleConfig } from './stages/rules.js';
+
+const name = () => z.string().regex(namePattern);
+
+/** Everything an agent can be told. The reference in deploy/reference is generated from this. */
+export const agentConfig = z.strictObject({
+  gateway: name().meta({
+    description: 'Name of this gateway, unique at its collector; also its MQTT client id',
+    examples: ['pump-station-1'],
+  }),
+  site: name()
+    .optional()
+    .meta({ description: 'Where it stands; shown on the page and in mails', examples: ['north'] }),
+  dataDir: pathOption().default('./data/agent').meta({ description: 'Folder for the outbox' }),
+  uplink: z
+    .strictObject({
+      url: z
+        .string()
+        .regex(
+          /^mqtts?:\/\/[^@\s]+$/,
+          'must be mqtt://host:port or mqtts://host:port, without user or password',
+        )
+        .default('mqtt://127.0.0.1:1883')
+        .meta({ description: "The collector's broker" }),
+      username: name()
+        .optional()
+        .meta({ description: 'Defaults to the gateway name when a password is given' }),
+      password: secret().optional().meta({ description: 'Where the password is kept: { file } or { env }' }),
+      keepAliveS: z.int().min(2).max(3600).default(30).meta({ description: 'MQTT keep-alive', unit: 's' }),
+      connectTimeoutMs: z
+        .int()
+        .min(100)
+        .max(60_000)
+        .default(5000)
+        .meta({ description: 'Longest wait for a connection', unit: 'ms' }),
+      windowBytes: z
+        .int()
+        .min(16 * 1024)
+        .default(1024 * 1024)
+        .meta({ description: 'Bytes that may be under way without a receipt', unit: 'bytes' }),
+    })
+    .prefault({})
+    .meta({ description: 'The way to the collector' }),
+  outbox: z
+    .strictObject({
+      maxBytes: z
+        .int()
+        .min(1024 * 1024)
+        .default(512 * 1024 * 1024)
+        .meta({ description: 'Quota on disk for what has no receipt yet', unit: 'bytes' }),
+      whenFull: z.enum(['dropOldest', 'block']).default('dropOldest').meta({
+        description:
+          'At the quota: drop the oldest block that was never sent (counted, with an event), or let sources wait',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'What has been read and not yet received' }),
+  models: z
+    .array(pathOption())
+    .default([])
+    .meta({ description: 'Folders of model bundles; each says which device type it is for' }),
+  engine: z.enum(['auto', 'onnx', 'typescript']).default('auto').meta({
+    description: 'What runs the models; auto falls back to typescript where ONNX Runtime has no binary',
+  }),
+  rules: z.array(ruleConfig).default([]).meta({ description: 'Plain rules beside the models' }),
+  reportMs: z
+    .int()
+    .min(200)
+    .default(2000)
+    .meta({ description: 'Time between reports to the collector', unit: 'ms' }),
+  log: z
+    .strictObject({
+      level: z.enum(logLevels).default('info').meta({ description: 'Least level that is logged' }),
+    })
+    .prefault({})
+    .meta({ description: 'Log lines go to standard error as JSON' }),
+  sources: z
+    .array(sourceConfig)
+    .min(1)
+    .refine(
+      all => new Set(all.map(source => source.name)).size === all.length,
+      'two sources have the same name',
+    )
+    .meta({ description: 'What is read' }),
+});
+
+export type AgentConfig = z.output<typeof agentConfig>;

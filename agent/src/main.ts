@@ -1,0 +1,188 @@
+/** Wires the agent: the only place that names concrete classes. */
+import path from 'node:path';
+import type { EngineName } from '@edgeward/models/engines';
+import { Scorer } from '@edgeward/models/scorer';
+import { RowNumbers } from '@edgeward/shared/batch';
+import { systemClock } from '@edgeward/shared/clock';
+import { readSecret } from '@edgeward/shared/config';
+import type { AgentEvent, AgentReport, Clock, Source } from '@edgeward/shared/contracts';
+import { messageOf } from '@edgeward/shared/errors';
+import type { Logger } from '@edgeward/shared/log';
+import { version } from '@edgeward/shared/version';
+import type { AgentConfig } from './config.js';
+import { forward } from './forward.js';
+import { loadModels } from './models.js';
+import { LevelOutbox } from './outbox/level-outbox.js';
+import { pump } from './pump.js';
+import { createSource } from './sources/index.js';
+import { RuleStage } from './stages/rules.js';
+import { Validate } from './stages/validate.js';
+import { MqttUplink } from './uplinks/mqtt.js';
+
+export interface AgentOptions {
+  readonly config: AgentConfig;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  /** Told of each source by name once it exists; the demo injects faults through it. */
+  readonly onSources?: (sources: ReadonlyMap<string, Source>) => void;
+}
+
+type Notice = Pick<AgentEvent, 'kind' | 'text' | 'details'>;
+
+/**
+ * Runs an agent until `stop`: then sources hand over what they hold, the uplink waits for receipts, and the
+ * outbox is closed. What is not received by `deadline` stays in the outbox.
+ */
+export async function runAgent(
+  options: AgentOptions,
+  stop: AbortSignal,
+  deadline: AbortSignal,
+): Promise<void> {
+  const { config, log, clock = systemClock } = options;
+  const early: Notice[] = [];
+  let notice = (event: Notice): void => {
+    early.push(event);
+  };
+  await using outbox = await LevelOutbox.open({
+    directory: path.join(config.dataDir, 'outbox'),
+    gateway: config.gateway,
+    maxBytes: config.outbox.maxBytes,
+    whenFull: config.outbox.whenFull,
+    clock,
+    log: log.child({ component: 'outbox' }),
+    onEvent: event => notice(event),
+  });
+  if (outbox.gap) early.push(gapNotice(outbox.gap));
+  const modelLog = log.child({ component: 'models' });
+  const models = await loadModels(config.models, config.engine as EngineName, modelLog, event =>
+    notice(event),
+  );
+  await using scorer = new Scorer({ models, log: modelLog });
+  const report = () => reportOf(config, outbox, scorer, clock);
+  await using uplink = await openUplink(config, outbox, report, clock, log);
+  notice = event =>
+    uplink.event({ gateway: config.gateway, epoch: outbox.epoch, atMs: clock.now(), ...event });
+  for (const event of early) notice(event);
+
+  const sources = createSources(config, outbox, clock, log);
+  options.onSources?.(sources);
+  const reporting = setInterval(() => uplink.report(), config.reportMs);
+  const drained = new AbortController();
+  const forwarding = forward(
+    { outbox, uplink, clock, log: log.child({ component: 'uplink' }) },
+    drained.signal,
+    deadline,
+  );
+  log.info(
+    { gateway: config.gateway, epoch: outbox.epoch, sources: sources.size, backlog: outbox.report().blocks },
+    'started',
+  );
+
+  await Promise.all(
+    [...sources].map(([name, source]) => {
+      const stages = [new Validate(), new RuleStage(config.rules), scorer];
+      const onFailure = (error: unknown) =>
+        notice({
+          kind: 'source',
+          text: `Source ${name} has stopped: ${messageOf(error)}`.slice(0, 900),
+          details: { source: name },
+        });
+      return pump(
+        { name, source, stages, outbox, clock, log: log.child({ source: name }), onFailure },
+        stop,
+        deadline,
+      );
+    }),
+  );
+  await untilAborted(stop); // inputs may end; the agent stays, because receipts and commands still come
+  drained.abort();
+  await Promise.race([forwarding, untilAborted(deadline)]);
+  clearInterval(reporting);
+  log.info({ left: outbox.report().blocks }, 'stopped');
+}
+
+async function openUplink(
+  config: AgentConfig,
+  outbox: LevelOutbox,
+  report: () => AgentReport,
+  clock: Clock,
+  log: Logger,
+): Promise<MqttUplink> {
+  const { url, username, password, keepAliveS, connectTimeoutMs, windowBytes } = config.uplink;
+  return new MqttUplink({
+    url,
+    gateway: config.gateway,
+    username: password ? (username ?? config.gateway) : username,
+    password: password && (await readSecret(password)),
+    keepAliveS,
+    connectTimeoutMs,
+    windowBytes,
+    clock,
+    log: log.child({ component: 'uplink' }),
+    birth: {
+      epoch: outbox.epoch,
+      outbox: outbox.id,
+      version,
+      ...(config.site !== undefined && { site: config.site }),
+    },
+    report,
+  });
+}
+
+function createSources(
+  config: AgentConfig,
+  outbox: LevelOutbox,
+  clock: Clock,
+  log: Logger,
+): Map<string, Source> {
+  const rows = new RowNumbers();
+  return new Map(
+    config.sources.map(source => {
+      const sourceLog = log.child({ source: source.name });
+      const context = {
+        clock,
+        rows,
+        log: sourceLog,
+        position: outbox.position(source.name),
+        reject: (device: string, count: number, reason: string) => {
+          outbox.countRejected(device, count);
+          sourceLog.warn({ device, count, reason }, 'rows rejected');
+        },
+      };
+      return [source.name, createSource(source, context)] as const;
+    }),
+  );
+}
+
+function reportOf(config: AgentConfig, outbox: LevelOutbox, scorer: Scorer, clock: Clock): AgentReport {
+  const { devices, blocks, bytes, oldestMs } = outbox.report();
+  const { user, system } = process.cpuUsage();
+  return {
+    gateway: config.gateway,
+    epoch: outbox.epoch,
+    atMs: clock.now(),
+    ...(config.site !== undefined && { site: config.site }),
+    version,
+    devices,
+    outbox: { blocks, bytes, oldestMs },
+    process: { pid: process.pid, rssBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 },
+    models: scorer.revisions,
+  };
+}
+
+/** Polled rows that were not yet durable at a kill are outside the ledger's sum, so the time must be named. */
+function gapNotice(gap: { fromMs: number; toMs: number }): Notice {
+  const seconds = Math.max(0, (gap.toMs - gap.fromMs) / 1000).toFixed(1);
+  return {
+    kind: 'gap',
+    text: `The agent did not stop cleanly: rows of up to ${seconds} s before this start were not read or not kept.`,
+    details: { fromMs: gap.fromMs, toMs: gap.toMs },
+  };
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,179 @@
+/** Answers what the API and the page ask, from the parts of the collector. */
+import type { AgentEvent, Clock, Delivery } from '@edgeward/shared/contracts';
+import { qualityReasons } from '@edgeward/shared/quality';
+import type { Registry } from 'prom-client';
+import type { IncidentEngine } from './alerts/engine.js';
+import type { Gateway, Gateways } from './gateways.js';
+import type { Journal } from './journal/journal.js';
+import { ledgerView } from './ledger.js';
+import type { History, Live } from './live.js';
+import type { MailQueue } from './notifiers/mail-queue.js';
+import type { ScoreService } from './score-service.js';
+import type {
+  CollectorViews,
+  DemoControls,
+  DeviceView,
+  EventView,
+  GatewayView,
+  HealthView,
+  SeriesQuery,
+  StreamMessage,
+} from './views.js';
+
+export interface ViewParts {
+  readonly journal: Journal;
+  readonly gateways: Gateways;
+  readonly live: Live;
+  readonly engine: IncidentEngine;
+  readonly mails: MailQueue;
+  readonly scores: ScoreService;
+  readonly metrics: Registry;
+  readonly health: () => HealthView;
+  readonly clock: Clock;
+  readonly demo: DemoControls | undefined;
+}
+
+type Listener = (message: StreamMessage) => void;
+
+/** How often open pages hear of the fleet and the ledger. */
+const pulseMs = 1000;
+
+export class Views implements CollectorViews, Disposable {
+  readonly demo?: DemoControls;
+  readonly #parts: ViewParts;
+  readonly #listeners = new Set<Listener>();
+  readonly #endings: (() => void)[];
+
+  constructor(parts: ViewParts) {
+    this.#parts = parts;
+    if (parts.demo) this.demo = parts.demo;
+    const pulse = setInterval(() => this.#pulse(), pulseMs);
+    this.#endings = [
+      () => clearInterval(pulse),
+      parts.engine.onChange(incident => this.#tell({ kind: 'incident', incident })),
+      parts.mails.onChange(mail => this.#tell({ kind: 'mail', mail })),
+      parts.gateways.subscribe(change => {
+        if (change.kind === 'event') this.#tell({ kind: 'event', event: toEventView(change.event) });
+      }),
+    ];
+  }
+
+  [Symbol.dispose](): void {
+    for (const end of this.#endings) end();
+  }
+
+  /** New rows, for plots and for open pages. */
+  rows(deliveries: readonly Delivery[]): void {
+    const updates = this.#parts.live.add(deliveries);
+    if (this.#listeners.size > 0) this.#tell({ kind: 'rows', updates });
+  }
+
+  gateways(): GatewayView[] {
+    return this.#parts.gateways.all().map(gateway => this.#gatewayView(gateway));
+  }
+
+  devices(gateway?: string): DeviceView[] {
+    return this.#parts.live
+      .all()
+      .filter(history => gateway === undefined || history.gateway === gateway)
+      .map(history => this.#deviceView(history));
+  }
+
+  series(query: SeriesQuery) {
+    return this.#parts.live.get(query.gateway, query.device)?.series(query);
+  }
+
+  incidents(limit: number) {
+    return this.#parts.engine.list(limit);
+  }
+
+  incident(id: string) {
+    return this.#parts.engine.get(id);
+  }
+
+  mails(limit: number) {
+    return this.#parts.mails.list(limit);
+  }
+
+  mail(id: string) {
+    return this.#parts.mails.body(id);
+  }
+
+  ledger() {
+    return ledgerView(this.#parts.journal.received, this.#parts.gateways);
+  }
+
+  events(limit: number): EventView[] {
+    return this.#parts.gateways.events(limit).map(toEventView);
+  }
+
+  health() {
+    return this.#parts.health();
+  }
+
+  metrics(): Promise<string> {
+    return this.#parts.metrics.metrics();
+  }
+
+  score(rows: Parameters<ScoreService['score']>[0]) {
+    return this.#parts.scores.score(rows);
+  }
+
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #pulse(): void {
+    if (this.#listeners.size === 0) return;
+    this.#tell({ kind: 'gateways', gateways: this.gateways() });
+    this.#tell({ kind: 'ledger', ledger: this.ledger() });
+  }
+
+  #tell(message: StreamMessage): void {
+    for (const listener of this.#listeners) listener(message);
+  }
+
+  #gatewayView({ id, state, report, lastRowMs, devices, rate }: Gateway): GatewayView {
+    const open = this.#parts.engine
+      .list(1000)
+      .filter(incident => incident.gateway === id && incident.state === 'open');
+    return {
+      id,
+      site: state?.site ?? report?.site ?? null,
+      online: state?.online ?? false,
+      epoch: state?.epoch ?? report?.epoch ?? null,
+      version: state?.version ?? report?.version ?? null,
+      lastRowMs,
+      lastReportMs: report?.atMs ?? null,
+      devices: devices.size,
+      rowsPerSecond: rate.perSecond(this.#parts.clock.now()),
+      outbox: report?.outbox ?? null,
+      rssBytes: report?.process.rssBytes ?? null,
+      openIncidents: open.length,
+    };
+  }
+
+  #deviceView(history: History): DeviceView {
+    const { gateway, device, schema } = history;
+    const last = history.last();
+    return {
+      gateway,
+      device,
+      type: schema.type,
+      fields: schema.fields,
+      lastRowMs: last.time,
+      lastScore: last.score,
+      lastAnomaly: last.anomaly,
+      lastQuality: qualityReasons(last.quality),
+      last: last.values,
+      model: history.model,
+      threshold: history.threshold,
+      openIncidentId: this.#parts.engine.openFor(gateway, device)?.id ?? null,
+    };
+  }
+}
+
+function toEventView({ gateway, atMs, kind, text }: AgentEvent): EventView {
+  return { gateway, atMs, kind, text };
+}

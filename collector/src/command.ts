@@ -1,0 +1,36 @@
+import type { Command } from '@edgeward/shared/command';
+import { loadConfig } from '@edgeward/shared/config';
+import { createLogger } from '@edgeward/shared/log';
+import { collectorConfig } from './config.js';
+import { demoLink } from './demo-link.js';
+import { runCollector } from './main.js';
+
+/** `edgeward collector`. */
+export const command: Command = {
+  name: 'collector',
+  summary: 'Run a collector: broker, journal, sinks, incidents, mails, live page',
+  examples: ['edgeward collector -c collector.yaml'],
+  options: {
+    config: {
+      type: 'string',
+      short: 'c',
+      placeholder: 'FILE',
+      description: 'Configuration file (YAML)',
+      required: true,
+    },
+  },
+  async run(values, io) {
+    const config = await loadConfig(String(values.config), collectorConfig);
+    const log = createLogger('collector', config.log.level);
+    const onListening = (ports: object) => process.send?.({ listening: ports });
+    stopWithParent();
+    await runCollector({ config, log, demo: demoLink(), onListening }, io.stop, io.deadline);
+    process.channel?.unref();
+    return 0;
+  },
+};
+
+/** Under the demo: whatever ends the demo ends us, in order. */
+function stopWithParent(): void {
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+}

@@ -1,0 +1,104 @@
+import { pathOption, secret } from '@edgeward/shared/config';
+import { logLevels } from '@edgeward/shared/log';
+import { namePattern } from '@edgeward/shared/topics';
+import { z } from 'zod';
+import { alertsConfig } from './alerts/config.js';
+import { apiConfig, isLoopback } from './api/config.js';
+import { mailConfig } from './notifiers/config.js';
+import { sinkConfig } from './sinks/index.js';
+
+const brokerConfig = z
+  .strictObject({
+    host: z
+      .string()
+      .min(1)
+      .default('127.0.0.1')
+      .meta({
+        description: 'Address to listen on; any other than loopback needs users',
+        examples: ['0.0.0.0'],
+      }),
+    port: z.int().min(0).max(65_535).default(1883).meta({ description: 'MQTT port; 0 = any free one' }),
+    users: z.record(z.string().regex(namePattern), secret()).optional().meta({
+      description: 'Gateway name → where its password is kept; without users nobody needs a password',
+    }),
+  })
+  .refine(broker => isLoopback(broker.host) || broker.users !== undefined, {
+    path: ['host'],
+    error: 'other machines can reach it, but there are no users',
+    params: { remedy: 'Set broker.users, one per gateway, or broker.host to 127.0.0.1.' },
+  });
+
+const scoreRule = z.strictObject({
+  name: z.string().regex(namePattern).meta({ description: 'Name in the reasons of an answer' }),
+  when: z
+    .string()
+    .min(1)
+    .meta({ description: 'Expression over channels', examples: ['temperature > 40 or pressure > 120'] }),
+  score: z.number().gt(0).max(1).default(1).meta({ description: 'Score of a row it holds for' }),
+});
+
+/** Everything a collector can be told. The reference in deploy/reference is generated from this. */
+export const collectorConfig = z.strictObject({
+  dataDir: pathOption()
+    .default('./data/collector')
+    .meta({ description: 'Folder for the journal, incidents and mails' }),
+  broker: brokerConfig.prefault({}).meta({ description: 'The embedded MQTT broker' }),
+  api: apiConfig.prefault({}).meta({ description: 'The HTTP API and the page' }),
+  ingest: z
+    .strictObject({
+      lateAfterMs: z.int().min(1000).default(60_000).meta({
+        description: 'Rows older than this on arrival are late: stored, but they raise no new alarm',
+        unit: 'ms',
+      }),
+      maxQueueBytes: z
+        .int()
+        .min(1024 * 1024)
+        .default(32 * 1024 * 1024)
+        .meta({
+          description: 'What may wait for the journal; above it gateways have to wait',
+          unit: 'bytes',
+        }),
+    })
+    .prefault({})
+    .meta({ description: 'What arrives' }),
+  journal: z
+    .strictObject({
+      maxBytes: z
+        .int()
+        .min(16 * 1024 * 1024)
+        .default(1024 * 1024 * 1024)
+        .meta({
+          description: 'Above this the oldest blocks that every sink has stored are deleted',
+          unit: 'bytes',
+        }),
+    })
+    .prefault({})
+    .meta({ description: 'What has been received' }),
+  sinks: z
+    .array(sinkConfig)
+    .default([])
+    .refine(all => new Set(all.map(sink => sink.name)).size === all.length, 'two sinks have the same name')
+    .meta({ description: 'Where the journal is copied to' }),
+  alerts: alertsConfig.prefault({}).meta({ description: 'When flagged rows become incidents' }),
+  mail: mailConfig
+    .prefault({ from: 'edgeward@localhost', to: ['operator@localhost'] })
+    .meta({ description: 'Mails about incidents; without smtp they are kept and shown' }),
+  score: z
+    .strictObject({
+      rules: z.array(scoreRule).default([]).meta({ description: 'Rules for POST /score' }),
+      models: z
+        .array(pathOption())
+        .default([])
+        .meta({ description: 'Folders of model bundles for POST /score' }),
+    })
+    .prefault({})
+    .meta({ description: 'POST /score: single rows, judged by rules and the plain forest' }),
+  log: z
+    .strictObject({
+      level: z.enum(logLevels).default('info').meta({ description: 'Least level that is logged' }),
+    })
+    .prefault({})
+    .meta({ description: 'Log lines go to standard error as JSON' }),
+});
+
+export type CollectorConfig = z.output<typeof collectorConfig>;

@@ -1,0 +1,261 @@
+/** Wires the collector: the only place that names concrete classes. */
+import path from 'node:path';
+import { systemClock } from '@edgeward/shared/clock';
+import { readSecret } from '@edgeward/shared/config';
+import type { Clock, Sink } from '@edgeward/shared/contracts';
+import { EdgewardError, messageOf } from '@edgeward/shared/errors';
+import type { Logger } from '@edgeward/shared/log';
+import { version } from '@edgeward/shared/version';
+import { AlertStore } from './alerts/alert-store.js';
+import { IncidentEngine } from './alerts/engine.js';
+import { createApi } from './api/server.js';
+import { Broker } from './broker.js';
+import { Views } from './collector-views.js';
+import type { CollectorConfig } from './config.js';
+import { Consumer } from './consumer.js';
+import { Gateways } from './gateways.js';
+import { Ingest } from './ingest.js';
+import { Journal } from './journal/journal.js';
+import { Live } from './live.js';
+import { createMetrics } from './metrics.js';
+import { MailQueue } from './notifiers/mail-queue.js';
+import { ScoreService } from './score-service.js';
+import { createSink } from './sinks/index.js';
+import type { DemoControls, HealthView } from './views.js';
+
+export interface CollectorOptions {
+  readonly config: CollectorConfig;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  readonly demo?: DemoControls | undefined;
+  /** Told once everything listens. */
+  readonly onListening?: (ports: { api: number; broker: number }) => void;
+}
+
+const trimEveryMs = 60_000;
+/** History for plots that is read back at start. */
+const historyDeliveries = 2000;
+/** What comes within these times is handed over together. */
+const sinkLingerMs = 250;
+const incidentLingerMs = 100;
+
+/**
+ * Runs a collector until `stop`: the broker closes first, so that nothing new is promised; then what was taken is
+ * stored, consumers finish what the journal has, and the stores close.
+ */
+export async function runCollector(
+  options: CollectorOptions,
+  stop: AbortSignal,
+  deadline: AbortSignal,
+): Promise<void> {
+  const { config, log, clock = systemClock } = options;
+  await using stores = await openStores(options);
+  const { journal, gateways, engine } = stores;
+  await using scores = new ScoreService({ ...config.score, log: log.child({ component: 'score' }) });
+  const consumers = createConsumers(config, stores, clock, log);
+  for (const consumer of consumers.all) await consumer.open();
+
+  let broker: Broker | undefined;
+  const ingest = new Ingest({
+    journal,
+    gateways,
+    publish: async (topic, payload) => broker?.publish(topic, payload),
+    ...config.ingest,
+    clock,
+    log: log.child({ component: 'ingest' }),
+  });
+  const registry = createMetrics({ ingest, broker: () => broker, consumers: consumers.all, ...stores });
+  using views = new Views({
+    ...stores,
+    live: new Live(),
+    scores,
+    metrics: registry,
+    health: () => healthOf({ ingest, broker, consumers: consumers.all, stopping: stop.aborted }),
+    clock,
+    demo: options.demo,
+  });
+  await using api = await openApi(config, views, log);
+  const stored = new AbortController();
+  const working = [
+    followLive(journal, views, stored.signal),
+    ...consumers.all.map(consumer => consumer.run(stored.signal, deadline)),
+    stores.mails.run(stored.signal),
+    every(1000, () => engine.tick(clock.now()), clock, stored.signal),
+    every(trimEveryMs, () => trim(journal, consumers.all), clock, stored.signal),
+  ];
+  const taken = new AbortController();
+  const ingesting = ingest.run(taken.signal);
+  broker = await openBroker(config, ingest, log);
+  log.info({ api: api.port, broker: broker.port, position: journal.position }, 'started');
+  options.onListening?.({ api: api.port, broker: broker.port });
+
+  await untilAborted(stop);
+  await broker[Symbol.asyncDispose]();
+  taken.abort();
+  await ingesting;
+  stored.abort();
+  await Promise.race([Promise.all(working), untilAborted(deadline)]);
+  for (const { sink } of consumers.sinks) await sink[Symbol.asyncDispose]();
+  log.info({ position: journal.position }, 'stopped');
+}
+
+interface Stores extends AsyncDisposable {
+  readonly journal: Journal;
+  readonly gateways: Gateways;
+  readonly engine: IncidentEngine;
+  readonly mails: MailQueue;
+}
+
+async function openStores({ config, log, clock = systemClock }: CollectorOptions): Promise<Stores> {
+  const inData = (name: string) => path.join(config.dataDir, name);
+  const journal = await Journal.open({
+    directory: inData('journal'),
+    maxBytes: config.journal.maxBytes,
+    clock,
+    log: log.child({ component: 'journal' }),
+  });
+  const gateways = new Gateways(clock, await journal.reports(), await journal.events());
+  const store = new AlertStore({ directory: inData('alerts'), log: log.child({ component: 'alerts' }) });
+  const mails = new MailQueue({ store, config: config.mail, log: log.child({ component: 'mail' }), clock });
+  const engine = new IncidentEngine({
+    store,
+    mails,
+    config: config.alerts,
+    siteOf: gateway => siteOf(gateways, gateway),
+    log: log.child({ component: 'incidents' }),
+    clock,
+  });
+  return {
+    journal,
+    gateways,
+    engine,
+    mails,
+    [Symbol.asyncDispose]: async () => {
+      await engine[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+      await journal[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function siteOf(gateways: Gateways, id: string): string | null {
+  const gateway = gateways.get(id);
+  return gateway?.state?.site ?? gateway?.report?.site ?? null;
+}
+
+/** Every follower of the journal that must not lose its place: the incidents and the configured sinks. */
+function createConsumers(config: CollectorConfig, { journal, engine }: Stores, clock: Clock, log: Logger) {
+  const follow = (name: string, sink: Sink, lingerMs: number) =>
+    new Consumer({ name, sink, journal, clock, log: log.child({ sink: name }), lingerMs });
+  const sinks = config.sinks.map(options => {
+    const sink = createSink(options, { log: log.child({ sink: options.name }), clock });
+    return { sink, consumer: follow(options.name, sink, sinkLingerMs) };
+  });
+  const incidents = follow('incidents', engine, incidentLingerMs);
+  return { sinks, all: [incidents, ...sinks.map(({ consumer }) => consumer)] };
+}
+
+async function openBroker(config: CollectorConfig, ingest: Ingest, log: Logger): Promise<Broker> {
+  const { host, port, users } = config.broker;
+  const secrets =
+    users &&
+    (await Promise.all(
+      Object.entries(users).map(async ([name, ref]) => [name, await readSecret(ref)] as const),
+    ));
+  return Broker.open({
+    host,
+    port,
+    users: secrets && new Map(secrets),
+    log: log.child({ component: 'broker' }),
+    room: signal => ingest.room(signal),
+    onMessage: message => ingest.offer(message),
+  });
+}
+
+async function openApi(
+  config: CollectorConfig,
+  views: Views,
+  log: Logger,
+): Promise<AsyncDisposable & { port: number }> {
+  const { host, port } = config.api;
+  const api = createApi({ views, config: config.api, log: log.child({ component: 'api' }), version });
+  try {
+    await api.listen({ host, port });
+  } catch (error) {
+    throw new EdgewardError(
+      'EW_LISTEN',
+      `api ${host}:${port}: ${messageOf(error)}. Choose another api.port.`,
+      { cause: error },
+    );
+  }
+  const address = api.server.address();
+  return {
+    port: typeof address === 'object' && address ? address.port : port,
+    [Symbol.asyncDispose]: () => api.close(),
+  };
+}
+
+/** Feeds the plots: from a stretch back in the journal, then as it grows. Loses nothing that matters. */
+async function followLive(journal: Journal, views: Views, stop: AbortSignal): Promise<void> {
+  let position = Math.max(0, journal.position - historyDeliveries);
+  for (;;) {
+    await journal.wait(position, stop);
+    if (stop.aborted) return;
+    const { deliveries, through } = await journal.read(position, {
+      maxDeliveries: 500,
+      maxBytes: 4 * 1024 * 1024,
+    });
+    views.rows(deliveries);
+    position = through;
+  }
+}
+
+async function trim(journal: Journal, consumers: readonly Consumer[]): Promise<void> {
+  await journal.trim(Math.min(...consumers.map(({ position }) => position)));
+}
+
+async function every(
+  ms: number,
+  act: () => Promise<unknown>,
+  clock: Clock,
+  stop: AbortSignal,
+): Promise<void> {
+  while (!stop.aborted) {
+    await clock.sleep(ms, stop);
+    if (!stop.aborted) await act();
+  }
+}
+
+interface HealthParts {
+  readonly ingest: Ingest;
+  readonly broker: Broker | undefined;
+  readonly consumers: readonly Consumer[];
+  readonly stopping: boolean;
+}
+
+/** A sink that fails is told, but does not make the collector unready: gateways can deliver all the same. */
+function healthOf({ ingest, broker, consumers, stopping }: HealthParts): HealthView {
+  const journal = {
+    name: 'journal',
+    ok: ingest.healthy,
+    detail: ingest.healthy ? 'writable' : 'cannot be written',
+  };
+  const listening = {
+    name: 'broker',
+    ok: broker !== undefined && !stopping,
+    detail: stopping ? 'stopping' : 'listening',
+  };
+  const sinks = consumers.map(({ name, failure, lag }) => ({
+    name: `sink:${name}`,
+    ok: failure === null,
+    detail: failure ?? `${lag} deliveries behind`,
+  }));
+  return { live: true, ready: journal.ok && listening.ok, checks: [journal, listening, ...sinks] };
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,44 @@
+import type { Sink } from '@edgeward/shared/contracts';
+import { namePattern } from '@edgeward/shared/topics';
+import { z } from 'zod';
+import type { SinkContext, SinkDefinition } from './define.js';
+import { file } from './file.js';
+
+/** All there are. A new sink is a file beside this one and its name here. */
+export const sinks = [file] as const;
+
+type Definition = (typeof sinks)[number];
+
+/** A sink's own options, `type`, and a name that defaults to the type. */
+type OptionsOf<D> =
+  D extends SinkDefinition<infer Type, infer Config> ? Config & { readonly type: Type; readonly name: string } : never;
+
+export type SinkConfig = OptionsOf<Definition>;
+
+function schemaOf({ type, config }: Definition) {
+  return z.strictObject({
+    type: z.literal(type).meta({ description: 'Kind of sink' }),
+    name: z
+      .string()
+      .regex(namePattern)
+      .default(type)
+      .meta({ description: 'Name of this sink, unique within the collector' }),
+    ...config.shape,
+  });
+}
+
+const [first, ...rest] = sinks;
+
+// The registry knows the options of each type; of a list built in a loop the compiler does not.
+export const sinkConfig = z.discriminatedUnion('type', [
+  schemaOf(first),
+  ...(rest as Definition[]).map(schemaOf),
+]) as unknown as z.ZodType<SinkConfig>;
+
+/** Does no I/O. */
+export function createSink(config: SinkConfig, context: SinkContext): Sink {
+  const definition = sinks.find(({ type }) => type === config.type);
+  if (!definition) throw new TypeError(`no sink of type ${config.type}`);
+  const { type: _type, name: _name, ...options } = config;
+  return definition.create(options as never, context);
+}

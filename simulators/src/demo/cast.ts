@@ -1,0 +1,103 @@
+/** Who plays in the demo, and the configuration each of them gets. */
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import type { DeviceType } from '../faults.js';
+import { type FaultKind, faultKindNames, fits } from '../faults.js';
+
+export interface CastMember {
+  readonly id: string;
+  readonly site: string;
+  /** Simulated devices; faults can be injected into these. */
+  readonly devices: readonly { readonly name: string; readonly type: DeviceType }[];
+  readonly faults: Readonly<Record<string, readonly FaultKind[]>>;
+}
+
+/** Rows come every so often; each is this much later in the plant, so that things happen while one watches. */
+export const pace = { intervalMs: 250, stepMs: 2000 } as const;
+
+export const cast: readonly CastMember[] = [
+  member('pump-station', 'north', { 'pump-1': 'pump', 'pump-2': 'pump', 'feed-1': 'power-feed' }),
+  member('cold-store', 'south', { 'cold-room-1': 'cold-room', 'cold-room-2': 'cold-room' }),
+  { id: 'press-line', site: 'east', devices: [], faults: {} },
+];
+
+function member(id: string, site: string, types: Readonly<Record<string, DeviceType>>): CastMember {
+  const devices = Object.entries(types).map(([name, type]) => ({ name, type }));
+  const faults = Object.fromEntries(
+    devices.map(({ name, type }) => [name, faultKindNames.filter(kind => fits(kind, type))]),
+  );
+  return { id, site, devices, faults };
+}
+
+export interface Stage {
+  readonly directory: string;
+  readonly seed: number;
+  readonly apiPort: number;
+  readonly brokerPort: number;
+}
+
+const seedRule = { name: 'seed-rule', when: 'temperature > 40 or pressure > 120', score: 1 };
+
+/** JSON is YAML: no writer is needed. */
+export function collectorConfig(stage: Stage): string {
+  return JSON.stringify({
+    dataDir: path.join(stage.directory, 'collector'),
+    broker: { port: stage.brokerPort },
+    api: { port: stage.apiPort },
+    sinks: [{ type: 'file', name: 'file', path: path.join(stage.directory, 'readings') }],
+    score: { rules: [seedRule], models: modelFolders() },
+    mail: { from: 'edgeward@localhost', to: ['plant-engineer@localhost'] },
+  });
+}
+
+export function agentConfig(who: CastMember, stage: Stage, uplinkPort: number): string {
+  const simulated = {
+    type: 'simulated',
+    name: 'plant',
+    devices: who.devices,
+    seed: stage.seed,
+    ...pace,
+    lingerMs: 500,
+  };
+  return JSON.stringify({
+    gateway: who.id,
+    site: who.site,
+    dataDir: path.join(stage.directory, who.id),
+    uplink: { url: `mqtt://127.0.0.1:${uplinkPort}` },
+    models: modelFolders(),
+    rules: [{ ...seedRule, deviceTypes: ['demo-sensor'] }],
+    reportMs: 1000,
+    sources: who.devices.length ? [simulated] : [recording()],
+  });
+}
+
+/** A real machine's temperature, sampled every five minutes, played 300 × 4 times as fast. */
+function recording() {
+  const file = path.join(
+    packageFolder('@edgeward/simulators'),
+    'recordings',
+    'machine_temperature_system_failure.csv',
+  );
+  return {
+    type: 'replay',
+    name: 'recording',
+    path: file,
+    device: 'machine-1',
+    deviceType: 'machine',
+    columns: { value: { field: 'temperature', unit: '[degF]' } },
+    speed: 1200,
+    time: 'now',
+    loop: true,
+    lingerMs: 500,
+  };
+}
+
+function modelFolders(): string[] {
+  const bundles = path.join(packageFolder('@edgeward/models'), 'bundles');
+  return ['pump', 'cold-room', 'power-feed', 'machine-temperature'].map(name => path.join(bundles, name));
+}
+
+/** Found by name, not imported: the demo only tells the agent where the files are. */
+function packageFolder(name: string): string {
+  return path.dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+}

@@ -1,0 +1,39 @@
+import type { GatewayLedger, IncidentSummary, Ledger, MailSummary } from './collector-client.js';
+
+/** What a headless demo prints at its end. */
+export interface DemoReport {
+  readonly gateways: readonly Omit<GatewayLedger, 'balanced'>[];
+  readonly incidents: number;
+  readonly mails: number;
+  /** From the command to the first journaled row. */
+  readonly firstRowMs: number | null;
+  readonly balanced: boolean;
+}
+
+export function demoReport(
+  ledger: Ledger | undefined,
+  incidents: readonly IncidentSummary[],
+  mails: readonly MailSummary[],
+  firstRowMs: number | null,
+): DemoReport {
+  const gateways = (ledger?.gateways ?? []).map(({ balanced: _, ...counts }) => counts);
+  // The equation once more, from the very numbers that are printed.
+  const sums = gateways.every(
+    g => g.read === g.stored + g.inFlight + g.rejected + g.thinned + g.dropped + g.damaged,
+  );
+  const balanced = gateways.length > 0 && sums && ledger?.balanced === true;
+  return { gateways, incidents: incidents.length, mails: mails.length, firstRowMs, balanced };
+}
+
+/** Did a fault we made become an incident of the device it was made in, after it was made? */
+export function faultWasFound(
+  injected: readonly { gateway: string; device: string; atMs: number }[],
+  incidents: readonly IncidentSummary[],
+): boolean {
+  return injected.some(fault =>
+    incidents.some(
+      ({ gateway, device, openedMs }) =>
+        gateway === fault.gateway && device === fault.device && openedMs >= fault.atMs,
+    ),
+  );
+}
