@@ -40,7 +40,7 @@ export class ChartGroup {
   #build(): void {
     const { fields, threshold, onsetMs } = this.options;
     const onset = onsetMs === undefined ? {} : { onsetMs };
-    const score: Line = { label: 'score', colour: undefined, stepped: false, pick: data => data.score };
+    const score: Line = { label: '', colour: undefined, stepped: false, pick: data => data.score };
     const strip = new Chart({
       title: 'Anomaly score',
       unit: '',

@@ -1,6 +1,6 @@
 import { anomalyMarks, type MarkState } from './anomaly-marks.js';
 import { h, setAttribute, setText } from './dom.js';
-import { clock, measured } from './format.js';
+import { axisTime, clock, measured } from './format.js';
 import type { PlotData } from './series-buffer.js';
 import { theme } from './theme.js';
 import uPlot from './uPlot.esm.js';
@@ -77,7 +77,9 @@ export class Chart {
     for (const [i, node] of this.#values.entries()) setText(node, texts[i] ?? '–');
     const at = times[hovered ?? last];
     setText(this.#when, hovered != null && at !== undefined ? clock(at * 1000) : '');
-    const named = this.options.lines.map((line, i) => `${line.label} ${texts[i]} ${this.options.unit}`);
+    const named = this.options.lines.map((line, i) =>
+      `${line.label} ${texts[i]} ${this.options.unit}`.trim(),
+    );
     const flagged = this.#marks.anomaly.filter(Boolean).length;
     const label = `${this.options.title}: ${named.join(', ')}; ${flagged} of ${times.length} rows flagged`;
     setAttribute(this.#plot.ctx.canvas, 'aria-label', label);
@@ -95,7 +97,7 @@ export class Chart {
         x: { time: true, range: () => this.#window },
         y: { range: range ? () => [range[0], range[1]] : comfortable },
       },
-      axes: [axis({ space: 70, size: 26 }), axis({ space: 28, size: 52, values: ticks })],
+      axes: [axis({ space: 84, size: 26, values: times }), axis({ space: 28, size: 52, values: ticks })],
       series: [{}, ...lines.map(series)],
       plugins: [anomalyMarks(this.#marks), thresholdLine(this.options.threshold ?? null)],
       hooks: { setCursor: [() => this.#readout()] },
@@ -123,6 +125,11 @@ function axis(more: Partial<uPlot.Axis>): uPlot.Axis {
     ticks: { ...edge, size: 4 },
     ...more,
   };
+}
+
+function times(_: uPlot, splits: number[]): string[] {
+  const stepMs = ((splits[1] ?? 60) - (splits[0] ?? 0)) * 1000;
+  return splits.map(seconds => axisTime(seconds * 1000, stepMs));
 }
 
 function ticks(_: uPlot, splits: number[]): string[] {

@@ -67,7 +67,7 @@ function demoRow(gateway: DemoGateway, act: (action: DemoAction) => Promise<void
   });
   link.addEventListener('click', () => void act({ action: cut ? 'heal' : 'cut', gateway: id }));
   kill.addEventListener('click', () => void act({ action: 'kill', gateway: id }));
-  const node = h('li', {}, h('b', {}, id), state, h('span', { class: 'inject' }, choice, inject), link, kill);
+  const node = h('li', {}, h('b', {}, id), h('span', { class: 'inject' }, choice, inject), link, kill, state);
   return {
     node,
     update: one => {

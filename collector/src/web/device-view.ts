@@ -2,7 +2,7 @@ import type { DeviceView, LiveUpdate } from '../views.js';
 import { api, collectorNow } from './api.js';
 import { ChartGroup } from './chart-group.js';
 import { empty, h, heading, setAttribute, setText } from './dom.js';
-import { score, span, words } from './format.js';
+import { age, score, words } from './format.js';
 import { keepMs, SeriesBuffer } from './series-buffer.js';
 import { deviceKey, type Store } from './store.js';
 import type { OpenView, View } from './view.js';
@@ -127,11 +127,10 @@ class LivePlots implements Omit<View, 'title'> {
 }
 
 function factsOf(view: DeviceView): string {
-  const age = span(collectorNow() - view.lastRowMs);
   const quality = view.lastQuality.map(words).join(', ');
   const facts = [
     view.type,
-    `last row ${age} ago`,
+    `last row ${age(collectorNow() - view.lastRowMs)}`,
     `score ${score(view.lastScore)}`,
     view.threshold === null ? '' : `threshold ${score(view.threshold)}`,
     view.model === null ? 'no model' : `model ${view.model}`,

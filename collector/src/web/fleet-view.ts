@@ -2,7 +2,7 @@ import type { DeviceView, GatewayView } from '../views.js';
 import { collectorNow } from './api.js';
 import { empty, h, heading, KeyedList, type Part, setAttribute, setText } from './dom.js';
 import { deviceRow } from './fleet-device.js';
-import { bytes, count, span } from './format.js';
+import { age, bytes, count } from './format.js';
 import { incidentRow } from './incident-parts.js';
 import type { Store } from './store.js';
 import type { OpenView } from './view.js';
@@ -102,7 +102,7 @@ function gatewayCard(gateway: GatewayView, store: Store): Part<GatewayView> {
 function factsOf({ rowsPerSecond, lastRowMs, outbox, rssBytes }: GatewayView): string[] {
   return [
     rate(rowsPerSecond),
-    lastRowMs === null ? '–' : `${span(collectorNow() - lastRowMs)} ago`,
+    lastRowMs === null ? '–' : age(collectorNow() - lastRowMs),
     outbox ? `${count(outbox.blocks)} · ${bytes(outbox.bytes)}` : '–',
     rssBytes === null ? '–' : bytes(rssBytes),
   ];

@@ -51,19 +51,36 @@ export function span(ms: number): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
-const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const hourCycle = 'h23';
+const minute = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle });
+const time = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle,
+});
 const dateTime = new Intl.DateTimeFormat(undefined, {
   month: 'short',
   day: 'numeric',
   hour: '2-digit',
   minute: '2-digit',
   second: '2-digit',
+  hourCycle,
 });
 
 /** In the viewer's zone: the time today, date and time before. */
 export function clock(ms: number): string {
   const sameDay = new Date(ms).toDateString() === new Date().toDateString();
   return (sameDay ? time : dateTime).format(ms);
+}
+
+/** Along a time axis: seconds only where the steps are that fine. */
+export function axisTime(ms: number, stepMs: number): string {
+  return (stepMs < 60_000 ? time : minute).format(ms);
+}
+
+export function age(ms: number): string {
+  return ms < 1000 ? 'just now' : `${span(ms)} ago`;
 }
 
 /** A moment in the viewer's zone, with UTC on hover and for machines. */

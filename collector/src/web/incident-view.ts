@@ -73,14 +73,20 @@ class Report {
     this.#mails = new KeyedList(mails, one => one.id, mailRow);
     const advice = h('ol', { class: 'advice' }, ...incident.recommendations.map(text => h('li', {}, text)));
     this.#mailPanel = panel('Mails', mails);
-    const side = h('div', {}, panel('What to do', advice), panel('Timeline', notes), this.#mailPanel);
+    const side = h(
+      'div',
+      {},
+      panel('What to do', advice, 'advice-panel'),
+      panel('Timeline', notes),
+      this.#mailPanel,
+    );
     const main = h(
       'div',
       {},
-      panel('Channels that caused it', channelTable(rows)),
+      panel('Channels that caused it', channelTable(rows), 'channels-panel'),
       panel('Around the onset', this.#plot),
     );
-    this.root = h('div', {}, this.#mark, this.#facts, h('div', { class: 'two' }, main, side));
+    this.root = h('div', {}, this.#mark, this.#facts, h('div', { class: 'two report' }, main, side));
   }
 
   update(incident: Incident, changed: ReadonlySet<string>): void {
@@ -144,7 +150,7 @@ function gone(): HTMLElement {
 function channelTable(rows: HTMLElement): HTMLElement {
   const names = ['Channel', 'Value', 'Usual', 'Direction', 'Share'];
   const head = h('thead', {}, h('tr', {}, ...names.map(name => h('th', { scope: 'col' }, name))));
-  return h('table', { class: 'stacked' }, head, rows);
+  return h('table', { class: 'stacked channels' }, head, rows);
 }
 
 function channelRow(channel: IncidentChannel): Part<IncidentChannel> {
@@ -197,8 +203,8 @@ function deviceLink(incident: Incident): HTMLElement {
   return h('a', { href: deviceAddress(incident) }, place);
 }
 
-function panel(name: string, ...children: readonly Child[]): HTMLElement {
-  return h('section', { class: 'panel' }, h('h2', {}, name), ...children);
+function panel(name: string, content: HTMLElement, kind = ''): HTMLElement {
+  return h('section', { class: `panel ${kind}` }, h('h2', {}, name), content);
 }
 
 function allLink(): HTMLElement {

@@ -1,4 +1,4 @@
-import type { StreamMessage } from '../views.js';
+import type { DeviceView, StreamMessage } from '../views.js';
 import { announceIncident } from './announcer.js';
 import { api } from './api.js';
 import { Connection } from './connection.js';
@@ -7,7 +7,7 @@ import { byId, setAttribute, setText } from './dom.js';
 import { span } from './format.js';
 import { type Route, routeOf } from './router.js';
 import { Scheduler } from './scheduler.js';
-import { Store, type Topic } from './store.js';
+import { deviceKey, Store, sparkRows, type Topic } from './store.js';
 import { onThemeChange } from './theme.js';
 import { everything, type View } from './view.js';
 
@@ -34,7 +34,9 @@ async function askForDevices(): Promise<void> {
   if (asking) return;
   asking = true;
   try {
-    store.setDevices(await api.devices());
+    const devices = await api.devices();
+    store.setDevices(devices);
+    await fillSparks(devices);
   } catch {
     // The stream notices a lost collector and says so.
   }
@@ -42,6 +44,22 @@ async function askForDevices(): Promise<void> {
   setTimeout(() => {
     asking = false;
   }, 1000);
+}
+
+const filled = new Set<string>();
+const maxFilled = 24;
+
+/** Lines that are there at once, for the devices that fit on a screen; the others grow live. */
+async function fillSparks(devices: readonly DeviceView[]): Promise<void> {
+  const fresh = devices.filter(one => one.threshold !== null && !filled.has(deviceKey(one)));
+  for (const { gateway, device, lastRowMs, fields } of fresh.slice(0, maxFilled - filled.size)) {
+    const key = deviceKey({ gateway, device });
+    filled.add(key);
+    const some = fields.filter(field => field.kind !== 'string').slice(0, 1);
+    const query = { gateway, device, fields: some.map(field => field.name), maxPoints: 2 * sparkRows };
+    const past = await api.series({ ...query, fromMs: lastRowMs - 40_000, toMs: lastRowMs });
+    store.fillSpark(key, { score: [...past.score], anomaly: [...past.anomaly] });
+  }
 }
 
 function show(route: Route): void {

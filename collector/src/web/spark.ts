@@ -1,11 +1,11 @@
 import { h, setAttribute } from './dom.js';
-import type { Spark } from './store.js';
+import { type Spark, sparkRows } from './store.js';
 import { theme } from './theme.js';
 
 const width = 132;
 const height = 26;
 
-/** A small line of scores with the threshold; flagged rows stand on bars. */
+/** A small line of scores with the threshold; flagged rows are red and have a tick below. */
 export function sparkCanvas(): HTMLCanvasElement {
   const canvas = h('canvas', { class: 'spark', role: 'img' });
   const ratio = window.devicePixelRatio || 1;
@@ -36,9 +36,10 @@ export function drawSpark(
         [width, y(threshold)],
       ],
     );
-  const points = (spark?.score ?? []).map((value, i): Point | null =>
-    value === null ? null : [(i / 159) * width, y(value)],
-  );
+  const scores = spark?.score ?? [];
+  // The newest stands at the right edge.
+  const x = (i: number) => width - 2 - ((scores.length - 1 - i) / sparkRows) * width;
+  const points = scores.map((value, i): Point | null => (value === null ? null : [x(i), y(value)]));
   stroke(context, muted, [], points);
   points.forEach((point, i) => {
     if (point && spark?.anomaly[i]) mark(context, alarm, point);
@@ -69,7 +70,8 @@ function stroke(
 
 function mark(context: CanvasRenderingContext2D, colour: string, [x, y]: Point): void {
   context.fillStyle = colour;
-  context.fillRect(x - 0.9, y, 1.8, height - y);
+  context.fillRect(x - 0.75, y - 0.75, 1.5, 1.5);
+  context.fillRect(x - 0.5, height - 4, 1, 4);
 }
 
 function label(spark: Spark | undefined): string {

@@ -31,7 +31,8 @@ export interface Spark {
 
 export type LinkState = 'connecting' | 'live' | 'lost';
 
-const sparkRows = 160;
+/** About 40 s of a device that sends four rows a second. */
+export const sparkRows = 160;
 const maxItems = 300;
 
 export function deviceKey(one: { readonly gateway: string; readonly device: string }): string {
@@ -64,6 +65,16 @@ export class Store {
     for (const key of this.sparks.keys()) if (!keys.has(key)) this.sparks.delete(key);
     for (const device of devices) this.devices.set(deviceKey(device), device);
     this.changed('devices');
+  }
+
+  /** The scores before the page was opened; what came live since stays behind them. */
+  fillSpark(key: string, past: Spark): void {
+    const live = this.sparks.get(key) ?? { score: [], anomaly: [] };
+    this.sparks.set(key, {
+      score: [...past.score, ...live.score].slice(-sparkRows),
+      anomaly: [...past.anomaly, ...live.anomaly].slice(-sparkRows),
+    });
+    this.changed('rows');
   }
 
   setLink(state: LinkState): void {
