@@ -89,7 +89,7 @@ function column(index: number): Terms {
     const values = batch.values[index];
     const missing = batch.missing?.[index];
     if (values instanceof Float64Array && !missing) return values;
-    const out = room.of(n).fill(Number.NaN, 0, n);
+    const out = room.of(n);
     if (values instanceof Float64Array) out.set(values);
     else if (values instanceof BigInt64Array || values instanceof Uint8Array) {
       for (let i = 0; i < n; i++) out[i] = Number(values[i]);

@@ -1,0 +1,35 @@
+/** A word after `edgeward`, and the module that does the work; loaded only when the word is used. */
+export interface TableEntry {
+  readonly word: string;
+  readonly module: string;
+  readonly summary: string;
+}
+
+export const commandTable: readonly TableEntry[] = [
+  {
+    word: 'demo',
+    module: '@edgeward/simulators/demo/command',
+    summary: 'play a small plant with faults on this machine',
+  },
+  {
+    word: 'agent',
+    module: '@edgeward/agent/command',
+    summary: 'read devices, score, keep until receipt, forward',
+  },
+  {
+    word: 'collector',
+    module: '@edgeward/collector/command',
+    summary: 'receive, journal, watch, mail, show on a page',
+  },
+  {
+    word: 'simulate',
+    module: '@edgeward/simulators/command',
+    summary: 'write what simulated devices would send',
+  },
+  {
+    word: 'train',
+    module: '@edgeward/models/train-command',
+    summary: 'train a model from CSV files of normal operation',
+  },
+  { word: 'check', module: '@edgeward/shared/check-command', summary: 'check a configuration file' },
+];
