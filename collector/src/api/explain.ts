@@ -57,7 +57,7 @@ function remedyOf(issue: Issue): string {
     case 'invalid_value':
       return `Give one of ${issue.values.map(String).join(', ')}.`;
     case 'custom':
-      return String(issue.params?.['remedy'] ?? 'Correct it.');
+      return String(issue.params?.remedy ?? 'Correct it.');
     default:
       return 'See /api/openapi.json for what this route takes.';
   }

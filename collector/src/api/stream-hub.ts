@@ -37,7 +37,7 @@ export class StreamHub {
         .map(message => frame('snapshot', message))
         .join(''),
     );
-    client.write(frame('ready', {}));
+    client.write(frame('ready', { demo: this.views.demo !== undefined }));
     this.#clients.add(client);
     this.#unsubscribe ??= this.views.subscribe(message => this.#send(frame('message', message)));
   }

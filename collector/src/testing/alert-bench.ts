@@ -21,9 +21,22 @@ export interface BenchOptions {
   readonly store?: AlertStore;
 }
 
+const cleanups = new WeakMap<TestContext, (() => PromiseLike<unknown>)[]>();
+
+/** Like `t.after`, but the last first: stores close before their folders go. */
+export function afterwards(t: TestContext, cleanup: () => PromiseLike<unknown>): void {
+  const known = cleanups.get(t);
+  if (known) return void known.unshift(cleanup);
+  const all = [cleanup];
+  cleanups.set(t, all);
+  t.after(async () => {
+    for (const one of all) await one();
+  });
+}
+
 export async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'edgeward-alerts-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  afterwards(t, () => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -59,7 +72,7 @@ export class AlertBench implements AsyncDisposable {
   static async open(t: TestContext, options: BenchOptions = {}): Promise<AlertBench> {
     const bench = new AlertBench(options.directory ?? (await temporaryFolder(t)), options);
     bench.#cursor = await bench.engine.cursor();
-    t.after(() => bench[Symbol.asyncDispose]());
+    afterwards(t, () => bench[Symbol.asyncDispose]());
     return bench;
   }
 

@@ -4,8 +4,8 @@ export interface ConnectionEvents {
   /** A connection was made; snapshot messages follow. */
   opened(): void;
   message(message: StreamMessage, fresh: boolean): void;
-  /** The snapshot is complete. */
-  ready(): void;
+  /** The snapshot is complete. `demo`: this collector has a demo to direct. */
+  ready(demo: boolean): void;
   /** Next try after `retryMs`. */
   lost(retryMs: number): void;
 }
@@ -38,10 +38,11 @@ export class Connection {
     source.onmessage = event => this.#message(event, true);
     source.addEventListener('snapshot', event => this.#message(event, false));
     source.addEventListener('heartbeat', () => this.#alive());
-    source.addEventListener('ready', () => {
+    source.addEventListener('ready', (event: MessageEvent<string>) => {
       this.#retryMs = firstRetryMs;
       this.#alive();
-      this.events.ready();
+      const { demo }: { demo: boolean } = JSON.parse(event.data);
+      this.events.ready(demo);
     });
     this.#alive();
   }

@@ -1,5 +1,5 @@
 import type { DemoAction, DemoState } from '../views.js';
-import { ApiFailure, api } from './api.js';
+import { api } from './api.js';
 import { h, KeyedList, type Part, setAttribute, setText } from './dom.js';
 import { clock, words } from './format.js';
 import type { Store } from './store.js';
@@ -8,14 +8,12 @@ type DemoGateway = DemoState['gateways'][number];
 
 const pollMs = 2000;
 
-/** The director's desk, only in the demo: faults, cut links, kills, and what just happened. */
-export async function openDemoBar(root: HTMLElement, store: Store): Promise<(() => void) | undefined> {
-  try {
-    store.setDemo(await api.demo());
-  } catch (error) {
-    if (error instanceof ApiFailure && error.status === 404) return undefined;
-    throw error;
-  }
+/**
+ * The director's desk, only in the demo: faults, cut links, kills, and what just happened.
+ * @returns  what brings it up to date with the store
+ */
+export async function openDemoBar(root: HTMLElement, store: Store): Promise<() => void> {
+  store.setDemo(await api.demo());
   const said = h('p', { class: 'demo-said', role: 'status', 'aria-live': 'polite' });
   const act = async (action: DemoAction) => {
     try {

@@ -82,11 +82,12 @@ const lost = byId('lost', HTMLElement);
 const connection = new Connection({
   opened: () => store.startSnapshot(),
   message,
-  ready: async () => {
+  ready: async demo => {
     await askForDevices();
     store.loaded = true;
     store.setLink('live');
     showLink();
+    if (demo && !updateDemo) await showDemo();
   },
   lost: retryMs => {
     store.setLink('lost');
@@ -97,6 +98,11 @@ const connection = new Connection({
     showLink();
   },
 });
+
+async function showDemo(): Promise<void> {
+  updateDemo = await openDemoBar(byId('demo', HTMLElement), store);
+  updateDemo();
+}
 
 function showLink(): void {
   lost.hidden = store.link !== 'lost';
@@ -122,5 +128,3 @@ window.setInterval(() => void askForDevices(), 10_000);
 
 show(routeOf(location.hash));
 connection.retry();
-updateDemo = await openDemoBar(byId('demo', HTMLElement), store).catch(() => undefined);
-updateDemo?.();
