@@ -66,14 +66,17 @@ function quietRows(state: AlarmState, rows: QuietRows, config: AlertsConfig): Ob
 
 function closeIfQuiet(state: AlarmState, rows: QuietRows, config: AlertsConfig): Observed {
   if (rows.latestMs - state.lastFlagMs >= config.closeAfterMs) {
-    return close(state, state.lastFlagMs + config.closeAfterMs, false);
+    const closed = close(state, config, false);
+    const settled = settleIfOld(closed.state, rows.latestMs, config);
+    return { state: settled.state, changes: [...closed.changes, ...settled.changes] };
   }
   // Far behind the last flagged row: the device's clock was set back, and waiting for it could take years.
   const setBack = state.lastFlagMs - rows.lastMs > config.reopenWithinMs;
   return { state: setBack ? { ...state, lastFlagMs: rows.lastMs } : state, changes: [] };
 }
 
-function close(state: AlarmState, atMs: number, silent: boolean): Observed {
+function close(state: AlarmState, config: AlertsConfig, silent: boolean): Observed {
+  const atMs = state.lastFlagMs + config.closeAfterMs;
   return {
     state: { ...state, phase: 'closed', closedMs: atMs, recent: [], badRows: 0 },
     changes: [{ kind: 'closed', atMs, silent }],
@@ -101,9 +104,17 @@ function notedRow(before: AlarmState, row: NotedRow, config: AlertsConfig): Obse
 
 function flaggedRow(before: AlarmState, flag: Flag, config: AlertsConfig): Observed {
   const lastFlagMs = laterOrSetBack(before.lastFlagMs, flag.timeMs, config);
-  if (before.phase === 'open') {
+  if (before.phase !== 'open') return watchedRow(before, flag, lastFlagMs, config);
+  if (flag.timeMs - before.lastFlagMs <= silenceMs(config)) {
     return { state: { ...before, lastFlagMs }, changes: [{ kind: 'flagged', flag }] };
   }
+  // No row came in between, or it would have closed already: what goes on so much later is another matter.
+  const closed = close(before, config, true);
+  const next = watchedRow({ ...closed.state, badRows: before.badRows }, flag, lastFlagMs, config);
+  return { state: next.state, changes: [...closed.changes, ...next.changes] };
+}
+
+function watchedRow(before: AlarmState, flag: Flag, lastFlagMs: number, config: AlertsConfig): Observed {
   const { state, changes } = settleIfOld(before, flag.timeMs, config);
   const recent = [...age(state.recent, 1, config), flag];
   if (!isAlarm(recent, config)) return { state: { ...state, recent, lastFlagMs }, changes };
@@ -112,6 +123,11 @@ function flaggedRow(before: AlarmState, flag: Flag, config: AlertsConfig): Obser
     state: { ...state, phase: 'open', recent: [], lastFlagMs },
     changes: [...changes, { kind: 'alarm', flags: recent, reopens }],
   };
+}
+
+/** A device that sends no row for that long has fallen silent. */
+function silenceMs(config: AlertsConfig): number {
+  return 3 * config.closeAfterMs;
 }
 
 function laterOrSetBack(lastMs: number, timeMs: number, config: AlertsConfig): number {
@@ -146,7 +162,7 @@ export function observeSilence(
   if (state.phase === 'closed' && sinceClosedMs > config.reopenWithinMs) {
     return { state: { ...state, phase: 'watching', incidentId: null }, changes: [{ kind: 'settled' }] };
   }
-  if (silentMs <= 3 * config.closeAfterMs) return { state, changes: [] };
-  if (state.phase === 'open') return close(state, state.lastFlagMs + config.closeAfterMs, true);
+  if (silentMs <= silenceMs(config)) return { state, changes: [] };
+  if (state.phase === 'open') return close(state, config, true);
   return { state: state.phase === 'watching' ? idle : state, changes: [] };
 }

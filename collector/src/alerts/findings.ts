@@ -55,12 +55,21 @@ export function stepsOf(delivery: Delivery): DeviceSteps[] {
       builders.set(device, builder);
     }
     if (isNoted(batch, i)) builder.add(notedRow(delivery, i, evidence.get(i)));
-    else builder.addQuiet(batch.time[i]!);
+    else builder.addQuiet(timeOf(delivery, i));
   }
   return [...builders].map(([index, builder]) => ({
     device: batch.schema.devices[index]!,
     steps: builder.take(),
   }));
+}
+
+/** A row whose time is no time is taken to be of the moment in which it came. */
+function timeOf({ batch, ingestedMs }: Delivery, i: number): number {
+  return finite(batch.time[i]!, ingestedMs);
+}
+
+function finite(value: number, otherwise: number): number {
+  return Number.isFinite(value) ? value : otherwise;
 }
 
 function isNoted(batch: RecordBatch, i: number): boolean {
@@ -108,10 +117,11 @@ function evidenceByRow(batch: RecordBatch): Map<number, Evidence[]> {
   return found;
 }
 
-function notedRow({ batch, epoch }: Delivery, i: number, evidence: Evidence[] | undefined): NotedRow {
+function notedRow(delivery: Delivery, i: number, evidence: Evidence[] | undefined): NotedRow {
+  const { batch, epoch } = delivery;
   const flagged = batch.anomaly?.[i] === 1;
   return {
-    timeMs: batch.time[i]!,
+    timeMs: timeOf(delivery, i),
     epoch,
     row: batch.row[i]!,
     findings: flagged ? (evidence ?? [bareEvidence(batch, i)]).map(one => findingOf(batch, one)) : [],
@@ -133,10 +143,27 @@ function bareEvidence(batch: RecordBatch, at: number): Evidence {
   };
 }
 
-function findingOf(batch: RecordBatch, evidence: Evidence): Finding {
-  const { detector, source, score, threshold } = evidence;
-  const channels = evidence.channels.map(channel => ({ ...channel, unit: unitOf(batch, channel.field) }));
-  return { detector, source, score, threshold, channels };
+/** Numbers that JSON cannot hold would come back from the store as something else. */
+function findingOf(batch: RecordBatch, { detector, source, score, threshold, channels }: Evidence): Finding {
+  return {
+    detector,
+    source,
+    score: finite(score, 1),
+    threshold: finite(threshold, 1),
+    channels: channels.map(channel => foundChannel(batch, channel)),
+  };
+}
+
+function foundChannel(batch: RecordBatch, channel: ChannelEvidence): FoundChannel {
+  const { field, value, expected, direction, weight } = channel;
+  return {
+    field,
+    unit: unitOf(batch, field),
+    value: value !== null && Number.isFinite(value) ? value : null,
+    ...(expected?.every(Number.isFinite) && { expected }),
+    direction,
+    weight: finite(weight, 0),
+  };
 }
 
 function unitOf(batch: RecordBatch, name: string): string | null {
