@@ -33,6 +33,20 @@ export function formatIssue(issue: ConfigIssue): string {
   return oneLine(`${place}:${field} ${issue.problem}${value}. Remedy: ${issue.remedy}`);
 }
 
+/** For checks that know the field but not the file; `edgeward check` finds line and column. */
+export function unplacedIssue(field: string, problem: string, remedy: string, value?: unknown): ConfigIssue {
+  const shown = showValue(value, (parseFieldPath(field) ?? []).some(isSecretName));
+  return {
+    file: '',
+    line: 0,
+    column: 0,
+    field,
+    problem,
+    remedy,
+    ...(shown !== undefined && { value: shown }),
+  };
+}
+
 export function inFileOrder(issues: readonly ConfigIssue[]): ConfigIssue[] {
   return [...issues].sort((a, b) => a.line - b.line || a.column - b.column);
 }

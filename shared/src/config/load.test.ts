@@ -12,6 +12,7 @@ import {
   loadConfig,
   parseConfig,
   pathOption,
+  ruleOption,
   secret,
 } from '../config.js';
 import { hasCode } from '../errors.js';
@@ -34,7 +35,7 @@ const schema = z.strictObject({
     .prefault({}),
   uplink: z.strictObject({ url: z.string().optional(), password: secret().optional() }).prefault({}),
   sources: z.array(source).min(1),
-  rules: z.record(z.string().regex(/^[a-z]+$/), z.string()).default({}),
+  rules: z.record(z.string().regex(/^[a-z]+$/), ruleOption()).default({}),
 });
 
 function issuesOf(text: string): string[] {
@@ -111,8 +112,16 @@ const cases: readonly { name: string; text: string; expect: readonly (RegExp | s
   },
   {
     name: 'bad name in a record',
-    text: `gateway: pi\n${sources}rules: { Hot: x }\n`,
+    text: `gateway: pi\n${sources}rules: { Hot: a > 3 }\n`,
     expect: [/plant\.yaml:3:10: rules\.Hot: this name is not allowed/],
+  },
+  {
+    name: 'bad rule',
+    text: `gateway: pi\n${sources}rules:\n  hot: temperature >\n`,
+    expect: [
+      'plant.yaml:4:8: rules.hot: Expected a number, a field or "(", found the end at character 14 ' +
+        '(value: "temperature >"). Remedy: write comparisons of fields and numbers, such as temperature > 40 or pressure > 120',
+    ],
   },
   {
     name: 'too few entries',

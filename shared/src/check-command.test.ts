@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { after, before, test } from 'node:test';
+import { z } from 'zod';
+import { runCheck } from './check-command.js';
+import type { ConfigModule } from './config/modules.js';
+import { unplacedIssue } from './config.js';
+import { hasCode } from './errors.js';
+
+const agent = z.strictObject({
+  gateway: z.string(),
+  sources: z.array(z.string()),
+  rules: z.record(z.string(), z.string()).default({}),
+});
+const collector = z.strictObject({ listen: z.int().default(1883) });
+
+const schemas: Readonly<Record<string, ConfigModule>> = {
+  agent: {
+    schema: agent,
+    checkConfig: async config =>
+      Object.entries(agent.parse(config).rules).map(([name, rule]) =>
+        unplacedIssue(`rules["${name}"]`, 'not a rule', 'write one', rule),
+      ),
+  },
+  collector: { schema: collector },
+};
+
+let folder = '';
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'edgeward-check-'));
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+async function run(text: string, as?: string, json = false) {
+  const file = join(folder, 'plant.yaml');
+  await writeFile(file, text);
+  const stdout = new PassThrough({ encoding: 'utf8' });
+  const code = await runCheck(file, as, json, { stdout }, async name => schemas[name]!);
+  return { code, out: String(stdout.read() ?? '').replaceAll(file, 'FILE') };
+}
+
+test('a file with a gateway is an agent, any other a collector', async () => {
+  assert.deepEqual(await run('gateway: pi\nsources: [a, b]\n'), {
+    code: 0,
+    out: 'FILE: ok (agent, 2 sources)\n',
+  });
+  assert.deepEqual(await run('gateway: pi\nsources: [a]\n'), {
+    code: 0,
+    out: 'FILE: ok (agent, 1 source)\n',
+  });
+  assert.deepEqual(await run('listen: 1884\n'), { code: 0, out: 'FILE: ok (collector)\n' });
+});
+
+test('--as decides', async () => {
+  const { code, out } = await run('listen: 1884\n', 'agent');
+  assert.equal(code, 2);
+  assert.match(out, /FILE:1:1: gateway: required/);
+  await assert.rejects(run('listen: 1\n', 'broker'), error => hasCode(error, 'EW_USAGE'));
+});
+
+test('deeper checks are placed at their field', async () => {
+  const { code, out } = await run('gateway: pi\nsources: [a]\nrules:\n  too hot: temperature >\n');
+  assert.equal(code, 2);
+  assert.equal(out, 'FILE:4:12: rules["too hot"]: not a rule (value: "temperature >"). Remedy: write one\n');
+});
+
+test('--json carries everything', async () => {
+  const { code, out } = await run('gateway: pi\nsource: [a]\n', undefined, true);
+  assert.equal(code, 2);
+  const found = JSON.parse(out) as { kind: string; ok: boolean; issues: { line: number; field: string }[] };
+  assert.deepEqual([found.kind, found.ok], ['agent', false]);
+  assert.deepEqual(
+    found.issues.map(({ line, field }) => `${line} ${field}`),
+    ['1 sources', '2 source'],
+  );
+  const good = JSON.parse((await run('listen: 1\n', undefined, true)).out) as object;
+  assert.deepEqual(good, { file: 'FILE', kind: 'collector', ok: true, issues: [] });
+});
