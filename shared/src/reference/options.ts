@@ -63,12 +63,16 @@ function optionTable(node: ConfigNode): string {
 export function typeWords(node: ConfigNode): string {
   if (node.secret) return 'secret';
   const forms = node.oneOf ?? node.anyOf;
-  if (forms) return [...new Set(forms.map(typeWords))].join(' or ');
+  if (forms) return [...new Set(forms.map(formWords))].join(' or ');
   if (typeof node.items === 'object')
     return `list of ${typeWords(node.items).replace(/^mapping$/, 'mappings')}`;
   const types = typeof node.type === 'string' ? [node.type] : (node.type ?? ['any']);
   const words = types.map(type => (type === 'string' && node.path ? 'path' : (names[type] ?? type)));
   return words.join(' or ');
+}
+
+function formWords(form: ConfigNode): string {
+  return form.const === undefined ? typeWords(form) : String(form.const);
 }
 
 const names: Readonly<Record<string, string>> = {

@@ -110,7 +110,7 @@ describe('table', () => {
       '| `sources` | list of mappings | required |  | at least 1 | What is read. |',
       '| `columns` | mapping | `{}` |  |  | Field \\| column. |',
       '| `folder` | path | `./outbox` |  |  | Where blocks wait. |',
-      '| `speed` | number or text | `1` |  |  | How fast. |',
+      '| `speed` | number or max | `1` |  |  | How fast. |',
     ];
     for (const row of rows)
       assert.ok(text.includes(`\n${row}\n`) || text.endsWith(`\n${row}\n`), `${row}\n\n${text}`);

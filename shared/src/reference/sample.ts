@@ -83,9 +83,18 @@ function sampleOf(node: ConfigNode, path: string): unknown {
   const type = typeof node.type === 'string' ? node.type : node.type?.[0];
   if (type === 'boolean') return false;
   if (type === 'integer' || type === 'number') return node.minimum ?? (node.exclusiveMinimum ?? 0) + 1;
-  if (type === 'string' && node.pattern === undefined && node.format === undefined)
-    return node.path ? './path' : 'text';
+  const text = type === 'string' ? textFor(node, path) : undefined;
+  if (text !== undefined) return text;
   throw new TypeError(`the option ${path} needs .meta({ examples: [...] })`);
+}
+
+/** Without an example: the option's own name, where that may stand. */
+function textFor(node: ConfigNode, path: string): string | undefined {
+  if (node.path) return './path';
+  const name = /(\w+)\W*$/.exec(path)?.[1] ?? 'text';
+  const fits =
+    node.pattern === undefined ? node.format === undefined : new RegExp(node.pattern, 'u').test(name);
+  return fits ? name : undefined;
 }
 
 function inline(value: unknown): string {
