@@ -1,0 +1,277 @@
+/** Mails over a real SMTP server: nothing of ours is faked but the clock's patience. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { systemClock } from '@edgeward/shared/clock';
+import { silentLogger } from '@edgeward/shared/log';
+import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { AlertStore } from '../alerts/alert-store.js';
+import type { Incident } from '../alerts/incident.js';
+import { afterwards, temporaryFolder } from '../testing/alert-bench.js';
+import { anIncident } from '../testing/an-incident.js';
+import type { MailView } from '../views.js';
+import { type MailConfig, mailConfig } from './config.js';
+import type { MailKind } from './mail.js';
+import { MailCourier } from './mail-courier.js';
+import { MailQueue } from './mail-queue.js';
+import { SmtpSender } from './smtp.js';
+
+interface Received {
+  readonly to: readonly string[];
+  readonly raw: string;
+}
+
+/** A mail server that keeps what it is given; `refuse` may throw an SMTP answer. */
+async function mailServer(t: TestContext, options: SMTPServerOptions = {}, port = 0) {
+  const received: Received[] = [];
+  const answers: Error[] = [];
+  const server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ['STARTTLS'],
+    onData(stream, session, done) {
+      const chunks: Buffer[] = [];
+      stream.on('data', chunk => chunks.push(chunk));
+      stream.on('end', () => {
+        const answer = answers.shift();
+        if (answer) return done(answer);
+        const to = session.envelope.rcptTo.map(one => one.address);
+        received.push({ to, raw: Buffer.concat(chunks).toString('utf8') });
+        done();
+      });
+    },
+    ...options,
+  });
+  server.on('error', () => undefined);
+  server.listen(port, '127.0.0.1');
+  await once(server.server, 'listening');
+  const close = () => new Promise<void>(resolve => server.close(() => resolve()));
+  afterwards(t, close);
+  return { port: (server.server.address() as AddressInfo).port, received, answers, close };
+}
+
+function answer(responseCode: number, text = 'no'): Error {
+  return Object.assign(new Error(text), { responseCode });
+}
+
+function configFor(port: number | undefined, changes: Partial<MailConfig> = {}): MailConfig {
+  return mailConfig.parse({
+    from: 'Edgeward <edgeward@plant.example>',
+    to: ['shift@plant.example', 'Chief <chief@plant.example>'],
+    ...(port !== undefined && { smtp: { host: '127.0.0.1', port, secure: 'none' } }),
+    ...changes,
+  });
+}
+
+/** The queue of one process, its courier running until the test ends or `stop`. */
+async function process(t: TestContext, folder: string, config: MailConfig) {
+  const log = silentLogger;
+  const store = new AlertStore({ directory: `${folder}/incidents`, log });
+  const queue = new MailQueue({ store, config, log, clock: systemClock });
+  await queue.open();
+  const stopping = new AbortController();
+  const sender = config.smtp && new SmtpSender(config.smtp);
+  const times = { firstRetryMs: 10, lastRetryMs: 50 };
+  const courier = sender && new MailCourier({ queue, sender, log, clock: systemClock, ...times });
+  const running = courier?.run(stopping.signal);
+  const stop = async () => {
+    stopping.abort();
+    await running;
+    await store[Symbol.asyncDispose]();
+  };
+  afterwards(t, stop);
+  const put = async (kind: MailKind, incident: Incident = anIncident()) => {
+    const { operations, committed } = queue.prepare([{ kind, incident }]);
+    await store.commit(operations);
+    committed();
+  };
+  return { queue, put, stop };
+}
+
+/** Resolves at the first change, or now, after which the mail is as wanted. */
+function until(queue: MailQueue, id: string, wanted: (mail: MailView) => boolean): Promise<MailView> {
+  return new Promise(resolve => {
+    const look = () => {
+      const mail = queue.list(100).find(one => one.id === id);
+      if (mail && wanted(mail)) resolve(mail);
+    };
+    queue.onChange(look);
+    look();
+  });
+}
+
+const opened = 'inc-0123456789abcdef-opened';
+const isSent = (mail: MailView) => mail.state === 'sent';
+const limit = { timeout: 30_000 };
+
+test('without SMTP mails are kept and shown', limit, async t => {
+  const folder = await temporaryFolder(t);
+  const first = await process(t, folder, configFor(undefined));
+  await first.put('opened');
+  const [mail] = first.queue.list(10);
+  assert.equal(mail?.state, 'kept');
+  assert.match(mail?.reason ?? '', /no SMTP/);
+  await first.stop();
+  const { queue } = await process(t, folder, configFor(undefined));
+  const body = await queue.body(opened);
+  assert.match(body?.html ?? '', /dischargePressure/);
+  assert.match(body?.text ?? '', /CRITICAL: pump-1/);
+  assert.equal(await queue.body('unknown'), undefined);
+});
+
+test('sends HTML and text to everybody, threaded by stable ids', limit, async t => {
+  const server = await mailServer(t);
+  const { queue, put } = await process(t, await temporaryFolder(t), configFor(server.port));
+  await put('opened');
+  await put('critical');
+  await put('closed', anIncident({ state: 'closed', closedMs: Date.UTC(2026, 0, 1, 0, 1) }));
+  await until(queue, 'inc-0123456789abcdef-closed', isSent);
+  assert.equal(server.received.length, 3);
+  const [first, second, third] = server.received.map(mail => mail.raw);
+  assert.deepEqual(server.received[0]?.to, ['shift@plant.example', 'chief@plant.example']);
+  assert.match(first ?? '', /^Message-ID: <inc-0123456789abcdef-opened@plant\.example>/m);
+  assert.match(first ?? '', /^Content-Type: multipart\/alternative/m);
+  assert.match(first ?? '', /^Auto-Submitted: auto-generated/m);
+  assert.doesNotMatch(first ?? '', /^In-Reply-To/m);
+  for (const reply of [second, third]) {
+    assert.match(reply ?? '', /^In-Reply-To: <inc-0123456789abcdef-opened@plant\.example>/m);
+    assert.match(reply ?? '', /^References: <inc-0123456789abcdef-opened@plant\.example>/m);
+  }
+});
+
+test('a device name cannot add a header or a recipient', limit, async t => {
+  const server = await mailServer(t);
+  const { queue, put } = await process(t, await temporaryFolder(t), configFor(server.port));
+  const evil = 'pump\r\nBcc: evil@example.com\r\n\r\n<script>x</script>';
+  await put('opened', anIncident({ device: evil, gateway: evil, title: `${evil}: high` }));
+  await until(queue, opened, isSent);
+  const [mail] = server.received;
+  assert.deepEqual(mail?.to, ['shift@plant.example', 'chief@plant.example']);
+  const header = mail?.raw.split('\r\n\r\n')[0] ?? '';
+  assert.doesNotMatch(header, /^(bcc|pump)/im);
+  const html = mail?.raw.split('Content-Type: text/html')[1] ?? '';
+  assert.match(html, /<h1/);
+  assert.doesNotMatch(html, /<script>/);
+});
+
+test('451 is tried again, 550 is not', limit, async t => {
+  const server = await mailServer(t);
+  server.answers.push(answer(451, 'try later'), answer(451, 'try later'));
+  const { queue, put } = await process(t, await temporaryFolder(t), configFor(server.port));
+  const delayed = until(queue, opened, mail => mail.state === 'queued' && mail.reason !== null);
+  await put('opened');
+  assert.match((await delayed).reason ?? '', /451/);
+  const sent = await until(queue, opened, isSent);
+  assert.equal(sent.reason, null);
+  assert.equal(server.received.length, 1);
+
+  server.answers.push(answer(550, 'no such policy'));
+  await put('opened', anIncident({ id: 'inc-2' }));
+  const failed = await until(queue, 'inc-2-opened', mail => mail.state === 'failed');
+  assert.match(failed.reason ?? '', /550/);
+  await put('opened', anIncident({ id: 'inc-3' }));
+  await until(queue, 'inc-3-opened', isSent);
+  assert.equal(server.received.length, 2);
+});
+
+test('one recipient for now, one for good: each gets it once or is named', limit, async t => {
+  let asked = 0;
+  const server = await mailServer(t, {
+    onRcptTo({ address }, _session, done) {
+      if (address.startsWith('chief') && asked++ === 0) return done(answer(450, 'greylisted'));
+      done(address.startsWith('gone') ? answer(550, 'unknown') : null);
+    },
+  });
+  const to = ['shift@plant.example', 'gone@plant.example', 'chief@plant.example'];
+  const { queue, put } = await process(t, await temporaryFolder(t), configFor(server.port, { to }));
+  await put('opened');
+  const sent = await until(queue, opened, isSent);
+  assert.match(sent.reason ?? '', /refused for gone@plant\.example/);
+  assert.deepEqual(
+    server.received.map(mail => mail.to),
+    [['shift@plant.example'], ['chief@plant.example']],
+  );
+});
+
+test('an outage delays and does not drop, also across a restart, and nothing overtakes', limit, async t => {
+  const folder = await temporaryFolder(t);
+  const probe = await mailServer(t);
+  await probe.close();
+  const config = configFor(probe.port);
+  const first = await process(t, folder, config);
+  await first.put('opened');
+  await first.put('critical');
+  const delayed = await until(first.queue, opened, mail => mail.reason !== null);
+  assert.equal(delayed.state, 'queued');
+  assert.match(delayed.reason ?? '', /ECONNREFUSED/);
+  await first.stop();
+
+  const { queue } = await process(t, folder, config);
+  assert.deepEqual(
+    queue.list(10).map(mail => mail.state),
+    ['queued', 'queued'],
+  );
+  const server = await mailServer(t, {}, probe.port);
+  await until(queue, 'inc-0123456789abcdef-critical', isSent);
+  assert.deepEqual(
+    server.received.map(mail => /^Message-ID: <inc-0123456789abcdef-(\w+)@/m.exec(mail.raw)?.[1]),
+    ['opened', 'critical'],
+  );
+});
+
+test('after a restart nothing that was sent is sent again', limit, async t => {
+  const folder = await temporaryFolder(t);
+  const server = await mailServer(t);
+  const config = configFor(server.port);
+  const first = await process(t, folder, config);
+  await first.put('opened');
+  await until(first.queue, opened, isSent);
+  await first.stop();
+  const second = await process(t, folder, config);
+  await second.put('opened');
+  await second.put('closed');
+  await until(second.queue, 'inc-0123456789abcdef-closed', isSent);
+  assert.equal(server.received.length, 2);
+});
+
+test('logs in with the secret, and a wrong one delays', limit, async t => {
+  const { env } = globalThis.process;
+  env.EDGEWARD_TEST_SMTP = 'wrong';
+  afterwards(t, async () => void delete env.EDGEWARD_TEST_SMTP);
+  const server = await mailServer(t, {
+    authOptional: false,
+    onAuth({ password }, _session, done) {
+      if (password === 'right') return done(null, { user: 'edgeward' });
+      done(answer(535, 'bad credentials'));
+    },
+  });
+  const smtp = { host: '127.0.0.1', port: server.port, secure: 'none' as const };
+  const login = { ...smtp, user: 'edgeward', password: { env: 'EDGEWARD_TEST_SMTP' } };
+  const { queue, put } = await process(t, await temporaryFolder(t), configFor(undefined, { smtp: login }));
+  await put('opened');
+  const delayed = await until(queue, opened, mail => mail.reason !== null);
+  assert.equal(delayed.state, 'queued');
+  assert.doesNotMatch(delayed.reason ?? '', /wrong/);
+  env.EDGEWARD_TEST_SMTP = 'right';
+  await until(queue, opened, isSent);
+});
+
+test('starttls never falls back to plain text', limit, async t => {
+  const server = await mailServer(t);
+  const smtp = { host: '127.0.0.1', port: server.port, secure: 'starttls' as const };
+  const { queue, put } = await process(t, await temporaryFolder(t), configFor(undefined, { smtp }));
+  await put('opened');
+  const delayed = await until(queue, opened, mail => mail.reason !== null);
+  assert.equal(delayed.state, 'queued');
+  assert.equal(server.received.length, 0);
+});
+
+test('refuses a configuration that could not work', () => {
+  const good = { from: 'a@b.example', to: ['c@d.example'] };
+  assert.equal(mailConfig.parse(good).sendClosing, true);
+  assert.throws(() => mailConfig.parse({ ...good, to: [] }));
+  assert.throws(() => mailConfig.parse({ ...good, from: 'a@b\r\nBcc: x@y' }));
+  assert.throws(() => mailConfig.parse({ ...good, linkBase: 'javascript:alert(1)' }));
+  assert.throws(() => mailConfig.parse({ ...good, smtp: { host: 'h', password: 'plain' } }));
+  assert.throws(() => mailConfig.parse({ ...good, tto: 'x' }));
+});
