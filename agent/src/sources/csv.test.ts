@@ -72,8 +72,8 @@ describe('CSV records', () => {
     ]);
     assert.deepEqual(scan('a,"b\nd,e,"f\n",g\nh,i\n', { columns: 2 }), [
       'quotes',
-      ['d', 'e', 'f\n', 'g'].length === 4 ? 'quotes' : '',
-      ['"', 'g'].length === 2 ? 'quotes' : '',
+      'quotes',
+      'quotes',
       ['h', 'i'],
     ]);
   });

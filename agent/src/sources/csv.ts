@@ -119,7 +119,7 @@ class Piece {
     let at = start;
     let end: number;
     do {
-      end = this.bytes[at] === quote ? this.#quoted(at, start) : this.#plain(at);
+      end = this.bytes[at] === quote ? this.#quoted(at) : this.#plain(at);
       at = end + 1;
     } while (end >= 0 && this.bytes[end] === this.format.delimiter);
     if (end === unfinished) {
@@ -178,13 +178,11 @@ class Piece {
     return at;
   }
 
-  #quoted(opening: number, recordStart: number): number {
+  #quoted(opening: number): number {
     const { bytes, final } = this;
-    const limit = recordStart + this.format.maxRecordBytes;
     let closing = bytes.indexOf(quote, opening + 1);
     while (closing >= 0 && bytes[closing + 1] === quote) closing = bytes.indexOf(quote, closing + 2);
-    if (closing > limit || (closing < 0 && (final || bytes.length > limit))) return broken;
-    if (closing < 0) return unfinished;
+    if (closing < 0) return final ? broken : unfinished;
     let after = closing + 1;
     if (bytes[after] === carriageReturn) after += 1;
     if (after >= bytes.length && !final) return unfinished;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { cellOf, RowNumbers } from '@edgeward/shared/batch';
 import type { Clock, RecordBatch, SourcePosition } from '@edgeward/shared/contracts';
@@ -58,6 +59,7 @@ function messyCsv(seed: number, rows: number): string {
   return `${lines.join('\n')}\n`;
 }
 
+const recording = 'ambient_temperature_system_failure.csv';
 const messyOptions = { device: 'pump-0', deviceType: 'pump', deviceColumn: 'device', batchRows: 7 };
 const columns = { temperature: 'temperature', pressure: 'pressure' };
 
@@ -257,6 +259,29 @@ describe('what a file holds', () => {
     assert.equal(values.length, rows);
     assert.ok(values.every((value, i) => value === i / 4));
   });
+});
+
+test('the real recording that ships with the simulators comes whole', async () => {
+  const file = fileURLToPath(
+    import.meta
+      .resolve('@edgeward/simulators/package.json')
+      .replace('package.json', `recordings/${recording}`),
+  );
+  const lines = (await readFile(file, 'utf8')).trim().split('\n').slice(1);
+  const { batches, rejects } = await read({
+    path: file,
+    columns: { value: { field: 'temperature', unit: '[degF]' } },
+  });
+  const rows = batches.flatMap(batch =>
+    Array.from(batch.time, (time, i) => [time, cellOf(batch, 0, i), batch.quality[i]]),
+  );
+  const expected = lines.map(line => {
+    const [time, value] = line.split(',');
+    return [Date.parse(`${time?.replace(' ', 'T')}Z`), Number(value), 0];
+  });
+  assert.equal(rows.length, 7267);
+  assert.deepEqual(rows, expected);
+  assert.deepEqual(rejects, {});
 });
 
 describe('reading on', () => {

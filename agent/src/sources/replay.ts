@@ -1,4 +1,4 @@
-import type { RecordBatch, Source, SourcePosition } from '@edgeward/shared/contracts';
+import type { RecordBatch, Schema, Source, SourcePosition } from '@edgeward/shared/contracts';
 import { type CsvFile, inputError, openCsv, readPieces } from './csv-file.js';
 import { defineSource, type SourceContext } from './define.js';
 import { Handover } from './handover.js';
@@ -101,7 +101,10 @@ class Replay implements Source {
       await pace.until(Math.min(due[full - 1]!, due[from]! + lingerMs), stop);
       const through = this.#dueBefore(due, from, full);
       if (through === from) return;
-      const batch = this.#batch(rows, from, through, opened, pace.stamp(due.subarray(from, through)));
+      const live = this.#config.time === 'now';
+      const times = live ? pace.stamp(due.subarray(from, through)) : rows.time.slice(from, through);
+      if (!live && shiftMs !== 0) for (let i = 0; i < times.length; i++) times[i]! += shiftMs;
+      const batch = this.#batch(rows, from, through, opened, times);
       this.#moveTo(rows, from, through);
       yield* this.#handover.hand(batch);
       if (stop.aborted) return;
@@ -122,21 +125,26 @@ class Replay implements Source {
     from: number,
     through: number,
     { columns, devices }: Opened,
-    stamps: Float64Array,
+    time: Float64Array,
   ): RecordBatch {
     const { schema } = devices;
-    const { shiftMs } = this.#position;
     const device = rows.device.slice(from, through);
     const cells = readCells(rows, from, through, columns);
     return {
       schema,
-      time: this.#config.time === 'now' ? stamps : rows.time.slice(from, through).map(time => time + shiftMs),
+      time,
       device,
-      row: Float64Array.from(device, index => this.#context.rows.next(schema.devices[index]!)),
+      row: this.#numbers(schema, device),
       values: cells.values,
       quality: cells.quality,
       ...(cells.missing.some(Boolean) && { missing: cells.missing, fieldQuality: cells.fieldQuality }),
     };
+  }
+
+  #numbers({ devices }: Schema, device: Uint16Array): Float64Array {
+    const row = new Float64Array(device.length);
+    for (let i = 0; i < row.length; i++) row[i] = this.#context.rows.next(devices[device[i]!]!);
+    return row;
   }
 
   /** The position after these rows, and what was rejected before the last of them. */

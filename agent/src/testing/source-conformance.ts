@@ -38,7 +38,7 @@ export interface SourceHarness extends Partial<AsyncDisposable> {
 
 interface Instance {
   readonly source: Source;
-  readonly rows: RowNumbers;
+  readonly rows: WatchedRows;
 }
 
 export function sourceConformance(
@@ -81,7 +81,7 @@ class Bench {
   }
 
   start(position?: SourcePosition, clock: Clock = new FakeClock({ autoAdvance: true })): Instance {
-    const rows = new RowNumbers();
+    const rows = new WatchedRows();
     const config = this.#definition.config.parse(this.harness.options);
     const context = { clock, rows, log: silentLogger, position, reject: () => {} };
     return { source: this.#definition.create(config as never, context), rows };
@@ -211,16 +211,28 @@ async function noReadAhead(bench: Bench): Promise<void> {
   });
 }
 
-function assertHandedOver(batches: readonly RecordBatch[], rows: RowNumbers): void {
+/** Row numbers that know whom they were given to. */
+class WatchedRows extends RowNumbers {
+  readonly devices = new Set<string>();
+
+  override next(device: string): number {
+    this.devices.add(device);
+    return super.next(device);
+  }
+}
+
+/** Every row that was numbered is in one of the batches. */
+function assertHandedOver(batches: readonly RecordBatch[], rows: WatchedRows): void {
   const counts = new Map<string, number>();
   for (const batch of batches) {
-    for (const device of batch.schema.devices) counts.set(device, counts.get(device) ?? 0);
     for (const index of batch.device) {
       const device = batch.schema.devices[index]!;
       counts.set(device, (counts.get(device) ?? 0) + 1);
     }
   }
-  for (const [device, count] of counts) assert.equal(rows.last(device), count, `${device}: rows numbered`);
+  for (const device of rows.devices) {
+    assert.equal(counts.get(device) ?? 0, rows.last(device), `${device}: rows handed over`);
+  }
 }
 
 async function restartsAnywhere(bench: Bench): Promise<void> {
