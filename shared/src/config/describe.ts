@@ -52,14 +52,16 @@ function describeMapping(node: ConfigNode): string {
 export function range(node: ConfigNode): string {
   const low = news(node.minimum);
   const high = news(node.maximum);
+  const both = low !== undefined && high !== undefined;
   const parts = [
-    low === undefined ? '' : high === undefined ? `at least ${low}` : `from ${low}`,
+    both ? `from ${low} to ${high}` : '',
+    !both && low !== undefined ? `at least ${low}` : '',
     node.exclusiveMinimum === undefined ? '' : `above ${node.exclusiveMinimum}`,
-    high === undefined ? '' : low === undefined ? `at most ${high}` : `to ${high}`,
+    !both && high !== undefined ? `at most ${high}` : '',
     node.exclusiveMaximum === undefined ? '' : `below ${node.exclusiveMaximum}`,
     node.multipleOf === undefined ? '' : `in steps of ${node.multipleOf}`,
   ].filter(part => part !== '');
-  return parts.length > 0 ? ` ${parts.join(' ')}` : '';
+  return parts.length > 0 ? ` ${parts.join(', ')}` : '';
 }
 
 function news(bound: number | undefined): number | undefined {

@@ -130,10 +130,9 @@ function wrongType(expected: string, value: unknown): string {
 function outside(issue: Extract<ZodIssue, { code: 'too_small' | 'too_big' }>): string {
   const small = issue.code === 'too_small';
   const limit = `${small ? issue.minimum : issue.maximum}`;
-  if (issue.origin === 'string')
-    return `too ${small ? 'short' : 'long'}, ${small ? 'least' : 'most'} ${limit} characters`;
-  if (issue.origin === 'array')
-    return `too ${small ? 'few' : 'many'} entries, ${small ? 'least' : 'most'} ${limit}`;
+  const bound = `${small ? 'at least' : 'at most'} ${limit}`;
+  if (issue.origin === 'string') return `too ${small ? 'short' : 'long'}: ${bound} characters`;
+  if (issue.origin === 'array') return `too ${small ? 'few' : 'many'} entries: ${bound}`;
   const than = issue.inclusive === false ? ' or equal to' : '';
   return `${small ? 'below' : 'above'}${than} ${limit}`;
 }

@@ -65,7 +65,7 @@ export function typeWords(node: ConfigNode): string {
   const forms = node.oneOf ?? node.anyOf;
   if (forms) return [...new Set(forms.map(formWords))].join(' or ');
   if (typeof node.items === 'object')
-    return `list of ${typeWords(node.items).replace(/^mapping$/, 'mappings')}`;
+    return `list of ${typeWords(node.items).replace(/^(mapping|path|number|whole number)$/, '$1s')}`;
   const types = typeof node.type === 'string' ? [node.type] : (node.type ?? ['any']);
   const words = types.map(type => (type === 'string' && node.path ? 'path' : (names[type] ?? type)));
   return words.join(' or ');

@@ -146,6 +146,13 @@ test('JSON Schema describes what may be written, with our marks renamed', () => 
   assert.ok('x-path' in json.properties.outbox.properties.folder);
 });
 
+test('a file in which nothing is required shows its first option, so that it is not empty', () => {
+  const size = z.int().default(1).meta({ description: 'Size' });
+  const box = z.strictObject({ size, depth: size }).prefault({}).meta({ description: 'A box' });
+  const [, , sample] = configPages('plant', z.strictObject({ box, other: box }));
+  assert.deepEqual(parse(sample?.text ?? ''), { box: { size: 1 } });
+});
+
 test('an option without words or without a needed example is refused by name', () => {
   const silent = z.strictObject({ box: z.strictObject({ size: z.int().default(1) }).prefault({}) });
   assert.throws(() => configPages('plant', silent), /without a description: box, box\.size/);

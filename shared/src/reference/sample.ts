@@ -22,11 +22,10 @@ export function samplePage(name: string, tree: ConfigNode): Page {
 /** @param all  inside something that is commented out as a whole: nothing in it is commented again */
 function mappingLines(node: ConfigNode, path: string, all: boolean): string[] {
   const options = Object.entries(node.properties ?? {});
-  const isLive = (key: string) => node.required?.includes(key) ?? false;
-  // A mapping in which everything is commented out would be empty, which is another thing.
-  const everything = all || !options.some(([key]) => isLive(key));
-  return options.flatMap(([key, option]) => {
-    const live = everything || isLive(key);
+  const required = node.required ?? [];
+  return options.flatMap(([key, option], i) => {
+    // With all of it commented out, the mapping would be empty, which is another thing.
+    const live = all || required.includes(key) || (required.length === 0 && i === 0);
     const lines = entryLines(key, option, join(path, key), all || !live);
     const shown = live ? lines : lines.map(line => `#${line}`);
     return [...(path === '' ? [''] : []), ...explanation(option), ...shown];
