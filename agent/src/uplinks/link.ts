@@ -1,6 +1,6 @@
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Gate } from '@edgeward/shared/gate';
-import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
+import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 
 /**
  * One MQTT connection. It never reconnects and stores nothing: a broken link is an error, and the next one is
@@ -28,25 +28,24 @@ export class Link {
     gate: Gate,
     onMessage: (topic: string, payload: Buffer) => void,
   ): Promise<Link> {
+    const client = connect(url, {
+      protocolVersion: 4,
+      clean: true,
+      reconnectPeriod: 0,
+      resubscribe: false,
+      queueQoSZero: false,
+      ...options,
+    });
     try {
-      const client = await connectAsync(url, {
-        protocolVersion: 4,
-        clean: true,
-        reconnectPeriod: 0,
-        resubscribe: false,
-        queueQoSZero: false,
-        ...options,
-      });
+      await connected(client);
       const link = new Link(client, gate, onMessage);
       const granted = await client.subscribeAsync([...subscribe], { qos: 1 });
       if (granted.some(({ qos }) => qos > 2)) throw new Error('the broker refused a subscription');
       return link;
     } catch (error) {
-      throw new EdgewardError(
-        'EW_LINK_LOST',
-        `Cannot connect to ${withoutCredentials(url)}: ${messageOf(error)}.`,
-        { cause: error },
-      );
+      client.end(true);
+      const where = withoutCredentials(url);
+      throw new EdgewardError('EW_LINK_LOST', `Cannot connect to ${where}: ${messageOf(error)}.`, { cause: error });
     }
   }
 
@@ -71,6 +70,15 @@ export class Link {
     clearTimeout(forced);
     this.#closed = true;
   }
+}
+
+/** A connection that closes before the broker's answer raises no error of its own. */
+function connected(client: MqttClient): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.once('connect', () => resolve());
+    client.once('error', reject);
+    client.once('close', () => reject(new Error('it closed the connection')));
+  });
 }
 
 export function withoutCredentials(url: string): string {

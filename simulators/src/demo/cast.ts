@@ -44,7 +44,7 @@ export function collectorConfig(stage: Stage): string {
     dataDir: path.join(stage.directory, 'collector'),
     broker: { port: stage.brokerPort },
     api: { port: stage.apiPort },
-    sinks: [{ type: 'file', name: 'file', path: path.join(stage.directory, 'readings') }],
+    sinks: [{ type: 'file', name: 'file', directory: path.join(stage.directory, 'readings') }],
     score: { rules: [seedRule], models: modelFolders() },
     mail: { from: 'edgeward@localhost', to: ['plant-engineer@localhost'] },
   });
@@ -76,7 +76,7 @@ function recording() {
   const file = path.join(
     packageFolder('@edgeward/simulators'),
     'recordings',
-    'machine_temperature_system_failure.csv',
+    'ambient_temperature_system_failure.csv',
   );
   return {
     type: 'replay',
