@@ -1,5 +1,5 @@
 import { Backoff } from '@edgeward/shared/clock';
-import type { Clock, Outbox, Source, Stage } from '@edgeward/shared/contracts';
+import type { Clock, Outbox, RecordBatch, Source, Stage } from '@edgeward/shared/contracts';
 import { hasCode, isRetryable, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 
@@ -20,10 +20,11 @@ export interface PumpOptions {
  */
 export async function pump(options: PumpOptions, stop: AbortSignal, deadline: AbortSignal): Promise<void> {
   const { clock, log } = options;
+  const process = once(options.stages);
   const backoff = new Backoff(500, 60_000);
   while (!stop.aborted) {
     try {
-      await readOn(options, stop, deadline, () => backoff.reset());
+      await readOn({ ...options, process }, stop, deadline, () => backoff.reset());
       return;
     } catch (error) {
       if (hasCode(error, 'EW_STOPPED')) return;
@@ -40,17 +41,32 @@ export async function pump(options: PumpOptions, stop: AbortSignal, deadline: Ab
 }
 
 async function readOn(
-  options: PumpOptions,
+  options: PumpOptions & { process: (batch: RecordBatch) => Promise<RecordBatch> },
   stop: AbortSignal,
   deadline: AbortSignal,
   onBatch: () => void,
 ): Promise<void> {
-  const { name, source, stages, outbox } = options;
-  for await (let batch of source.read(stop)) {
+  const { name, source, outbox } = options;
+  for await (const read of source.read(stop)) {
     const position = source.position?.();
-    for (const stage of stages) batch = await stage.process(batch);
+    const batch = await options.process(read);
     const { durable } = await outbox.append(batch, name, position, deadline);
     if (source.acknowledges) await durable; // a polled source never waits for network or disk
     onBatch();
   }
+}
+
+/**
+ * Runs a batch through the stages, once: a source hands the same batch over again when storing it failed, and
+ * stages remember what they have seen.
+ */
+function once(stages: readonly Stage[]): (batch: RecordBatch) => Promise<RecordBatch> {
+  let last: { read: RecordBatch; processed: RecordBatch } | undefined;
+  return async read => {
+    if (last?.read === read) return last.processed;
+    let processed = read;
+    for (const stage of stages) processed = await stage.process(processed);
+    last = { read, processed };
+    return processed;
+  };
 }
