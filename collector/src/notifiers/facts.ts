@@ -1,7 +1,15 @@
 /** What a mail says, in words and made harmless, before it becomes HTML or text. */
 import { mainChannels } from '../alerts/channels.js';
 import type { Incident, IncidentChannel, Severity } from '../alerts/incident.js';
-import { clean, formatClock, formatDuration, formatNumber, formatTime, withUnit } from './format.js';
+import {
+  clean,
+  formatClock,
+  formatDuration,
+  formatNumber,
+  formatRange,
+  formatTime,
+  withUnit,
+} from './format.js';
 import type { MailKind } from './mail.js';
 
 export interface ChannelFacts {
@@ -30,6 +38,8 @@ export interface MailFacts {
   readonly ids: readonly (readonly [string, string])[];
 }
 
+const unknownRange = 'unknown';
+
 export function mailFacts(kind: MailKind, incident: Incident, linkBase: string | undefined): MailFacts {
   const closed = kind === 'closed';
   return {
@@ -40,7 +50,7 @@ export function mailFacts(kind: MailKind, incident: Incident, linkBase: string |
     lead: leadOf(kind, incident),
     affected: affectedBy(incident),
     happened: happenedIn(incident),
-    rangeLabel: incident.detector === 'quality' ? 'Possible' : 'Usual',
+    rangeLabel: rangeLabel(incident.detector),
     channels: incident.channels
       .filter(channel => channel.weight >= 0.01)
       .slice(0, 8)
@@ -63,12 +73,25 @@ function leadOf(kind: MailKind, incident: Incident): string {
   const span = formatDuration((incident.closedMs ?? incident.lastMs) - incident.firstMs);
   switch (kind) {
     case 'opened':
-      return `${device} began to behave unusually at ${formatClock(incident.firstMs)} UTC.`;
+      return openingLead(device, incident);
     case 'critical':
       return `The incident on ${device} has become critical, ${span} after it began.`;
     case 'closed':
       return `The incident on ${device} is over. It lasted ${span}.`;
   }
+}
+
+/** The line that a phone shows below the subject. */
+function openingLead(device: string, { firstMs, detector, channels }: Incident): string {
+  const what = detector === 'quality' ? 'sends implausible readings' : 'behaves unusually';
+  const since = `${device} ${what} since ${formatClock(firstMs)} UTC`;
+  const [first] = channels.map(channelFacts);
+  if (!first || first.range === unknownRange) return `${since}.`;
+  return `${since}: ${first.name} ${first.value}, ${rangeLabel(detector).toLowerCase()} ${first.range}.`;
+}
+
+function rangeLabel(detector: string): string {
+  return detector === 'quality' ? 'Possible' : 'Usual';
 }
 
 function affectedBy(incident: Incident): [string, string][] {
@@ -82,7 +105,7 @@ function affectedBy(incident: Incident): [string, string][] {
 }
 
 function happenedIn({ firstMs, lastMs, closedMs, rows }: Incident): string[] {
-  const flagged = rows === 1 ? '1 reading was flagged' : `${rows} readings were flagged`;
+  const flagged = rows === 1 ? '1 row was flagged' : `${rows} rows were flagged`;
   const until =
     closedMs === null
       ? `${flagged} so far, the last at ${formatClock(lastMs)} UTC`
@@ -92,11 +115,11 @@ function happenedIn({ firstMs, lastMs, closedMs, rows }: Incident): string[] {
 
 function channelFacts({ field, value, unit, expected, direction, weight }: IncidentChannel): ChannelFacts {
   const scale = Math.max(Math.abs(value ?? 0), ...(expected ?? []).map(Math.abs));
-  const range = expected && `${formatNumber(expected[0], scale)} – ${formatNumber(expected[1], scale)}`;
+  const range = expected && formatRange(expected, scale);
   return {
     name: clean(field, 60),
     value: value === null ? 'none' : withUnit(formatNumber(value, scale), unit),
-    range: range ? withUnit(range, unit) : 'unknown',
+    range: range ? withUnit(range, unit) : unknownRange,
     direction,
     percent: Math.round(100 * weight),
   };
@@ -111,7 +134,7 @@ function reasonsFor({ detector, source, peakScore, threshold, model }: Incident)
   }
   const [score, limit] = [peakScore.toFixed(2), threshold.toFixed(2)];
   return [
-    `The anomaly score rose to ${score}; from ${limit} on a reading counts as unusual (0 is ordinary, 1 is extreme).`,
+    `The anomaly score rose to ${score}; from ${limit} on a row counts as unusual (0 is ordinary, 1 is extreme).`,
     `Judged by the Isolation Forest, model ${name}; the share says how much of the score a channel explains.`,
   ];
 }

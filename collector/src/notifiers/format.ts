@@ -34,6 +34,15 @@ export function formatNumber(value: number, scale = Math.abs(value)): string {
   return value < 0 && Number(text) !== 0 ? `−${text}` : text;
 }
 
+/** `3.9 – 5.1`: bounds are rounder than what is measured. */
+export function formatRange([low, high]: readonly [number, number], scale: number): string {
+  return [low, high].map(bound => withoutZeros(formatNumber(bound, scale))).join(' – ');
+}
+
+function withoutZeros(text: string): string {
+  return /^[^e]*\.[^e]*$/.test(text) ? text.replace(/\.?0+$/, '') : text;
+}
+
 const unitSigns: Readonly<Record<string, string>> = {
   Cel: '°C',
   '[degF]': '°F',

@@ -76,7 +76,7 @@ function list(items: readonly string[]): string {
 
 function channelTable({ channels, rangeLabel }: MailFacts, colour: string): string {
   if (channels.length === 0) return '';
-  const head = ['Channel', 'Value', rangeLabel, 'Share'].map((label, i) => headCell(label, i)).join('');
+  const head = ['Channel', 'Value', rangeLabel].map((label, i) => headCell(label, i)).join('');
   const rows = channels.map(channel => channelRow(channel, colour)).join('');
   return `<table role="table" style="border-collapse:collapse;width:100%;margin-top:10px;font-size:14px">
 <thead><tr>${head}</tr></thead>
@@ -85,25 +85,31 @@ function channelTable({ channels, rangeLabel }: MailFacts, colour: string): stri
 }
 
 function headCell(label: string, i: number): string {
-  const align = i === 0 ? 'left' : 'right';
-  const pad = i === 0 ? '0 6px 6px 0' : '0 0 6px 6px';
-  return `<th scope="col" style="text-align:${align};padding:${pad};font-size:12px;font-weight:600;border-bottom:1px solid ${line}">${label}</th>`;
+  const place = i === 0 ? 'text-align:left;padding:0 6px 6px 0' : 'text-align:right;padding:0 0 6px 10px';
+  return `<th scope="col" style="${place};font-size:12px;font-weight:600;border-bottom:1px solid ${line}">${label}</th>`;
 }
 
 function channelRow({ name, value, range, direction, percent }: ChannelFacts, colour: string): string {
-  const cell = `padding:7px 0 7px 6px;border-bottom:1px solid ${line};text-align:right;vertical-align:top;font-variant-numeric:tabular-nums`;
-  const first = `padding:7px 6px 7px 0;border-bottom:1px solid ${line};vertical-align:top;overflow-wrap:anywhere`;
+  const border = `border-bottom:1px solid ${line};vertical-align:top`;
+  const number = `padding:8px 0 8px 10px;${border};text-align:right;font-variant-numeric:tabular-nums`;
   return `<tr>
-<td style="${first}"><b>${named(name)}</b><br><span style="white-space:nowrap;font-size:13px">${arrows[direction]} ${direction}</span></td>
-<td style="${cell};font-weight:600;white-space:nowrap">${named(value)}</td>
-<td style="${cell}">${named(range)}</td>
-<td style="${cell};white-space:nowrap">${percent}&nbsp;%${bar(percent, colour)}</td>
+<td style="padding:8px 6px 8px 0;${border}"><b>${breakable(name)}</b>
+<div style="font-size:13px;white-space:nowrap">${arrows[direction]} ${direction} <span style="${quiet}">· share ${percent}&nbsp;%</span></div>
+${bar(percent, colour)}</td>
+<td style="${number};font-weight:600;white-space:nowrap">${named(value)}</td>
+<td style="${number}">${named(range)}</td>
 </tr>`;
+}
+
+/** Long names may break between their words, not within them. */
+function breakable(name: string): string {
+  const parts = name.split(/(?<=[_.-])|(?<=[a-z0-9])(?=[A-Z])/);
+  return `<bdi style="overflow-wrap:anywhere">${parts.map(escapeHtml).join('<wbr>')}</bdi>`;
 }
 
 function bar(percent: number, colour: string): string {
   const width = Math.max(2, Math.min(100, percent));
-  return `<div style="margin:5px 0 0 auto;width:48px;height:4px;background:${line}"><div style="width:${width}%;height:4px;background:${colour}"></div></div>`;
+  return `<div style="margin-top:5px;width:96px;height:4px;background:${line}"><div style="width:${width}%;height:4px;background:${colour}"></div></div>`;
 }
 
 function button(link: string, colour: string): string {

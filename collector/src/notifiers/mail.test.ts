@@ -21,8 +21,9 @@ test('HTML and text say the same, with units, ranges, reasons and actions', () =
   const { text, html } = render();
   for (const part of [
     '8.432\u00a0bar',
-    '3.900 – 5.100\u00a0bar',
+    '3.9 – 5.1\u00a0bar',
     '3.10\u00a0m³/h',
+    '18 – 32\u00a0m³/h',
     '1 Jan 2026, 00:00:02 UTC',
     '0.78',
     '0.62',
