@@ -1,4 +1,4 @@
-import { pathOption } from '@edgeward/shared/config/paths';
+import { pathOption } from '@edgeward/shared/config';
 import type { Cursor, Delivery, Sink } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { z } from 'zod';
