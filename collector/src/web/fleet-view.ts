@@ -10,7 +10,7 @@ import type { OpenView } from './view.js';
 export const fleetView: OpenView = store => {
   const figures = summary();
   const cards = h('ul', { class: 'cards plain' });
-  const list = new KeyedList<GatewayView>(
+  const list = new KeyedList<Card>(
     cards,
     one => one.id,
     one => gatewayCard(one, store),
@@ -35,11 +35,21 @@ export const fleetView: OpenView = store => {
       const incidents = store.openIncidents();
       open.set(incidents.slice(0, 5));
       trouble.hidden = incidents.length === 0;
-      list.set(store.gateways);
+      list.set(cardsOf(store));
       nothing.hidden = store.gateways.length > 0 || !store.loaded;
     },
   };
 };
+
+interface Card extends GatewayView {
+  readonly members: readonly DeviceView[];
+}
+
+function cardsOf({ gateways, devices }: Store): Card[] {
+  const members = new Map<string, DeviceView[]>(gateways.map(one => [one.id, []]));
+  for (const device of devices.values()) members.get(device.gateway)?.push(device);
+  return gateways.map(one => ({ ...one, members: members.get(one.id) ?? [] }));
+}
 
 /** The fleet in five numbers. */
 function summary(): Part<Store> {
@@ -69,7 +79,7 @@ function summary(): Part<Store> {
   };
 }
 
-function gatewayCard(gateway: GatewayView, store: Store): Part<GatewayView> {
+function gatewayCard(gateway: GatewayView, store: Store): Part<Card> {
   const state = h('span', { class: 'online' });
   const site = h('span', { class: 'site' });
   const facts = ['rows / s', 'last row', 'outbox', 'memory'].map(name => {
@@ -94,7 +104,7 @@ function gatewayCard(gateway: GatewayView, store: Store): Part<GatewayView> {
         const value = facts[i]?.value;
         if (value) setText(value, text);
       });
-      devices.set([...store.devices.values()].filter(device => device.gateway === one.id));
+      devices.set(one.members);
     },
   };
 }
