@@ -38,6 +38,8 @@ const historyDeliveries = 2000;
 /** What comes within these times is handed over together. */
 const sinkLingerMs = 250;
 const incidentLingerMs = 100;
+/** Deliveries kept behind the slowest consumer. */
+const keepBehind = 1000;
 
 /**
  * Runs a collector until `stop`: the broker closes first, so that nothing new is promised; then what was taken is
@@ -210,8 +212,9 @@ async function followLive(journal: Journal, views: Views, stop: AbortSignal): Pr
   }
 }
 
+/** A consumer's saved cursor may stand a little behind its position: what it would read again must be there. */
 async function trim(journal: Journal, consumers: readonly Consumer[]): Promise<void> {
-  await journal.trim(Math.min(...consumers.map(({ position }) => position)));
+  await journal.trim(Math.min(...consumers.map(({ position }) => position)) - keepBehind);
 }
 
 async function every(

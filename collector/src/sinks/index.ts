@@ -11,7 +11,9 @@ type Definition = (typeof sinks)[number];
 
 /** A sink's own options, `type`, and a name that defaults to the type. */
 type OptionsOf<D> =
-  D extends SinkDefinition<infer Type, infer Config> ? Config & { readonly type: Type; readonly name: string } : never;
+  D extends SinkDefinition<infer Type, infer Config>
+    ? Config & { readonly type: Type; readonly name: string }
+    : never;
 
 export type SinkConfig = OptionsOf<Definition>;
 
