@@ -190,7 +190,7 @@ describe('failures', () => {
   });
 });
 
-describe('signals', () => {
+describe('signals', { timeout: 30_000 }, () => {
   const start = (graceMs: number) => {
     const [stdout, stderr, signals] = [new Text(), new Text(), new EventEmitter()];
     const done = main(['wait'], { stdout, stderr, signals, commands, graceMs });
@@ -218,7 +218,7 @@ describe('signals', () => {
   });
 });
 
-describe('as a process', () => {
+describe('as a process', { timeout: 30_000 }, () => {
   const start = (word: string): ChildProcess => {
     const script = `import { main } from '${cliModule}';
       process.exitCode = await main(['${word}'], { commands: ${JSON.stringify(commands)} });`;
