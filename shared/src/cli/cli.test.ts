@@ -31,17 +31,17 @@ const modules: Readonly<Record<string, string>> = {
       run: async () => { throw new RangeError('too far', { cause: new Error('the cause') }); } };`,
   wait: `export const command = { name: 'wait', summary: 's', examples: [], options: {},
       run: async (_, { stop, deadline, stdout }) => {
-        const keep = setInterval(() => {}, 1000);
+        const keep = setTimeout(() => {}, 20_000);
         stdout.write('up\\n');
         const fired = signal => new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
         await fired(stop); stdout.write('stop\\n');
         await fired(deadline); stdout.write('deadline\\n');
-        clearInterval(keep);
+        clearTimeout(keep);
         return 0;
       } };`,
   deaf: `export const command = { name: 'deaf', summary: 's', examples: [], options: {},
       run: (_, { stop, deadline, stdout }) => new Promise(() => {
-        setInterval(() => {}, 1000);
+        setTimeout(() => {}, 20_000);
         stop.addEventListener('abort', () => stdout.write('stop\\n'));
         deadline.addEventListener('abort', () => stdout.write('deadline\\n'));
         stdout.write('up\\n');
