@@ -1,4 +1,4 @@
-import { pathOption, secret } from '@edgeward/shared/config';
+import { pathOption, ruleOption, secret } from '@edgeward/shared/config';
 import { logLevels } from '@edgeward/shared/log';
 import { namePattern } from '@edgeward/shared/topics';
 import { z } from 'zod';
@@ -30,10 +30,10 @@ const brokerConfig = z
 
 const scoreRule = z.strictObject({
   name: z.string().regex(namePattern).meta({ description: 'Name in the reasons of an answer' }),
-  when: z
-    .string()
-    .min(1)
-    .meta({ description: 'Expression over channels', examples: ['temperature > 40 or pressure > 120'] }),
+  when: ruleOption().meta({
+    description: 'Expression over channels',
+    examples: ['temperature > 40 or pressure > 120'],
+  }),
   score: z.number().gt(0).max(1).default(1).meta({ description: 'Score of a row it holds for' }),
 });
 

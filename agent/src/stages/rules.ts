@@ -1,3 +1,4 @@
+import { ruleOption } from '@edgeward/shared/config';
 import type { Evidence, RecordBatch, Schema, Stage } from '@edgeward/shared/contracts';
 import { type BoundRule, compileRule } from '@edgeward/shared/rules';
 import { namePattern } from '@edgeward/shared/topics';
@@ -11,14 +12,10 @@ export const ruleConfig = z.strictObject({
     .string()
     .regex(namePattern)
     .meta({ description: 'Name of the rule, shown with what it flags', examples: ['too-hot'] }),
-  when: z
-    .string()
-    .min(1)
-    .max(2000)
-    .meta({
-      description: 'Condition over the fields of a row; it is false where a value is missing',
-      examples: ['temperature > 40 or pressure > 120'],
-    }),
+  when: ruleOption().meta({
+    description: 'Condition over the fields of a row; it is false where a value is missing',
+    examples: ['temperature > 40 or pressure > 120'],
+  }),
   score: z
     .number()
     .positive()
