@@ -1,19 +1,16 @@
-import { pathOption, secret } from '@edgeward/shared/config';
+import { nameOption, pathOption, secret } from '@edgeward/shared/config';
 import { logLevels } from '@edgeward/shared/log';
-import { namePattern } from '@edgeward/shared/topics';
 import { z } from 'zod';
 import { sourceConfig } from './sources/index.js';
 import { ruleConfig } from './stages/rules.js';
 
-const name = () => z.string().regex(namePattern);
-
 /** Everything an agent can be told. The reference in deploy/reference is generated from this. */
 export const agentConfig = z.strictObject({
-  gateway: name().meta({
+  gateway: nameOption().meta({
     description: 'Name of this gateway, unique at its collector; also its MQTT client id',
     examples: ['pump-station-1'],
   }),
-  site: name()
+  site: nameOption()
     .optional()
     .meta({ description: 'Where it stands; shown on the page and in mails', examples: ['north'] }),
   dataDir: pathOption().default('./data/agent').meta({ description: 'Folder for the outbox' }),
@@ -27,7 +24,7 @@ export const agentConfig = z.strictObject({
         )
         .default('mqtt://127.0.0.1:1883')
         .meta({ description: "The collector's broker" }),
-      username: name()
+      username: nameOption()
         .optional()
         .meta({ description: 'Defaults to the gateway name when a password is given' }),
       password: secret().optional().meta({ description: 'Where the password is kept: { file } or { env }' }),

@@ -1,6 +1,5 @@
-import { pathOption, ruleOption, secret } from '@edgeward/shared/config';
+import { nameOption, pathOption, ruleOption, secret } from '@edgeward/shared/config';
 import { logLevels } from '@edgeward/shared/log';
-import { namePattern } from '@edgeward/shared/topics';
 import { z } from 'zod';
 import { alertsConfig } from './alerts/config.js';
 import { apiConfig, isLoopback } from './api/config.js';
@@ -18,7 +17,7 @@ const brokerConfig = z
         examples: ['0.0.0.0'],
       }),
     port: z.int().min(0).max(65_535).default(1883).meta({ description: 'MQTT port; 0 = any free one' }),
-    users: z.record(z.string().regex(namePattern), secret()).optional().meta({
+    users: z.record(nameOption(), secret()).optional().meta({
       description: 'Gateway name → where its password is kept; without users nobody needs a password',
     }),
   })
@@ -29,7 +28,7 @@ const brokerConfig = z
   });
 
 const scoreRule = z.strictObject({
-  name: z.string().regex(namePattern).meta({ description: 'Name in the reasons of an answer' }),
+  name: nameOption().meta({ description: 'Name in the reasons of an answer' }),
   when: ruleOption().meta({
     description: 'Expression over channels',
     examples: ['temperature > 40 or pressure > 120'],

@@ -20,12 +20,12 @@ export function smoothed(
 }
 
 /**
- * A threshold that normal rows stay below: their 99.9th percentile, and as much above it as it lies above the
- * median, times `margin`. A quantile, because unlabelled data may hold a fault or two.
+ * A threshold that normal rows stay below: their 99.99th percentile, and above it `margin` times as much as it
+ * lies above the median. A quantile, because data held to be normal may still hold a short fault.
  */
 export function thresholdAbove(scores: Float32Array, margin: number): number {
   const sorted = scores.filter(Number.isFinite).sort();
-  const high = quantile(sorted, 0.999);
+  const high = quantile(sorted, 0.9999);
   return Math.min(1, rounded(high + margin * (high - quantile(sorted, 0.5))));
 }
 

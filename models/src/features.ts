@@ -1,9 +1,11 @@
 import type { RecordBatch, Schema } from '@edgeward/shared/contracts';
 import { channelColumns } from './channels.js';
-import { type ChannelSpec, type FeatureSpec, featureNames } from './feature-spec.js';
+import { type FeatureSpec, featureNames, termCount } from './feature-spec.js';
+import { putTerms } from './terms.js';
 
-/** Per channel and device: last good value, short and long mean, short-term variance, good values seen. */
-const slots = 5;
+/** Per channel and device: last good value, short and long mean, short-term variance, good values seen, residual. */
+const slots = 6;
+const [lastSlot, shortSlot, longSlot, varianceSlot, seenSlot, residualSlot] = [0, 1, 2, 3, 4, 5];
 
 interface DeviceState {
   readonly channels: Float64Array;
@@ -12,7 +14,7 @@ interface DeviceState {
 }
 
 /**
- * Turns rows into features as they come, with O(1) work and memory a row and channel. The state is kept per
+ * Turns rows into features as they come, with work and memory that do not grow with time. The state is kept per
  * device, so it does not matter how rows are cut into batches or mixed with those of other devices.
  * A missing, invalid or physically impossible value leaves the channel's features as the last good one left them.
  */
@@ -20,9 +22,14 @@ export class FeatureExtractor {
   readonly names: readonly string[];
   readonly #devices = new Map<string, DeviceState>();
   readonly #known = new WeakMap<Schema, readonly DeviceState[]>();
+  readonly #terms: Float64Array;
+  readonly #relates: boolean;
 
   constructor(readonly spec: FeatureSpec) {
     this.names = featureNames(spec);
+    this.#terms = new Float64Array(termCount(spec.channels.length));
+    this.#terms[this.#terms.length - 1] = 1;
+    this.#relates = spec.channels.some(channel => channel.weights);
   }
 
   /** Numeric fields the spec names and the schema lacks. Unless empty, `extract` must not be called. */
@@ -40,37 +47,68 @@ export class FeatureExtractor {
     const columns = channelColumns(batch, this.spec);
     for (let r = 0; r < batch.time.length; r++) {
       const state = devices[batch.device[r]!]!;
-      this.#begin(state, batch.time[r]!);
+      begin(state, batch.time[r]!, this.spec.maxGapMs);
       warmUp[r] = state.rows <= this.spec.warmUpRows ? 1 : 0;
-      let at = r * this.names.length;
-      for (let c = 0; c < columns.length; c++) {
-        at = this.#channel(c, columns[c]![r]!, state.channels, matrix, at);
+      for (let c = 0; c < columns.length; c++) this.#advance(c, columns[c]![r]!, state.channels);
+      if (this.#relates) this.#relate(columns, r, state.channels);
+      this.#write(state.channels, matrix, r * this.names.length);
+    }
+  }
+
+  /** Takes one value into the means; NaN: there is none. */
+  #advance(c: number, value: number, state: Float64Array): void {
+    if (Number.isNaN(value)) return;
+    const { low, high } = this.spec.channels[c]!;
+    const s = c * slots;
+    const v = value < low ? low : value > high ? high : value;
+    const seen = state[s + seenSlot]! + 1;
+    // Until enough values have come, plain means: the first value would otherwise weigh too much.
+    const short = Math.max(this.spec.shortWeight, 1 / seen);
+    const long = Math.max(this.spec.longWeight, 1 / seen);
+    const off = v - state[s + shortSlot]!;
+    state[s + lastSlot] = v;
+    state[s + shortSlot]! += short * off;
+    state[s + longSlot]! += long * (v - state[s + longSlot]!);
+    // West 1979, exponentially weighted. The first value has nothing to differ from.
+    state[s + varianceSlot] = seen === 1 ? 0 : (1 - short) * (state[s + varianceSlot]! + short * off * off);
+    state[s + seenSlot] = seen;
+  }
+
+  /** Residuals need all channels of the row, so they come after the means. */
+  #relate(columns: readonly Float64Array[], r: number, state: Float64Array): void {
+    const { channels } = this.spec;
+    const terms = this.#terms;
+    for (let c = 0; c < channels.length; c++) {
+      const s = c * slots;
+      const seen = state[s + seenSlot] !== 0;
+      const { start } = channels[c]!;
+      const [value, mean] = seen ? [state[s + lastSlot]!, state[s + longSlot]!] : [start, start];
+      putTerms(channels[c]!, value, mean, c, channels.length, terms);
+    }
+    for (let c = 0; c < channels.length; c++) {
+      const { weights, center, scale } = channels[c]!;
+      if (!weights || Number.isNaN(columns[c]![r]!)) continue;
+      let residual = (state[c * slots + lastSlot]! - center) / scale;
+      for (let t = 0; t < terms.length; t++) residual -= weights[t]! * terms[t]!;
+      state[c * slots + residualSlot] = residual;
+    }
+  }
+
+  #write(state: Float64Array, matrix: Float32Array, from: number): void {
+    let at = from;
+    for (let c = 0; c < this.spec.channels.length; c++) {
+      const { features, start } = this.spec.channels[c]!;
+      const s = c * slots;
+      const seen = state[s + seenSlot] !== 0;
+      for (let k = 0; k < features.length; k++) {
+        const kind = features[k]!;
+        if (kind === 'value') matrix[at++] = seen ? state[s + lastSlot]! : start;
+        else if (kind === 'change') matrix[at++] = state[s + shortSlot]! - state[s + longSlot]!;
+        else if (kind === 'mean') matrix[at++] = seen ? state[s + longSlot]! : start;
+        else if (kind === 'spread') matrix[at++] = Math.sqrt(state[s + varianceSlot]!);
+        else matrix[at++] = state[s + residualSlot]!;
       }
     }
-  }
-
-  #begin(state: DeviceState, timeMs: number): void {
-    if (timeMs - state.lastMs > this.spec.maxGapMs) {
-      state.rows = 0;
-      state.channels.fill(0);
-    }
-    state.rows += 1;
-    state.lastMs = timeMs;
-  }
-
-  /** Takes one value (NaN: none) into the state and writes the channel's features. */
-  #channel(c: number, value: number, state: Float64Array, matrix: Float32Array, at: number): number {
-    const spec = this.spec.channels[c]!;
-    const s = c * slots;
-    if (!Number.isNaN(value)) advance(spec, this.spec, value, state, s);
-    const seen = state[s + 4] !== 0;
-    let next = at;
-    for (const kind of spec.features) {
-      if (kind === 'value') matrix[next++] = seen ? state[s]! : spec.start;
-      else if (kind === 'change') matrix[next++] = state[s + 1]! - state[s + 2]!;
-      else matrix[next++] = Math.sqrt(state[s + 3]!);
-    }
-    return next;
   }
 
   #statesOf(schema: Schema): readonly DeviceState[] {
@@ -93,23 +131,11 @@ export class FeatureExtractor {
   }
 }
 
-function advance(
-  { low, high }: ChannelSpec,
-  { shortWeight, longWeight }: FeatureSpec,
-  value: number,
-  state: Float64Array,
-  s: number,
-): void {
-  const v = value < low ? low : value > high ? high : value;
-  const seen = state[s + 4]! + 1;
-  // Until enough values have come, plain means: the first value would otherwise weigh too much.
-  const short = Math.max(shortWeight, 1 / seen);
-  const long = Math.max(longWeight, 1 / seen);
-  const off = v - state[s + 1]!;
-  state[s] = v;
-  state[s + 1]! += short * off;
-  state[s + 2]! += long * (v - state[s + 2]!);
-  // West 1979, exponentially weighted. The first value has nothing to differ from.
-  state[s + 3] = seen === 1 ? 0 : (1 - short) * (state[s + 3]! + short * off * off);
-  state[s + 4] = seen;
+function begin(state: DeviceState, timeMs: number, maxGapMs: number): void {
+  if (timeMs - state.lastMs > maxGapMs) {
+    state.rows = 0;
+    state.channels.fill(0);
+  }
+  state.rows += 1;
+  state.lastMs = timeMs;
 }

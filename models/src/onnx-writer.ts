@@ -58,10 +58,7 @@ function treeNode(forest: Forest): ProtoWriter {
       'nodes_values',
       forest.value.map((value, i) => (branch[i] ? value : 0)),
     ),
-    strings(
-      'nodes_modes',
-      Array.from(branch, is => (is ? 'BRANCH_LEQ' : 'LEAF')),
-    ),
+    modes(branch),
     ints(
       'nodes_truenodeids',
       nodeIds.map((id, i) => (branch[i] ? id + 1 : 0)),
@@ -125,9 +122,10 @@ function floats(name: string, values: ArrayLike<number>): ProtoWriter {
   return new ProtoWriter().string(1, name).floats(7, values).int(20, attributeType.floats);
 }
 
-function strings(name: string, values: readonly string[]): ProtoWriter {
-  const writer = new ProtoWriter().string(1, name);
-  for (const value of values) writer.string(9, value);
+function modes(branch: ArrayLike<number>): ProtoWriter {
+  const [split, leaf] = [Buffer.from('BRANCH_LEQ'), Buffer.from('LEAF')];
+  const writer = new ProtoWriter().string(1, 'nodes_modes');
+  for (let i = 0; i < branch.length; i++) writer.bytes(9, branch[i] ? split : leaf);
   return writer.int(20, attributeType.strings);
 }
 

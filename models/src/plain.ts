@@ -1,7 +1,8 @@
-import type { ChannelEvidence, Detector } from '@edgeward/shared/contracts';
-import type { Card } from './card.js';
+import type { ChannelEvidence, Detector, RecordBatch } from '@edgeward/shared/contracts';
+import type { Card, FeatureRange } from './card.js';
 import { channelEvidence, contributions, rowsAt } from './contributions.js';
-import type { FeatureKind } from './feature-spec.js';
+import type { FeatureSpec } from './feature-spec.js';
+import { FeatureExtractor } from './features.js';
 
 export interface PlainRow {
   /** By field. Fields the model does not know are ignored; absent ones count as usual. */
@@ -15,29 +16,39 @@ export interface PlainResult {
   readonly channels: readonly ChannelEvidence[];
 }
 
+/** A batch numbers its devices with 16 bits, and here every row is a device. */
+export const maxPlainRows = 65_536;
+
 /**
- * Scores single rows without history: changes are 0, spreads are what they usually are, so only the levels
- * speak. Weaker than the same rows as a stream; the card has an own threshold for it.
+ * Scores single rows without history, each as the first one of a new device: changes are 0; spreads and shares
+ * of time count as usual; levels, and how the channels fit together, speak. Weaker than the same rows as a
+ * stream, so the card has an own threshold for it.
+ * @param rows  at most `maxPlainRows`
  */
 export async function scorePlain(
   detector: Detector,
   card: Card,
   rows: readonly PlainRow[],
 ): Promise<PlainResult[]> {
+  const values = card.fields.map(field => Float64Array.from(rows, row => row.values[field] ?? Number.NaN));
+  const x = plainMatrix(card.features, card.featureRanges, values);
   const columns = card.featureRanges.length;
-  const x = new Float32Array(rows.length * columns);
-  rows.forEach((row, r) => {
-    x.set(plainFeatures(card, row.values), r * columns);
-  });
   const scores = await detector.score(x, rows.length);
   const flagged = [...scores.keys()].filter(r => scores[r]! >= card.plainThreshold);
   const channels = new Map<number, ChannelEvidence[]>();
   const parts = await contributions(detector, card, rowsAt(x, columns, flagged), flagged.length);
   for (const [i, r] of flagged.entries()) {
     const features = x.subarray(r * columns, (r + 1) * columns);
-    const own = parts.subarray(i * card.fields.length, (i + 1) * card.fields.length);
-    const values = card.fields.map(field => rows[r]!.values[field] ?? Number.NaN);
-    channels.set(r, channelEvidence(card, features, own, values));
+    const own = parts.subarray(i * values.length, (i + 1) * values.length);
+    channels.set(
+      r,
+      channelEvidence(
+        card,
+        features,
+        own,
+        values.map(column => column[r]!),
+      ),
+    );
   }
   return rows.map((_, r) => ({
     score: scores[r]!,
@@ -46,23 +57,37 @@ export async function scorePlain(
   }));
 }
 
-function plainFeatures(card: Card, values: PlainRow['values']): Float32Array {
-  const row = Float32Array.from(card.featureRanges, range => range.median);
-  let at = 0;
-  for (const { field, start, low, high, features } of card.features.channels) {
-    const value = values[field];
-    const level =
-      value !== undefined && Number.isFinite(value) ? Math.min(high, Math.max(low, value)) : start;
-    for (const kind of features) {
-      row[at] = plainFeature(kind, level, row[at]!);
-      at += 1;
-    }
-  }
-  return row;
+/**
+ * @param values  per channel of the spec, [n]; NaN = none
+ * @returns       features, row-major
+ */
+export function plainMatrix(
+  spec: FeatureSpec,
+  ranges: readonly FeatureRange[],
+  values: readonly Float64Array[],
+): Float32Array {
+  const n = values[0]?.length ?? 0;
+  const extractor = new FeatureExtractor(spec);
+  const matrix = new Float32Array(n * ranges.length);
+  extractor.extract(batchOfFirstRows(spec, values, n), matrix, new Uint8Array(n));
+  ranges.forEach(({ feature, median }, f) => {
+    if (!/\.(spread|mean)$/.test(feature)) return;
+    for (let r = 0; r < n; r++) matrix[r * ranges.length + f] = median;
+  });
+  return matrix;
 }
 
-/** The training code flattens its rows with this too, to find the threshold for them. */
-export function plainFeature(kind: FeatureKind, level: number, usual: number): number {
-  if (kind === 'value') return level;
-  return kind === 'change' ? 0 : usual;
+function batchOfFirstRows(spec: FeatureSpec, values: readonly Float64Array[], n: number): RecordBatch {
+  return {
+    schema: {
+      type: '',
+      fields: spec.channels.map(({ field }) => ({ name: field, kind: 'float' })),
+      devices: Array.from({ length: n }, (_, r) => String(r)),
+    },
+    time: new Float64Array(n),
+    device: Uint16Array.from({ length: n }, (_, r) => r),
+    row: new Float64Array(n).fill(1),
+    values,
+    quality: new Uint16Array(n),
+  };
 }

@@ -6,16 +6,23 @@ const varintWire = 0;
 const bytesWire = 2;
 const utf8 = new TextEncoder();
 
+/** Grows one buffer instead of keeping a part per field: a forest has tens of thousands of them. */
 export class ProtoWriter {
-  readonly #parts: Uint8Array[] = [];
+  #buffer = new Uint8Array(64);
+  #size = 0;
 
   int(field: number, value: number): this {
-    this.#parts.push(varint(field * 8 + varintWire), varint(value));
+    this.#varint(field * 8 + varintWire);
+    this.#varint(value);
     return this;
   }
 
   bytes(field: number, value: Uint8Array): this {
-    this.#parts.push(varint(field * 8 + bytesWire), varint(value.length), value);
+    this.#varint(field * 8 + bytesWire);
+    this.#varint(value.length);
+    this.#room(value.length);
+    this.#buffer.set(value, this.#size);
+    this.#size += value.length;
     return this;
   }
 
@@ -29,10 +36,9 @@ export class ProtoWriter {
 
   /** Packed. */
   ints(field: number, values: ArrayLike<number>): this {
-    const packed = new Uint8Array(values.length * 8);
-    let at = 0;
-    for (let i = 0; i < values.length; i++) at = putVarint(packed, at, values[i]!);
-    return this.bytes(field, packed.subarray(0, at));
+    const packed = new ProtoWriter();
+    for (let i = 0; i < values.length; i++) packed.#varint(values[i]!);
+    return this.message(field, packed);
   }
 
   /** Packed, little endian. */
@@ -42,31 +48,28 @@ export class ProtoWriter {
     return this.bytes(field, new Uint8Array(view.buffer));
   }
 
+  /** A view, valid until the next write. */
   finish(): Uint8Array {
-    const whole = new Uint8Array(this.#parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of this.#parts) {
-      whole.set(part, at);
-      at += part.length;
+    return this.#buffer.subarray(0, this.#size);
+  }
+
+  #varint(value: number): void {
+    this.#room(8);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#buffer[this.#size++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
     }
-    return whole;
+    this.#buffer[this.#size++] = rest;
   }
-}
 
-function varint(value: number): Uint8Array {
-  const bytes = new Uint8Array(8);
-  return bytes.subarray(0, putVarint(bytes, 0, value));
-}
-
-function putVarint(into: Uint8Array, at: number, value: number): number {
-  let rest = value;
-  let next = at;
-  while (rest >= 0x80) {
-    into[next++] = (rest % 0x80) | 0x80;
-    rest = Math.floor(rest / 0x80);
+  #room(bytes: number): void {
+    const needed = this.#size + bytes;
+    if (needed <= this.#buffer.length) return;
+    const larger = new Uint8Array(Math.max(needed, 2 * this.#buffer.length));
+    larger.set(this.#buffer);
+    this.#buffer = larger;
   }
-  into[next++] = rest;
-  return next;
 }
 
 export interface ProtoField {

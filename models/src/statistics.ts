@@ -8,16 +8,23 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
 }
 
-export function variance(values: ArrayLike<number>): number {
-  let mean = 0;
-  let squares = 0;
-  for (let i = 0; i < values.length; i++) {
-    // Welford 1962: stable, one pass.
-    const off = values[i]! - mean;
-    mean += off / (i + 1);
-    squares += off * (values[i]! - mean);
+/** Mean and deviation in one stable pass (Welford 1962). */
+export class Moments {
+  count = 0;
+  mean = 0;
+  #squares = 0;
+
+  add(value: number): void {
+    this.count += 1;
+    const off = value - this.mean;
+    this.mean += off / this.count;
+    this.#squares += off * (value - this.mean);
   }
-  return values.length > 1 ? squares / (values.length - 1) : 0;
+
+  /** Standard deviation of the values as the whole population. */
+  get deviation(): number {
+    return this.count > 0 ? Math.sqrt(this.#squares / this.count) : 0;
+  }
 }
 
 /** Digits enough for every use, few enough that bundles come out the same on every machine. */

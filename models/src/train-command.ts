@@ -106,7 +106,6 @@ function tableOf(training: Training, card: Card, out: string): string {
     ['left out', `${skippedRows} rows labelled as faulty`],
     ['channels', card.fields.join(', ')],
     ['constant, unused', training.constant.join(', ') || 'none'],
-    ['taken as changes', training.wandering.join(', ') || 'none'],
     ['threshold', `${card.threshold}, over ${card.smoothingRows} rows`],
     [
       'held-out rows',

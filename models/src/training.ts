@@ -1,13 +1,15 @@
 import type { RecordBatch } from '@edgeward/shared/contracts';
 import { EdgewardError } from '@edgeward/shared/errors';
+import { backgroundRows } from './background.js';
 import { type Bundle, createBundle } from './bundle.js';
 import { measure, smoothed, thresholdAbove } from './calibrate.js';
 import type { FeatureRange, Golden } from './card.js';
+import { channelColumns } from './channels.js';
 import { type ChosenFeatures, chooseFeatures } from './choose-features.js';
 import { type FeatureSpec, featureNames } from './feature-spec.js';
 import { FeatureExtractor } from './features.js';
 import { type Forest, scoreForest, trainForest } from './isolation-forest.js';
-import { plainFeature } from './plain.js';
+import { plainMatrix } from './plain.js';
 import { quantile, rounded } from './statistics.js';
 import type { TrainingTable } from './training-table.js';
 
@@ -21,15 +23,19 @@ export interface TrainingOptions {
   readonly smoothingRows: number;
 }
 
-export interface Training extends Pick<ChosenFeatures, 'constant' | 'wandering'> {
+export interface Training extends Pick<ChosenFeatures, 'constant'> {
   readonly bundle: Bundle;
 }
 
 export const leastRows = 1000;
 /** The last fifth of each device's rows sets the threshold and is not trained on. */
 const heldOutShare = 0.2;
+/** Splits drawn at each branch, of which the best is taken. */
+const tries = 4;
 /** How far above the highest normal scores alarms begin. */
-const margin = 0.25;
+const margin = 0.5;
+/** Enough to find the threshold for rows without history. */
+const mostPlainRows = 20_000;
 const goldenRows = 64;
 
 /**
@@ -50,13 +56,14 @@ export function train({ batch, skippedRows }: TrainingTable, options: TrainingOp
   const columns = featureNames(chosen.spec).length;
   const known = rowsWhere(matrix, columns, r => train[r] === 1 && !warmUp[r]);
   if (known.length < (leastRows / 2) * columns) throw tooShort(known.length / columns, skippedRows);
-  const forest = trainForest(known, known.length / columns, columns, options);
+  const rows = joined(known, backgroundRows(chosen.spec, known, options.seed));
+  const forest = trainForest(rows, rows.length / columns, columns, { ...options, tries });
   const featureRanges = rangesOf(chosen.spec, known);
 
   const scores = smoothed(batch, scoresOf(forest, matrix), warmUp, options.smoothingRows);
   const unseen = scores.filter((_, r) => heldOut[r] === 1);
   const threshold = thresholdAbove(unseen.some(Number.isFinite) ? unseen : scores, margin);
-  const plain = flattened(chosen.spec, featureRanges, matrix);
+  const plain = plainMatrix(chosen.spec, featureRanges, sampleOf(batch, chosen.spec));
   const card = {
     name: options.name,
     deviceType: batch.schema.type,
@@ -80,11 +87,10 @@ export function train({ batch, skippedRows }: TrainingTable, options: TrainingOp
     },
     metrics: measure(batch, scores, heldOut, threshold),
   };
-  const golden = goldenOf(forest, featureNames(chosen.spec), known);
+  const golden = goldenOf(forest, featureNames(chosen.spec), rows);
   return {
     bundle: createBundle(card, forest, golden),
     constant: chosen.constant,
-    wandering: chosen.wandering,
   };
 }
 
@@ -141,7 +147,12 @@ function rowsWhere(matrix: Float32Array, columns: number, keep: (row: number) =>
 
 function scoresOf(forest: Forest, matrix: Float32Array): Float32Array {
   const scores = new Float32Array(matrix.length / forest.features);
-  scoreForest(forest, matrix, scores.length, scores);
+  // In pieces that stay in the cache while all trees pass over them.
+  for (let from = 0; from < scores.length; from += 256) {
+    const n = Math.min(256, scores.length - from);
+    const rows = matrix.subarray(from * forest.features, (from + n) * forest.features);
+    scoreForest(forest, rows, n, scores.subarray(from, from + n));
+  }
   return scores;
 }
 
@@ -158,16 +169,20 @@ function rangesOf(spec: FeatureSpec, known: Float32Array): FeatureRange[] {
   });
 }
 
-/** The rows as `scorePlain` would see them. */
-function flattened(spec: FeatureSpec, ranges: readonly FeatureRange[], matrix: Float32Array): Float32Array {
-  const kinds = spec.channels.flatMap(channel => channel.features);
-  return matrix.map((value, i) => {
-    const f = i % kinds.length;
-    return plainFeature(kinds[f]!, value, ranges[f]!.median);
-  });
+/** Rows evenly spaced over the batch, as one column a channel. */
+function sampleOf(batch: RecordBatch, spec: FeatureSpec): Float64Array[] {
+  const stride = Math.ceil(batch.time.length / mostPlainRows);
+  return channelColumns(batch, spec).map(column => column.filter((_, r) => r % stride === 0));
 }
 
-/** Training rows from the least to the most anomalous, so that many paths through the trees are walked. */
+function joined(a: Float32Array, b: Float32Array): Float32Array {
+  const both = new Float32Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+/** Rows of the forest from the least to the most anomalous, so that many paths through the trees are walked. */
 function goldenOf(forest: Forest, features: readonly string[], known: Float32Array): Golden {
   const scores = scoresOf(forest, known);
   const order = Array.from(scores.keys()).sort((a, b) => scores[a]! - scores[b]! || a - b);

@@ -1,6 +1,7 @@
 /** Configuration files: read once, checked as a whole, passed in. */
 export { ConfigError, type ConfigIssue, formatIssue, unplacedIssue } from './config/issue.js';
 export { configFromText, loadConfig, openConfig, parseConfig, placeIssues } from './config/load.js';
+export { nameOption } from './config/name.js';
 export { pathOption } from './config/paths.js';
 export { ruleOption } from './config/rule.js';
 export { readSecret, type SecretRef, secret } from './config/secret.js';

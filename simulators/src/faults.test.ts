@@ -9,7 +9,7 @@ import {
   Plant,
   type ScheduledFault,
 } from './plant.js';
-import { type Compared, compare, configOf, record } from './testing/runs.js';
+import { type Compared, compare, configOf, mean, record } from './testing/runs.js';
 
 /** What each process fault must do: field, and the least change of its mean; the sign is the direction. */
 const effects: Partial<Record<FaultKind, readonly (readonly [DeviceType, string, number])[]>> = {
@@ -134,6 +134,19 @@ test('a sag of the feed is felt by everything behind it', () => {
     const labelled = track.timeS.filter((_, i) => track.fault[i] === 'power-sag');
     assert.deepEqual([labelled[0], labelled.at(-1)], [100, 159], device);
   }
+});
+
+test('a pump behind a feed runs at what the feed leaves it', () => {
+  const own = { name: 'pump-1', type: 'pump' as const };
+  const feed = { name: 'feed', type: 'power-feed' as const };
+  const [fed, direct] = [[feed, own], [own]].map(
+    devices => record({ ...configOf([]), devices }, 3600)['pump-1']!,
+  );
+  const amperes = (track = fed) => mean(track!.fields.motorCurrent!);
+  assert.ok(
+    amperes() > amperes(direct) + 0.02,
+    `${amperes(direct)} A direct, ${amperes()} A behind the feed`,
+  );
 });
 
 test('a compressor drops out in a sag and starts again after its rest', () => {

@@ -1,5 +1,5 @@
+import { nameOption } from '@edgeward/shared/config';
 import type { Source } from '@edgeward/shared/contracts';
-import { namePattern } from '@edgeward/shared/topics';
 import { z } from 'zod';
 import type { SourceContext, SourceDefinition } from './define.js';
 import { replay } from './replay.js';
@@ -21,9 +21,7 @@ export type SourceConfig = OptionsOf<Definition>;
 function schemaOf({ type, config }: Definition) {
   return z.strictObject({
     type: z.literal(type).meta({ description: 'Kind of source' }),
-    name: z
-      .string()
-      .regex(namePattern)
+    name: nameOption()
       .default(type)
       .meta({ description: 'Name of this source, unique within the agent; its position is kept under it' }),
     ...config.shape,

@@ -1,4 +1,4 @@
-import { namePattern } from '@edgeward/shared/topics';
+import { nameOption } from '@edgeward/shared/config';
 import type { DeviceType, FaultKind } from '@edgeward/simulators/plant';
 import type { ScenarioName } from '@edgeward/simulators/scenarios';
 import { z } from 'zod';
@@ -26,7 +26,7 @@ function oneOf<Name extends string>(names: Readonly<Record<Name, true>>) {
   return z.enum(Object.keys(names) as [Name, ...Name[]]);
 }
 
-const name = () => z.string().regex(namePattern);
+const name = () => nameOption();
 
 const device = z.strictObject({
   name: name().meta({ description: 'Name of the device', examples: ['pump-1'] }),

@@ -1,17 +1,16 @@
-import { ruleOption } from '@edgeward/shared/config';
+import { nameOption, ruleOption } from '@edgeward/shared/config';
 import type { Evidence, RecordBatch, Schema, Stage } from '@edgeward/shared/contracts';
 import { type BoundRule, compileRule } from '@edgeward/shared/rules';
-import { namePattern } from '@edgeward/shared/topics';
 import { z } from 'zod';
 
 /** One evidence for so many flagged rows of a device: an alarm that lasts says little new with each row. */
 const evidenceEvery = 10;
 
 export const ruleConfig = z.strictObject({
-  name: z
-    .string()
-    .regex(namePattern)
-    .meta({ description: 'Name of the rule, shown with what it flags', examples: ['too-hot'] }),
+  name: nameOption().meta({
+    description: 'Name of the rule, shown with what it flags',
+    examples: ['too-hot'],
+  }),
   when: ruleOption().meta({
     description: 'Condition over the fields of a row; it is false where a value is missing',
     examples: ['temperature > 40 or pressure > 120'],
@@ -23,7 +22,7 @@ export const ruleConfig = z.strictObject({
     .default(1)
     .meta({ description: 'Score of the rows it holds for, unless they have a higher one' }),
   deviceTypes: z
-    .array(z.string().regex(namePattern))
+    .array(nameOption())
     .min(1)
     .optional()
     .meta({

@@ -45,7 +45,9 @@ export class Link {
     } catch (error) {
       client.end(true);
       const where = withoutCredentials(url);
-      throw new EdgewardError('EW_LINK_LOST', `Cannot connect to ${where}: ${messageOf(error)}.`, { cause: error });
+      throw new EdgewardError('EW_LINK_LOST', `Cannot connect to ${where}: ${messageOf(error)}.`, {
+        cause: error,
+      });
     }
   }
 

@@ -1,5 +1,5 @@
+import { nameOption } from '@edgeward/shared/config';
 import type { Sink } from '@edgeward/shared/contracts';
-import { namePattern } from '@edgeward/shared/topics';
 import { z } from 'zod';
 import type { SinkContext, SinkDefinition } from './define.js';
 import { file } from './file.js';
@@ -20,11 +20,7 @@ export type SinkConfig = OptionsOf<Definition>;
 function schemaOf({ type, config }: Definition) {
   return z.strictObject({
     type: z.literal(type).meta({ description: 'Kind of sink' }),
-    name: z
-      .string()
-      .regex(namePattern)
-      .default(type)
-      .meta({ description: 'Name of this sink, unique within the collector' }),
+    name: nameOption().default(type).meta({ description: 'Name of this sink, unique within the collector' }),
     ...config.shape,
   });
 }
