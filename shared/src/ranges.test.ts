@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { RangeSet } from './ranges.js';
+
+const range = fc.tuple(fc.nat(60), fc.nat(8)).map(([from, more]) => [from, from + more] as const);
+
+test('behaves as a plain set of numbers', () => {
+  fc.assert(
+    fc.property(fc.array(range, { maxLength: 30 }), range, (added, [from, through]) => {
+      const set = new RangeSet();
+      const model = new Set<number>();
+      for (const [low, high] of added) {
+        set.add(low, high);
+        for (let n = low; n <= high; n++) model.add(n);
+      }
+      assert.equal(set.count, model.size);
+      for (let n = -1; n <= 70; n++) assert.equal(set.has(n), model.has(n), `${n}`);
+      const within = [...model].filter(n => n >= from && n <= through).length;
+      assert.equal(set.countWithin(from, through), within);
+    }),
+  );
+});
+
+test('its ranges are sorted, disjoint and do not touch, so that equal sets look equal', () => {
+  fc.assert(
+    fc.property(fc.array(range, { maxLength: 30 }), added => {
+      const set = new RangeSet();
+      for (const [low, high] of added) set.add(low, high);
+      const list = set.toJSON();
+      for (const [i, [from, through]] of list.entries()) {
+        assert.ok(from <= through);
+        if (i > 0) assert.ok(from > list[i - 1]![1] + 1, JSON.stringify(list));
+      }
+      assert.deepEqual(new RangeSet(list).toJSON(), list);
+    }),
+  );
+});
+
+test('a clone and the list it was made from go their own ways', () => {
+  const list = [[1, 3]] as const;
+  const first = new RangeSet(list);
+  const second = first.clone();
+  second.add(4);
+  assert.deepEqual(first.toJSON(), [[1, 3]]);
+  assert.deepEqual(second.toJSON(), [[1, 4]]);
+  assert.deepEqual(list, [[1, 3]]);
+});
+
+test('numbers in order stay one range, however many', () => {
+  const set = new RangeSet();
+  for (let n = 1; n <= 100_000; n++) set.add(n);
+  assert.deepEqual(set.toJSON(), [[1, 100_000]]);
+});
