@@ -1,6 +1,7 @@
 import { Backoff } from '@edgeward/shared/clock';
 import type { Clock, Cursor, Delivery, Sink } from '@edgeward/shared/contracts';
 import { isRetryable, messageOf } from '@edgeward/shared/errors';
+import { failpoint } from '@edgeward/shared/failpoint';
 import type { Logger } from '@edgeward/shared/log';
 import { getOrMake } from '@edgeward/shared/maps';
 import { RangeSet } from '@edgeward/shared/ranges';
@@ -104,6 +105,7 @@ export class Consumer {
     const received = this.#receivedWith(fresh);
     const after: Cursor = { journal: journal.id, position: through, received: toJSON(received) };
     if (fresh.length > 0) await sink.write(fresh, after, deadline);
+    failpoint('sink.after-write');
     if (!this.#ownCursor && fresh.length > 0) await journal.setCursor(name, after);
     for (const [key, ranges] of received) this.#received.set(key, ranges);
     this.#position = through;

@@ -68,7 +68,7 @@ for (const name of Object.keys(allowed)) {
       object
     >;
     const declared = new Set(
-      Object.keys({ ...manifest['dependencies'], ...manifest['optionalDependencies'] }),
+      Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }),
     );
     for (const { file, target, typeOnly } of workspaceImports(name)) {
       if (/^(\.|node:)/.test(target) || typeOnly || /\.test\.ts$|[\\/]testing[\\/]/.test(file)) continue;

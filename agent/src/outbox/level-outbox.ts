@@ -21,6 +21,7 @@ import type {
   SourcePosition,
 } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
+import { failpoint } from '@edgeward/shared/failpoint';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
 import { jsonValue, numberKey, openStore, type Store, textKey } from '@edgeward/shared/store';
@@ -212,6 +213,7 @@ export class LevelOutbox implements Outbox {
   }
 
   async receive(receipt: Receipt): Promise<void> {
+    failpoint('outbox.before-release');
     for (const block of this.#held.within(receipt.epoch, receipt.from, receipt.through)) {
       block.journaled = true;
       if (receipt.mark === 'released') this.#forget(block, 'released');
@@ -359,6 +361,7 @@ export class LevelOutbox implements Outbox {
     this.#changes = new LedgerChanges();
     const counts = this.#ledger.prepare(changes);
     const positions = new Map(pending.flatMap(p => (p.position ? [[p.source, p.position] as const] : [])));
+    failpoint('outbox.before-commit');
     try {
       await this.#store.db.batch(
         [
@@ -381,6 +384,7 @@ export class LevelOutbox implements Outbox {
       this.#changes = changes.plus(this.#changes);
       throw error;
     }
+    failpoint('outbox.after-commit');
     counts.apply();
     this.#losing = this.#losing.slice(losing.length);
     for (const [source, position] of positions) this.#positions.set(source, position);

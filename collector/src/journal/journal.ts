@@ -15,6 +15,7 @@ import type {
   RecordBatch,
 } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
+import { failpoint } from '@edgeward/shared/failpoint';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
 import { jsonValue, numberInKey, numberKey, openStore, type Store, textKey } from '@edgeward/shared/store';
@@ -119,7 +120,9 @@ export class Journal implements AsyncDisposable {
       key: numberKey('d', deliveries[i]!.position),
       value: withPrefix(block),
     }));
+    failpoint('journal.before-commit');
     await this.#store.db.batch([...blocks, ...received], { sync: true });
+    failpoint('journal.after-commit');
     for (const [key, epoch] of fresh.changed) {
       const [gateway, name] = key.split('/') as [string, string];
       this.received.set(gateway, name, epoch);

@@ -58,12 +58,17 @@ class Rig {
     return new Rig(bench, { api: await freePort(), broker: await freePort() }, sources);
   }
 
-  startAgent(): void {
-    this.#agent = this.#bench.start(['agent', '-c', this.#agentConfig]);
+  /** @param failpoint  where it shall end itself with kill -9, for example `outbox.after-commit@3` */
+  startAgent(failpoint = ''): EdgewardProcess {
+    this.#agent = this.#bench.start(['agent', '-c', this.#agentConfig], { EDGEWARD_FAILPOINT: failpoint });
+    return this.#agent;
   }
 
-  startCollector(): void {
-    this.#collector = this.#bench.start(['collector', '-c', this.#collectorConfig]);
+  startCollector(failpoint = ''): EdgewardProcess {
+    this.#collector = this.#bench.start(['collector', '-c', this.#collectorConfig], {
+      EDGEWARD_FAILPOINT: failpoint,
+    });
+    return this.#collector;
   }
 
   killAgent(): Promise<number | null> {
@@ -141,7 +146,7 @@ async function finished(rig: Rig): Promise<void> {
 /** Exactly the rows of the input, each once, in order. */
 function assertEachRowOnce(rows: readonly StoredRow[]): void {
   assert.deepEqual(
-    rows.map(({ values }) => values['n']).sort((a, b) => a! - b!),
+    rows.map(({ values }) => values.n).sort((a, b) => a! - b!),
     Array.from({ length: lines }, (_, i) => i),
   );
   const ids = new Set(rows.map(({ device, epoch, row }) => `${device}/${epoch}/${row}`));
@@ -227,4 +232,27 @@ test('kill -9 of both at once, polled source: what was read is stored, and the g
   const rows = rig.fileRows();
   assert.equal(rows.length, ledger.devices[0]!.read);
   assert.equal(new Set(rows.map(({ epoch, row }) => `${epoch}/${row}`)).size, rows.length);
+});
+
+/** The worst moments: between what is promised and what is kept. */
+const agentPoints = ['outbox.before-commit@20', 'outbox.after-commit@7', 'outbox.before-release@9'];
+const collectorPoints = ['journal.before-commit@20', 'journal.after-commit@7', 'sink.after-write@3'];
+
+test('kill -9 at named points between promise and keeping', { timeout: 180_000 }, async () => {
+  await using bench = new Workbench();
+  const rig = await Rig.create(bench, [replay(numberedCsv(bench))]);
+  rig.startCollector();
+  for (const point of agentPoints) {
+    assert.equal(await rig.startAgent(point).exited, null, `the agent ended at ${point}`);
+  }
+  await rig.killCollector();
+  rig.startAgent();
+  for (const point of collectorPoints) {
+    assert.equal(await rig.startCollector(point).exited, null, `the collector ended at ${point}`);
+  }
+  rig.startCollector();
+  await finished(rig);
+  assert.equal(await rig.stopAgent(), 0);
+  assert.equal(await rig.stopCollector(), 0);
+  assertEachRowOnce(rig.fileRows());
 });
