@@ -1,10 +1,9 @@
-/* biome-ignore-all lint/performance/useDomNodeTextContent: what a person sees, not what the DOM holds */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { noBrowser } from '../testing/browser.js';
 import { textContrast } from '../testing/contrast.js';
 import { FakeViews } from '../testing/fake-views.js';
-import { inkOf, pageTests, until } from '../testing/page.js';
+import { inkOf, pageTests, textOf, until } from '../testing/page.js';
 
 const stage = pageTests();
 const options = { skip: noBrowser(), timeout: 60_000 };
@@ -22,13 +21,13 @@ test('the fleet shows gateways and devices, and follows them live', options, asy
   const card = s.page.locator('.card', { hasText: 'gw-north-1' });
   await card.locator('.devices li').nth(1).waitFor();
   assert.equal(await s.page.locator('.card').count(), 3);
-  assert.match((await card.innerText()).replace(/\s+/g, ' '), /online.*8\.0.*pump-1.*°C.*normal/);
+  assert.match((await textOf(card)).replace(/\s+/g, ' '), /online.*8\.0.*pump-1.*°C.*normal/);
   await until(async () => (await inkOf(s.page, '.devices .spark')).inked > 100, 'the score line is drawn');
 
   const score = card.locator('.devices .score').first();
   s.views.inject('gw-north-1', 'pump-1', 'leak');
   s.views.advance(20_000);
-  await until(async () => Number(await score.innerText()) > 0.8, 'the score rises without a reload');
+  await until(async () => Number(await textOf(score)) > 0.8, 'the score rises without a reload');
   await s.views.demo?.act({ action: 'cut', gateway: 'gw-cold-1' });
   s.views.advance(1000);
   await s.page.locator('.card[data-online=no]', { hasText: 'gw-cold-1' }).waitFor();
@@ -97,19 +96,16 @@ test('an incident appears without a reload: announced once, counted, listed, ope
   s.views.advance(20_000);
   const row = s.page.locator('.row.incident', { hasText: 'pump-1' });
   await row.waitFor();
-  assert.match(
-    await s.page.locator('#announce').innerText(),
-    /^New critical incident: .*pump-1 on gw-north-1$/,
-  );
-  assert.equal(await s.page.locator('#open-count').innerText(), '1');
+  assert.match(await textOf(s.page.locator('#announce')), /^New critical incident: .*pump-1 on gw-north-1$/);
+  assert.equal(await textOf(s.page.locator('#open-count')), '1');
   assert.match(await s.page.title(), /^\(1\) /);
   assert.equal(await s.page.locator('.toast').count(), 1);
 
   await row.locator('a').click();
   await s.page.locator('.channels tbody tr').nth(3).waitFor();
-  assert.match(await s.page.locator('.channels tbody').innerText(), /vibration.*mm\/s.*high/);
-  assert.match(await s.page.locator('.advice').innerText(), /Listen to the bearing/);
-  assert.match(await s.page.locator('.timeline').innerText(), /Opened/);
+  assert.match(await textOf(s.page.locator('.channels tbody')), /vibration.*mm\/s.*high/);
+  assert.match(await textOf(s.page.locator('.advice')), /Listen to the bearing/);
+  assert.match(await textOf(s.page.locator('.timeline')), /Opened/);
   await until(async () => (await inkOf(s.page, '.report canvas')).alarmed > 20, 'the onset is drawn');
 
   s.views.repair('gw-north-1', 'pump-1');
@@ -123,7 +119,7 @@ test('mails are shown as sent, in a frame that can run nothing', options, async 
   const frame = s.page.frameLocator('iframe');
   await frame.locator('h2', { hasText: 'pump-1' }).waitFor();
   assert.equal(await s.page.locator('iframe').getAttribute('sandbox'), '');
-  assert.match(await s.page.locator('.letterhead').innerText(), /No SMTP server is configured/);
+  assert.match(await textOf(s.page.locator('.letterhead')), /No SMTP server is configured/);
   assert.deepEqual(s.troubles, []);
 });
 
@@ -162,7 +158,7 @@ test('events and text of devices stay text', options, async () => {
   views.tell({ gateway: 'gw-cold-1', kind: 'gap', text });
   const row = s.page.locator('.row.event');
   await row.waitFor();
-  assert.match(await row.innerText(), /<img src=x onerror=.*<b>bold<\/b>/);
+  assert.match(await textOf(row), /<img src=x onerror=.*<b>bold<\/b>/);
   assert.equal(await s.page.locator('.row.event img').count(), 0);
 });
 
@@ -197,18 +193,18 @@ test('everything can be reached by keyboard; focus shows and follows', options, 
   await s.page.locator('.devices a').first().waitFor();
   await s.page.keyboard.press('Tab');
   const focused = () => s.page.locator(':focus');
-  assert.equal(await focused().innerText(), 'Skip to content');
+  assert.equal(await textOf(focused()), 'Skip to content');
   const box = await focused().boundingBox();
   assert.ok(box && box.y >= 0, 'the skip link is visible while focused');
   await s.page.keyboard.press('Enter');
   await until(async () => (await focused().getAttribute('id')) === 'main', 'the skip link skips');
   await s.page.keyboard.press('Tab');
-  assert.match(await focused().innerText(), /^pump-1/);
+  assert.match(await textOf(focused()), /^pump-1/);
   const outline = await s.page.evaluate('getComputedStyle(document.activeElement).outlineStyle');
   assert.equal(outline, 'solid');
   await s.page.keyboard.press('Enter');
   await s.page.locator('h1', { hasText: 'pump-1' }).waitFor();
-  await until(async () => (await focused().innerText()) === 'pump-1', 'the focus is at the new view');
+  await until(async () => (await textOf(focused())) === 'pump-1', 'the focus is at the new view');
   assert.match(s.page.url(), /#\/device\/gw-north-1\/pump-1$/);
 });
 

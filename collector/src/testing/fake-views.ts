@@ -1,5 +1,3 @@
-import type { LedgerCounts } from '@edgeward/shared/contracts';
-import { seededRng, subSeed } from '@edgeward/shared/rng';
 import type { Incident } from '../alerts/incident.js';
 import type {
   CollectorViews,
@@ -20,8 +18,9 @@ import type {
   SeriesView,
   StreamMessage,
 } from '../views.js';
+import { type FakeGateway, fleet, ledgerOf } from './fake-fleet.js';
 import { closeIncident, mailAbout, openIncident, updateIncident } from './fake-incident.js';
-import { FakeDevice, kinds } from './fake-plant.js';
+import type { FakeDevice } from './fake-plant.js';
 
 export interface FakeOptions {
   readonly seed?: number;
@@ -33,27 +32,7 @@ export interface FakeOptions {
   readonly nowMs?: number;
 }
 
-interface FakeGateway {
-  readonly id: string;
-  readonly devices: readonly FakeDevice[];
-  linkCut: boolean;
-  kills: number;
-  epoch: number;
-  /** Rows read while the link was cut. */
-  waiting: number;
-}
-
 const periodMs = 250;
-const noCounts: LedgerCounts = {
-  read: 0,
-  stored: 0,
-  inFlight: 0,
-  rejected: 0,
-  thinned: 0,
-  dropped: 0,
-  damaged: 0,
-};
-
 /** A whole collector in memory. Time moves by `advance`, or by itself after `start`. */
 export class FakeViews implements CollectorViews {
   readonly actions: DemoAction[] = [];
@@ -187,20 +166,7 @@ export class FakeViews implements CollectorViews {
   }
 
   ledger(): LedgerView {
-    const devices = this.#gateways.flatMap(gateway =>
-      gateway.devices.map(({ device, read }) => {
-        const inFlight = Math.min(read, 2 + Math.ceil(gateway.waiting / gateway.devices.length));
-        const rejected = Math.min(read - inFlight, device.endsWith('2') ? 3 : 0);
-        const counts = { ...noCounts, read, inFlight, rejected, stored: read - inFlight - rejected };
-        return { gateway: gateway.id, device, ...counts, balanced: true, asOfMs: this.#nowMs - 900 };
-      }),
-    );
-    const gateways = this.#gateways.map(({ id }) => ({
-      id,
-      balanced: true,
-      ...devices.filter(one => one.gateway === id).reduce(add, noCounts),
-    }));
-    return { balanced: true, gateways, devices };
+    return ledgerOf(this.#gateways, this.#nowMs - 900);
   }
 
   events(limit: number): readonly EventView[] {
@@ -354,32 +320,6 @@ export class FakeViews implements CollectorViews {
   }
 }
 
-function fleet(seed: number): FakeGateway[] {
-  const rng = (name: string) => seededRng(subSeed(seed, name));
-  const gateway = (id: string, devices: readonly (readonly [string, keyof typeof kinds])[]): FakeGateway => ({
-    id,
-    devices: devices.map(([device, kind]) => new FakeDevice(id, device, kinds[kind], rng(`${id}/${device}`))),
-    linkCut: false,
-    kills: 0,
-    epoch: 1,
-    waiting: 0,
-  });
-  return [
-    gateway('gw-north-1', [
-      ['pump-1', 'pump'],
-      ['pump-2', 'pump'],
-    ]),
-    gateway('gw-north-2', [
-      ['pump-3', 'pump'],
-      ['feed-1', 'powerFeed'],
-    ]),
-    gateway('gw-cold-1', [
-      ['room-1', 'coldRoom'],
-      ['room-2', 'coldRoom'],
-    ]),
-  ];
-}
-
 function liveUpdate(device: FakeDevice): LiveUpdate {
   const row = device.last!;
   return {
@@ -395,16 +335,4 @@ function liveUpdate(device: FakeDevice): LiveUpdate {
 
 function withoutBody({ text: _, html: __, ...mail }: MailBody): MailView {
   return mail;
-}
-
-function add(sum: LedgerCounts, one: LedgerCounts): LedgerCounts {
-  return {
-    read: sum.read + one.read,
-    stored: sum.stored + one.stored,
-    inFlight: sum.inFlight + one.inFlight,
-    rejected: sum.rejected + one.rejected,
-    thinned: sum.thinned + one.thinned,
-    dropped: sum.dropped + one.dropped,
-    damaged: sum.damaged + one.damaged,
-  };
 }

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { type TestApi, testApi } from './api.js';
 import { launch, noBrowser, openPage, type WatchedPage } from './browser.js';
 import { FakeViews } from './fake-views.js';
@@ -57,6 +57,11 @@ export async function until(condition: () => Promise<boolean> | boolean, what: s
     if (performance.now() > deadline) throw new Error(`waited in vain until ${what}`);
     await sleep(30);
   }
+}
+
+/** What a person reads there, as against what the DOM holds. */
+export async function textOf(locator: Locator): Promise<string> {
+  return (await locator.allInnerTexts()).join('\n');
 }
 
 /** How many pixels of a canvas are not transparent, and how many look like the alarm colour. */

@@ -8,6 +8,8 @@ export interface GroupOptions {
   readonly fields: readonly Field[];
   readonly threshold: number | null;
   readonly onsetMs?: number;
+  /** All fields of the device: a channel keeps its colour where only some are shown. */
+  readonly among?: readonly Field[];
 }
 
 /** A score strip, then one plot per unit, all with the same time axis and cursor. */
@@ -38,7 +40,7 @@ export class ChartGroup {
   }
 
   #build(): void {
-    const { fields, threshold, onsetMs } = this.options;
+    const { fields, threshold, onsetMs, among = fields } = this.options;
     const onset = onsetMs === undefined ? {} : { onsetMs };
     const score: Line = { label: '', colour: undefined, stepped: false, pick: data => data.score };
     const strip = new Chart({
@@ -51,7 +53,7 @@ export class ChartGroup {
       ...onset,
     });
     strip.root.classList.add('strip');
-    const channels = byUnit(fields).map(
+    const channels = byUnit(fields, among).map(
       ({ title, unit, lines }) => new Chart({ title, unit, lines, height: 150, ...onset }),
     );
     this.#charts = [strip, ...channels];
@@ -75,20 +77,19 @@ interface UnitGroup {
 }
 
 /** Channels of one unit share a plot; states and plain numbers have one each. */
-function byUnit(fields: readonly Field[]): UnitGroup[] {
+function byUnit(fields: readonly Field[], among: readonly Field[]): UnitGroup[] {
   const groups = new Map<string, Field[]>();
   for (const field of fields) {
     if (field.kind === 'string') continue;
     const key = field.kind === 'bool' || !field.unit ? `field ${field.name}` : `unit ${field.unit}`;
     groups.set(key, [...(groups.get(key) ?? []), field]);
   }
-  let colour = 0;
   return [...groups.values()].map(members => ({
     title: members.length === 1 ? words(members[0]?.name ?? '') : commonEnd(members.map(one => one.name)),
     unit: members[0]?.kind === 'bool' ? '' : unitText(members[0]?.unit),
     lines: members.map(field => ({
       label: members.length === 1 ? '' : words(field.name),
-      colour: colour++,
+      colour: among.findIndex(one => one.name === field.name),
       stepped: field.kind === 'bool',
       pick: data => data.values[field.name] ?? [],
     })),

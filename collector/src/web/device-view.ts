@@ -48,7 +48,7 @@ class LivePlots implements Omit<View, 'title'> {
   ) {
     const plottable = device.fields.filter(field => field.kind !== 'string');
     this.#buffer = new SeriesBuffer(plottable.map(field => field.name));
-    this.#charts = new ChartGroup({ fields: plottable, threshold: device.threshold });
+    this.#charts = new ChartGroup({ fields: plottable, threshold: device.threshold, among: device.fields });
     this.#end = store.onRows(update => this.#row(update));
     const bar = h('div', { class: 'bar' }, this.#facts, this.#trouble, this.#windowButtons());
     this.root = h('div', {}, bar, this.#note, this.#charts.root);

@@ -56,7 +56,7 @@ export class OnsetPlot {
     }
     if (anew || !this.#charts) {
       this.#charts?.destroy();
-      this.#charts = new ChartGroup({ fields, threshold, onsetMs: firstMs });
+      this.#charts = new ChartGroup({ fields, threshold, onsetMs: firstMs, among: known });
       this.root.replaceChildren(this.#charts.root);
     }
     this.#charts.set(data, [fromMs, toMs]);
