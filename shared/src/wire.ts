@@ -23,12 +23,16 @@ export interface Block {
   readonly batch: RecordBatch;
 }
 
+/**
+ * @throws TypeError for a batch that no decoder would take: sent, it would be refused and sent again for ever
+ */
 export function encodeBlock(id: BlockId, batch: RecordBatch): Uint8Array {
-  const header = headerOf(id, batch);
-  const json = Buffer.from(JSON.stringify(header), 'utf8');
+  const text = JSON.stringify(headerOf(id, batch));
+  const json = Buffer.from(text, 'utf8');
   const headerBytes = align(json.length);
   const columns = columnsOf(batch);
   const total = columns.reduce((sum, column) => sum + align(column.byteLength), prefixBytes + headerBytes);
+  checkReadable(text, headerBytes, total, batch);
   const bytes = Buffer.alloc(total);
   bytes.write('EW', 0, 'latin1');
   bytes[2] = wireVersion;
@@ -69,6 +73,21 @@ export function decodeBlock(bytes: Uint8Array): Block {
     if (error instanceof EdgewardError) throw error;
     throw corrupt(messageOf(error));
   }
+}
+
+function checkReadable(header: string, headerBytes: number, total: number, batch: RecordBatch): void {
+  try {
+    checkSizes(headerBytes, total);
+    checkRows(parseHeader(header), batch);
+  } catch (error) {
+    throw new TypeError(`The batch makes no block: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function checkSizes(headerBytes: number, total: number): void {
+  if (total > wireLimits.maxBytes) throw corrupt(`${total} bytes are more than ${wireLimits.maxBytes}`);
+  if (headerBytes > wireLimits.maxHeaderBytes || prefixBytes + headerBytes > total)
+    throw corrupt('its header is cut short');
 }
 
 function headerOf(id: BlockId, batch: RecordBatch): Header {
@@ -130,9 +149,7 @@ function parse(bytes: Uint8Array): { header: Header; columnsAt: number } {
     throw new EdgewardError('EW_BLOCK_VERSION', `Version ${view[2]}; this release reads ${wireVersion}.`);
   const [total, headerBytes] = [view.readUInt32LE(8), view.readUInt32LE(12)];
   if (total !== view.length) throw corrupt(`it says ${total} bytes and has ${view.length}`);
-  if (total > wireLimits.maxBytes) throw corrupt(`${total} bytes are more than ${wireLimits.maxBytes}`);
-  if (headerBytes > wireLimits.maxHeaderBytes || prefixBytes + headerBytes > total)
-    throw corrupt('its header is cut short');
+  checkSizes(headerBytes, total);
   if (crc32c(view.subarray(8)) !== view.readUInt32LE(4)) throw corrupt('its checksum is wrong');
   return {
     header: parseHeader(view.toString('utf8', prefixBytes, prefixBytes + headerBytes)),
