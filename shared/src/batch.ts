@@ -1,14 +1,40 @@
 import type { Clock, Column, Field, RecordBatch, Schema } from './contracts.js';
+import { EdgewardError } from './errors.js';
+import { getOrMake } from './maps.js';
 import { Quality } from './quality.js';
 
 /** One value as a source reads it; null or undefined = the device gave none. */
 export type Value = number | bigint | boolean | string | null | undefined;
 
-/** The last row number given, per device, since the process started. One per agent, shared by its sources. */
+/**
+ * The last row number given, per device, since the process started. One per agent, shared by its sources; each
+ * source takes its numbers through its own view of it.
+ */
 export class RowNumbers {
-  readonly #last = new Map<string, number>();
+  readonly #last: Map<string, number>;
+  readonly #owners: Map<string, string>;
+  readonly #source: string;
 
+  constructor(source = '', of?: RowNumbers) {
+    this.#source = source;
+    this.#last = of ? of.#last : new Map();
+    this.#owners = of ? of.#owners : new Map();
+  }
+
+  /** The view of one source. A device belongs to the source that first numbers a row of it. */
+  of(source: string): RowNumbers {
+    return new RowNumbers(source, this);
+  }
+
+  /** @throws EW_SOURCE_INPUT if the device is another source's: two would tear gaps into each other's blocks */
   next(device: string): number {
+    const owner = getOrMake(this.#owners, device, () => this.#source);
+    if (owner !== this.#source) {
+      throw new EdgewardError(
+        'EW_SOURCE_INPUT',
+        `Device ${device} is read by source ${owner} already: give it another name in ${this.#source}.`,
+      );
+    }
     const row = (this.#last.get(device) ?? 0) + 1;
     this.#last.set(device, row);
     return row;
