@@ -7,7 +7,7 @@
  * that the count survives whatever happens to the database.
  */
 import { randomBytes } from 'node:crypto';
-import { cp, readFile } from 'node:fs/promises';
+import { cp, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { EdgewardError, messageOf } from './errors.js';
@@ -52,7 +52,8 @@ interface Marker {
 }
 
 /**
- * @throws EW_STORE_VERSION, EW_STORE_LOCKED, EW_STORE_DAMAGED (only if not even a new store can be made)
+ * @throws EW_STORE_VERSION, EW_STORE_LOCKED; EW_STORE_DAMAGED if the marker is gone or unreadable, or if damaged
+ * files cannot be copied aside (a full disk): then all is left as it is
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { directory, kind, version } = options;
@@ -65,7 +66,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 
   const { db, repairedFrom } = await openOrRepair(options, fresh);
   const starts = marker.starts + 1;
-  await writeMarker(markerFile, { ...marker, starts, state: 'open' });
+  try {
+    await writeMarker(markerFile, { ...marker, starts, state: 'open' });
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
   let closed: Promise<void> | undefined;
   return {
     db,
@@ -87,18 +93,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 }
 
 async function readMarker(file: string, options: StoreOptions): Promise<Marker | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch {
-    return undefined;
-  }
-  const marker = parseMarker(text);
+  const text = await readIfThere(file);
+  // It is written before the store is made: a store without one lost it, and with it the count of its starts.
+  if (text === undefined && !(await isThere(options.directory))) return undefined;
+  const marker = parseMarker(text ?? '');
   // The marker is replaced atomically, so only the disk itself or an editor can have broken it.
   if (!marker)
     throw new EdgewardError(
       'EW_STORE_DAMAGED',
-      `${file} is unreadable: restore it or move it and the folder beside it away.`,
+      `${file} is ${text === undefined ? 'gone' : 'unreadable'}: restore it or move the folder beside it away.`,
     );
   if (marker.version > options.version) {
     throw new EdgewardError(
@@ -113,6 +116,24 @@ async function readMarker(file: string, options: StoreOptions): Promise<Marker |
     );
   }
   return marker;
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ENOENT') return undefined;
+    throw new EdgewardError('EW_STORE_DAMAGED', `${file} cannot be read: ${messageOf(error)}.`, {
+      cause: error,
+    });
+  }
+}
+
+function isThere(folder: string): Promise<boolean> {
+  return stat(folder).then(
+    () => true,
+    () => false,
+  );
 }
 
 function parseMarker(text: string): Marker | undefined {
@@ -156,8 +177,8 @@ async function openOrRepair(
 async function repair(options: StoreOptions, reason: unknown) {
   const { directory, log } = options;
   const aside = `${directory}.damaged-${new Date().toISOString().replaceAll(/[:.]/g, '')}`;
+  await copyAside(directory, aside, reason);
   log.error({ directory, aside, reason: messageOf(reason) }, 'store is damaged: copied aside, repairing');
-  await cp(directory, aside, { recursive: true, force: true }).catch(() => undefined);
   try {
     await ClassicLevel.repair(directory);
     return { db: await openDatabase(directory, false), repairedFrom: aside };
@@ -168,6 +189,21 @@ async function repair(options: StoreOptions, reason: unknown) {
     );
     await removeFolder(directory);
     return { db: await openDatabase(directory, true), repairedFrom: aside };
+  }
+}
+
+/** Without the copy nothing may be touched: a full disk looks like damage, and its data is whole. */
+async function copyAside(directory: string, aside: string, reason: unknown): Promise<void> {
+  if (!(await isThere(directory))) return;
+  try {
+    await cp(directory, aside, { recursive: true, force: true });
+  } catch (error) {
+    await removeFolder(aside).catch(() => undefined);
+    throw new EdgewardError(
+      'EW_STORE_DAMAGED',
+      `${directory} cannot be opened (${messageOf(reason)}) nor copied aside (${messageOf(error)}): is the disk full?`,
+      { cause: reason },
+    );
   }
 }
 
