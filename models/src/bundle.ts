@@ -126,7 +126,16 @@ function revisionOf(card: Omit<Card, 'revision'>): string {
     card.channelRanges,
     card.featureRanges,
   ];
-  return sha256(JSON.stringify(essentials)).slice(0, 12);
+  return sha256(canonical(essentials)).slice(0, 12);
+}
+
+/** JSON with sorted keys: a card read back must hash like the one that was written. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
 }
 
 function sha256(data: string | Uint8Array): string {

@@ -1,21 +1,17 @@
-import type { RecordBatch } from '@edgeward/shared/contracts';
 import type { Metrics } from './card.js';
 import { ScoreSmoother } from './smoothing.js';
 import { quantile, rounded } from './statistics.js';
 
-/** Smooths like the scorer does. NaN while a device warms up. */
-export function smoothed(
-  batch: RecordBatch,
-  scores: Float32Array,
-  warmUp: Uint8Array,
-  smoothingRows: number,
-): Float32Array {
-  const smoothers = batch.schema.devices.map(() => new ScoreSmoother(smoothingRows));
+/** Smooths each device's scores like the scorer does. */
+export function smoothed(device: Uint16Array, scores: Float32Array, smoothingRows: number): Float32Array {
+  const smoothers = new Map<number, ScoreSmoother>();
   return scores.map((score, r) => {
-    const smoother = smoothers[batch.device[r]!]!;
-    if (!warmUp[r]) return smoother.next(score);
-    smoother.reset();
-    return Number.NaN;
+    let smoother = smoothers.get(device[r]!);
+    if (!smoother) {
+      smoother = new ScoreSmoother(smoothingRows);
+      smoothers.set(device[r]!, smoother);
+    }
+    return smoother.next(score);
   });
 }
 
@@ -24,38 +20,27 @@ export function smoothed(
  * lies above the median. A quantile, because data held to be normal may still hold a short fault.
  */
 export function thresholdAbove(scores: Float32Array, margin: number): number {
-  const sorted = scores.filter(Number.isFinite).sort();
+  const sorted = Float32Array.from(scores).sort();
   const high = quantile(sorted, 0.9999);
   return Math.min(1, rounded(high + margin * (high - quantile(sorted, 0.5))));
 }
 
-/** What the threshold means on rows that the forest has not seen. */
-export function measure(
-  batch: RecordBatch,
-  scores: Float32Array,
-  heldOut: Uint8Array,
-  threshold: number,
-): Metrics {
-  const inAlarm = new Uint8Array(batch.schema.devices.length);
-  const counted: number[] = [];
-  const devices = new Set<number>();
+/** What the threshold means on smoothed scores of rows that the forest has not seen. */
+export function measure(device: Uint16Array, scores: Float32Array, threshold: number): Metrics {
+  const inAlarm = new Map<number, boolean>();
   let alarms = 0;
   let episodes = 0;
   scores.forEach((score, r) => {
-    if (!heldOut[r] || Number.isNaN(score)) return;
-    const device = batch.device[r]!;
-    const alarm = score >= threshold ? 1 : 0;
-    counted.push(score);
-    devices.add(device);
-    alarms += alarm;
-    if (alarm > inAlarm[device]!) episodes += 1;
-    inAlarm[device] = alarm;
+    const alarm = score >= threshold;
+    if (alarm) alarms += 1;
+    if (alarm && !inAlarm.get(device[r]!)) episodes += 1;
+    inAlarm.set(device[r]!, alarm);
   });
-  const sorted = Float32Array.from(counted).sort();
+  const sorted = Float32Array.from(scores).sort();
   return {
-    heldOutRows: counted.length,
-    heldOutDevices: devices.size,
-    falseAlarmShare: rounded(alarms / counted.length),
+    heldOutRows: scores.length,
+    heldOutDevices: inAlarm.size,
+    falseAlarmShare: rounded(alarms / scores.length),
     falseAlarmEpisodes: episodes,
     median: rounded(quantile(sorted, 0.5)),
     p99: rounded(quantile(sorted, 0.99)),

@@ -62,11 +62,12 @@ function channelVariants(card: Card, x: Float32Array, n: number): Float32Array {
 }
 
 /** Some rows of a matrix, copied. */
-export function rowsAt(x: Float32Array, columns: number, rows: readonly number[]): Float32Array {
+export function rowsAt(x: Float32Array, columns: number, rows: ArrayLike<number>): Float32Array {
   const picked = new Float32Array(rows.length * columns);
-  rows.forEach((r, i) => {
-    picked.set(x.subarray(r * columns, (r + 1) * columns), i * columns);
-  });
+  for (let i = 0; i < rows.length; i++) {
+    const from = rows[i]! * columns;
+    picked.set(x.subarray(from, from + columns), i * columns);
+  }
   return picked;
 }
 

@@ -14,7 +14,11 @@ export type EngineName = (typeof engineNames)[number];
 export interface EngineOptions {
   readonly engine?: EngineName;
   readonly log: Logger;
+  /** Loads onnxruntime; tests give one that fails. */
+  readonly runtime?: () => Promise<Runtime>;
 }
+
+type Runtime = Pick<typeof import('onnxruntime-node'), 'InferenceSession' | 'Tensor'>;
 
 /** Above this a run holds up the event loop for a millisecond and more. */
 const maxRowsARun = 256;
@@ -54,11 +58,11 @@ export async function openModel(directory: string, options: EngineOptions): Prom
 /** Only loads; callers other than `openModel` must call `verifyGolden` themselves. */
 export async function loadDetector(
   bundle: Bundle,
-  { engine = 'auto', log }: EngineOptions,
+  { engine = 'auto', log, runtime = () => import('onnxruntime-node') }: EngineOptions,
 ): Promise<Detector> {
   if (engine === 'typescript') return new ForestDetector(bundle);
   try {
-    return await OnnxDetector.create(bundle);
+    return await OnnxDetector.create(bundle, await runtime());
   } catch (error) {
     if (engine === 'onnx') {
       const detail = `onnxruntime-node does not load here: ${messageOf(error)}. Use the engine auto or typescript.`;
@@ -84,13 +88,9 @@ class OnnxDetector implements Detector {
     this.#session = session;
   }
 
-  static async create(bundle: Bundle): Promise<OnnxDetector> {
-    const runtime = await import('onnxruntime-node');
-    return new OnnxDetector(
-      bundle,
-      await runtime.InferenceSession.create(bundle.onnx, sessionOptions),
-      runtime.Tensor,
-    );
+  static async create(bundle: Bundle, runtime: Runtime): Promise<OnnxDetector> {
+    const session = await runtime.InferenceSession.create(bundle.onnx, sessionOptions);
+    return new OnnxDetector(bundle, session, runtime.Tensor);
   }
 
   async score(x: Float32Array, n: number): Promise<Float32Array> {

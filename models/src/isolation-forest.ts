@@ -214,3 +214,15 @@ export function scoreForest(forest: Forest, x: Float32Array, n: number, out: Flo
   }
   for (let r = 0; r < n; r++) out[r] = 2 ** (sums[r]! * scale);
 }
+
+/** The same for a matrix of any size. In pieces that stay in the cache while all trees pass over them. */
+export function scoreMatrix(forest: Forest, x: Float32Array): Float32Array {
+  const pieceRows = 256;
+  const scores = new Float32Array(x.length / forest.features);
+  for (let from = 0; from < scores.length; from += pieceRows) {
+    const to = Math.min(from + pieceRows, scores.length);
+    const rows = x.subarray(from * forest.features, to * forest.features);
+    scoreForest(forest, rows, to - from, scores.subarray(from, to));
+  }
+  return scores;
+}

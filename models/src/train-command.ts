@@ -68,6 +68,12 @@ export const command: Command = {
       placeholder: 'N',
       description: 'rows a score is averaged over, 1 to 1000 (default: 8)',
     },
+    margin: {
+      type: 'string',
+      placeholder: 'X',
+      description:
+        'how far above the highest normal score alarms begin, 0 to 10 times its distance from the median (default: 1); more means fewer false alarms',
+    },
     json: { type: 'boolean', description: 'print the card as JSON' },
   },
   async run(values, io) {
@@ -85,6 +91,7 @@ export const command: Command = {
       trees: wholeOf(values, 'trees', 100, 10, 1000),
       samples: wholeOf(values, 'samples', 256, 16, 4096),
       smoothingRows: wholeOf(values, 'smoothing', 8, 1, 1000),
+      margin: numberOf(values, 'margin', 1, 0, 10),
     });
     await writeBundle(out, training.bundle);
     report(io.stdout, training, out, values.json === true);
@@ -146,11 +153,23 @@ function wholeOf(
   least: number,
   most: number,
 ): number {
+  const value = numberOf(values, option, otherwise, least, most);
+  if (Number.isInteger(value)) return value;
+  throw new EdgewardError('EW_USAGE', `--${option} ${value}: give a whole number from ${least} to ${most}.`);
+}
+
+function numberOf(
+  values: CommandValues,
+  option: string,
+  otherwise: number,
+  least: number,
+  most: number,
+): number {
   const text = textOf(values, option);
   if (text === undefined) return otherwise;
   const value = Number(text);
-  if (Number.isInteger(value) && value >= least && value <= most && text.trim() !== '') return value;
-  throw new EdgewardError('EW_USAGE', `--${option} ${text}: give a whole number from ${least} to ${most}.`);
+  if (text.trim() !== '' && value >= least && value <= most) return value;
+  throw new EdgewardError('EW_USAGE', `--${option} ${text}: give a number from ${least} to ${most}.`);
 }
 
 function required(values: CommandValues, option: string): string {

@@ -67,9 +67,7 @@ for (const name of Object.keys(allowed)) {
       string,
       object
     >;
-    const declared = new Set(
-      Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }),
-    );
+    const declared = new Set(Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }));
     for (const { file, target, typeOnly } of workspaceImports(name)) {
       if (/^(\.|node:)/.test(target) || typeOnly || /\.test\.ts$|[\\/]testing[\\/]/.test(file)) continue;
       const wanted = target

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { hasCode, messageOf } from '@edgeward/shared/errors';
+import { silentLogger } from '@edgeward/shared/log';
+import { pino } from 'pino';
+import { readBundle, writeBundle } from './bundle.js';
+import { loadDetector, openModel } from './engines.js';
+import { verifyGolden } from './golden.js';
+import { trainedMachine } from './testing/machine.js';
+
+const { bundle } = trainedMachine();
+let folder = '';
+let directory = '';
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'edgeward-bundle-'));
+  directory = join(folder, 'machine');
+  await writeBundle(directory, bundle);
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Changes one file of the bundle and expects it to be refused with words like these. */
+async function refusedAfter(file: string, change: (text: string) => string, words: RegExp): Promise<void> {
+  const path = join(directory, file);
+  const before = await readFile(path, 'latin1');
+  const after = change(before);
+  assert.notEqual(after, before, 'the test changes something');
+  await writeFile(path, after, 'latin1');
+  await assert.rejects(readBundle(directory), error => {
+    assert.ok(hasCode(error, 'EW_MODEL_BUNDLE'), messageOf(error));
+    assert.match(messageOf(error), words);
+    return true;
+  });
+  await writeFile(path, before, 'latin1');
+}
+
+test('a bundle comes back as it was written', async () => {
+  assert.deepEqual(await readBundle(directory), { ...bundle, onnx: Buffer.from(bundle.onnx) });
+});
+
+test('writing again replaces the bundle and leaves nothing beside it', async () => {
+  await writeFile(join(directory, 'stray'), 'x');
+  await writeBundle(directory, bundle);
+  assert.deepEqual((await readdir(directory)).sort(), ['card.json', 'golden.json', 'model.onnx']);
+  assert.deepEqual(await readdir(folder), ['machine']);
+});
+
+test('altered, missing and foreign parts are refused by name', async () => {
+  await refusedAfter('model.onnx', text => text.replace('edgeward', 'edgewart'), /SHA-256/);
+  await refusedAfter('card.json', text => text.replace(/"threshold": 0\.\d/, '"threshold": 0.9'), /revision/);
+  await refusedAfter('card.json', text => text.replace('"format": 1', '"format": 2'), /card\.json.*format/s);
+  await refusedAfter('card.json', text => text.slice(0, 500), /card\.json is not JSON/);
+  await refusedAfter('card.json', text => text.replace('"name"', '"nome"'), /nome/);
+  await refusedAfter(
+    'card.json',
+    text => text.replace(/"weights": \[\s*[-\d.e]+,/, '"weights": ['),
+    /weights/,
+  );
+  await refusedAfter('golden.json', text => text.replaceAll('.spread', '.spraed'), /different features/);
+  await refusedAfter('golden.json', text => text.replace('\n    [', '\n    [1,'), /wrong length/);
+  await rm(join(directory, 'golden.json'));
+  await assert.rejects(readBundle(directory), /golden\.json cannot be read/);
+  await assert.rejects(readBundle(join(folder, 'nowhere')), error => hasCode(error, 'EW_MODEL_BUNDLE'));
+});
+
+test('an oversized part is refused without being read', async () => {
+  await writeFile(join(directory, 'golden.json'), Buffer.alloc(5 << 20, 32));
+  await assert.rejects(readBundle(directory), /golden\.json cannot be read: it has 5242880 bytes/);
+});
+
+test('golden rows find a changed score and swapped columns', async () => {
+  const detector = await loadDetector(bundle, { engine: 'typescript', log: silentLogger });
+  await verifyGolden(detector, bundle);
+  const scores = bundle.golden.scores.map((score, r) => (r === 7 ? score + 2e-5 : score));
+  await assert.rejects(
+    verifyGolden(detector, { ...bundle, golden: { ...bundle.golden, scores } }),
+    error => hasCode(error, 'EW_MODEL_GOLDEN') && /golden row 7/.test(error.message),
+  );
+  const features = [...bundle.golden.features];
+  [features[0], features[3]] = [features[3]!, features[0]!];
+  await assert.rejects(verifyGolden(detector, { ...bundle, golden: { ...bundle.golden, features } }), error =>
+    hasCode(error, 'EW_MODEL_GOLDEN'),
+  );
+});
+
+test('opening verifies, in either engine', async () => {
+  for (const engine of ['onnx', 'typescript'] as const) {
+    const model = await openModel(directory, { engine, log: silentLogger });
+    assert.equal(model.detector.revision, bundle.card.revision);
+    await model.detector[Symbol.asyncDispose]();
+  }
+  await refuseGolden();
+});
+
+async function refuseGolden(): Promise<void> {
+  const path = join(directory, 'golden.json');
+  const text = await readFile(path, 'utf8');
+  await writeFile(path, text.replace(/("scores": \[)[\d.]+/, '$10.9'));
+  await assert.rejects(openModel(directory, { log: silentLogger }), error =>
+    hasCode(error, 'EW_MODEL_GOLDEN'),
+  );
+}
+
+test('without onnxruntime, auto warns once and scores in TypeScript; onnx refuses', async () => {
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+  const runtime = () => Promise.reject(new Error('no binary for this machine'));
+  const detector = await loadDetector(bundle, { log, runtime });
+  await verifyGolden(detector, bundle);
+  assert.equal(lines.length, 1);
+  assert.match(lines[0]!, /no binary for this machine/);
+  await assert.rejects(
+    loadDetector(bundle, { engine: 'onnx', log, runtime }),
+    error => hasCode(error, 'EW_PACKAGE_MISSING') && /auto or typescript/.test(error.message),
+  );
+});
