@@ -355,7 +355,8 @@ export class LevelOutbox implements Outbox {
   }
 
   async #commit(): Promise<void> {
-    const [pending, deletes, changes, losing] = [this.#pending, this.#deletes, this.#changes, this.#losing];
+    const [pending, deletes, changes] = [this.#pending, this.#deletes, this.#changes];
+    const losing = this.#losing.length; // more may be given up while this commit is under way
     this.#pending = [];
     this.#deletes = [];
     this.#changes = new LedgerChanges();
@@ -386,7 +387,7 @@ export class LevelOutbox implements Outbox {
     }
     failpoint('outbox.after-commit');
     counts.apply();
-    this.#losing = this.#losing.slice(losing.length);
+    this.#losing = this.#losing.slice(losing);
     for (const [source, position] of positions) this.#positions.set(source, position);
     for (const p of pending) this.#committed(p);
     this.#changed.open();
