@@ -2,8 +2,11 @@ import { seededRng, subSeed } from '@edgeward/shared/rng';
 import { channelStarts, type FeatureSpec, featureNames } from './feature-spec.js';
 import { quantile } from './statistics.js';
 
-/** Share of the rows a forest is grown from that are disturbed ones. */
-const share = 0.3;
+/**
+ * Share of the rows a forest is grown from that are disturbed ones: so much a channel, and so much at most. With
+ * more of them the space around a channel's normal rows would look inhabited, and its faults normal.
+ */
+const [shareAChannel, mostShare] = [0.05, 0.3];
 /** How far beyond the usual edge a disturbed feature lies, in widths of the usual range: from … to, log-uniform. */
 const [nearest, farthest] = [0.05, 3];
 
@@ -12,13 +15,14 @@ const [nearest, farthest] = [0.05, 3];
  * rows alone, a forest has no branches outside them, and a fault in one of thirty features is hardly isolated
  * earlier than a normal row; with these, branches lie around the normal rows, in every feature.
  * @param known  row-major normal rows
- * @returns      row-major, about three disturbed rows to seven normal ones
+ * @returns      row-major
  */
 export function backgroundRows(spec: FeatureSpec, known: Float32Array, seed: number): Float32Array {
   const starts = channelStarts(spec);
   const names = featureNames(spec);
   const columns = names.length;
   const edges = names.map((_, f) => edgesOf(known, columns, f));
+  const share = Math.min(mostShare, shareAChannel * spec.channels.length);
   const count = Math.round(((known.length / columns) * share) / (1 - share));
   const rng = seededRng(subSeed(seed, 'background'));
   const rows = new Float32Array(count * columns);

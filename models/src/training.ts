@@ -42,8 +42,8 @@ const leastRows = 1000;
 const tries = 4;
 /** A forest looks at some ten thousand rows; out of these. */
 const mostForestRows = 100_000;
-/** Enough for golden rows and for the threshold of rows without history. */
-const mostOtherRows = 20_000;
+/** Enough for golden rows and for thresholds. Held-out rows alone, where fewer, do not show all that is normal. */
+const enoughRows = 20_000;
 
 /**
  * Trains a forest and finds its thresholds. The same table and options give the same bundle, byte for byte.
@@ -63,12 +63,16 @@ export function train({ batch, skippedRows }: TrainingTable, options: TrainingOp
   if (known.length < leastRows / 2) throw tooShort(known.length, skippedRows);
   const { forest, featureRanges, rows } = grow(matrix, known, spec, options);
 
-  const unseen = rowsWhere(n, r => heldOut[r] === 1 && !matrix.warmUp[r]);
-  const device = Uint16Array.from(unseen, r => batch.device[r]!);
-  const scores = scoreMatrix(forest, rowsAt(matrix.x, matrix.columns, unseen));
-  const judged = smoothed(device, scores, options.smoothingRows);
-  const threshold = thresholdAbove(judged, options.margin);
-  const plain = plainMatrix(spec, featureRanges, channelsAt(batch, spec, thinned(known, mostOtherRows)));
+  const judge = (rows: Int32Array): Judged => {
+    const device = Uint16Array.from(rows, r => batch.device[r]!);
+    const scores = scoreMatrix(forest, rowsAt(matrix.x, matrix.columns, rows));
+    return { device, scores: smoothed(device, scores, options.smoothingRows) };
+  };
+  const unseen = judge(rowsWhere(n, r => heldOut[r] === 1 && !matrix.warmUp[r]));
+  const few = unseen.scores.length < enoughRows;
+  const judged = few ? judge(rowsWhere(n, r => !matrix.warmUp[r])) : unseen;
+  const threshold = thresholdAbove(judged.scores, options.margin);
+  const plain = plainMatrix(spec, featureRanges, channelsAt(batch, spec, thinned(known, enoughRows)));
   const card = {
     name: options.name,
     deviceType: batch.schema.type,
@@ -90,10 +94,16 @@ export function train({ batch, skippedRows }: TrainingTable, options: TrainingOp
       stepMs,
       skippedRows,
     },
-    metrics: measure(device, judged, threshold),
+    metrics: measure(unseen.device, unseen.scores, threshold),
   };
-  const shown = rowsAt(rows, matrix.columns, everyNth(rows.length / matrix.columns, mostOtherRows));
+  const shown = rowsAt(rows, matrix.columns, everyNth(rows.length / matrix.columns, enoughRows));
   return { bundle: createBundle(card, forest, goldenOf(forest, featureNames(spec), shown)), constant };
+}
+
+/** Smoothed scores of some rows, and whose they are. */
+interface Judged {
+  readonly device: Uint16Array;
+  readonly scores: Float32Array;
 }
 
 interface Grown {
