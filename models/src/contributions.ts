@@ -6,7 +6,8 @@ import { channelStarts } from './feature-spec.js';
  * How much of a row's score each channel explains, by taking it away and by looking at it alone: the score that
  * is lost when the channel's features are set to their training medians, plus the score that is gained when
  * all the others are. (Taking away alone shares too little among channels that a fault moves together; one alone
- * misses combinations.) All variants of all rows go to the detector in one call.
+ * misses combinations.) Beyond its outermost branches the forest cannot tell far from farther, so each part is
+ * weighed with how unusual the channel is. All variants of all rows go to the detector in one call.
  * @param x  row-major [n, F]
  * @returns  [n, channels], each row's parts sum to 1, or are all 0 if no channel explains anything
  */
@@ -29,8 +30,10 @@ export async function contributions(
     for (let c = 0; c < channels; c++) {
       const lost = Math.max(0, whole - scores[at + 2 + c]!);
       const gained = Math.max(0, scores[at + 2 + channels + c]! - normal);
-      parts[r * channels + c] = lost + gained;
-      sum += lost + gained;
+      const { size } = mostUnusual(card, x.subarray(r * columns), c);
+      const part = (lost + gained) * Math.min(size, farthest);
+      parts[r * channels + c] = part;
+      sum += part;
     }
     if (sum > 0) for (let c = 0; c < channels; c++) parts[r * channels + c]! /= sum;
   }
@@ -71,6 +74,10 @@ export function rowsAt(x: Float32Array, columns: number, rows: ArrayLike<number>
   return picked;
 }
 
+/** A range can have no width: a door that is hardly ever open. */
+const leastWidth = 1e-6;
+/** So many widths from its median a feature is as unusual as can be. */
+const farthest = 20;
 /** Below this a channel's part is not worth a person's attention. */
 const leastWeight = 0.02;
 
@@ -109,15 +116,19 @@ function directionOf(
   const { expected } = card.channelRanges[channel]!;
   if (value > expected[1]) return 'high';
   if (value < expected[0]) return 'low';
+  const { off, feature } = mostUnusual(card, row, channel);
+  if (off === 0 || feature.endsWith('.spread')) return 'unusual';
+  return off > 0 ? 'high' : 'low';
+}
+
+/** The feature of a channel that lies farthest from its median, in widths of its usual range. */
+function mostUnusual(card: Card, row: Float32Array, channel: number) {
   const starts = channelStarts(card.features);
-  let most = 0;
-  let direction: ChannelEvidence['direction'] = 'unusual';
+  let most = { feature: '', off: 0, size: 0 };
   for (let f = starts[channel]!; f < starts[channel + 1]!; f++) {
     const { low, high, median, feature } = card.featureRanges[f]!;
-    const off = (row[f]! - median) / Math.max(high - low, Number.MIN_VALUE);
-    if (Math.abs(off) <= most) continue;
-    most = Math.abs(off);
-    direction = feature.endsWith('.spread') ? 'unusual' : off > 0 ? 'high' : 'low';
+    const off = (row[f]! - median) / Math.max(high - low, leastWidth);
+    if (Math.abs(off) > most.size) most = { feature, off, size: Math.abs(off) };
   }
-  return direction;
+  return most;
 }
