@@ -10,6 +10,7 @@ import { agentConfig, type CastMember, cast, collectorConfig, type Stage } from 
 import { Child } from './child.js';
 import { CollectorClient } from './collector-client.js';
 import { Cable } from './proxy.js';
+import { smallProcess } from './small-process.js';
 
 /** A demo fault lasts half a minute of the audience's time. */
 const faultDurationS = 240;
@@ -238,9 +239,3 @@ interface DemoAction {
   readonly device?: string;
   readonly fault?: string;
 }
-
-/** What keeps a small process small: one arena, short young generation, few threads. */
-const smallProcess = {
-  nodeFlags: ['--max-semi-space-size=1', '--optimize-for-size', '--v8-pool-size=1'],
-  env: { MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: '2' },
-};
