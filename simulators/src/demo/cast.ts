@@ -18,7 +18,7 @@ export const pace = { intervalMs: 250, stepMs: 2000 } as const;
 export const cast: readonly CastMember[] = [
   member('pump-station', 'north', { 'pump-1': 'pump', 'pump-2': 'pump', 'feed-1': 'power-feed' }),
   member('cold-store', 'south', { 'cold-room-1': 'cold-room', 'cold-room-2': 'cold-room' }),
-  { id: 'press-line', site: 'east', devices: [], faults: {} },
+  { id: 'office', site: 'east', devices: [], faults: {} },
 ];
 
 function member(id: string, site: string, types: Readonly<Record<string, DeviceType>>): CastMember {
@@ -71,7 +71,7 @@ export function agentConfig(who: CastMember, stage: Stage, uplinkPort: number): 
   });
 }
 
-/** A real machine's temperature, sampled every five minutes, played 300 × 4 times as fast. */
+/** A real office's temperature, measured every hour; played so fast that four rows come a second. */
 function recording() {
   const file = path.join(
     packageFolder('@edgeward/simulators'),
@@ -82,10 +82,10 @@ function recording() {
     type: 'replay',
     name: 'recording',
     path: file,
-    device: 'machine-1',
-    deviceType: 'machine',
+    device: 'office-1',
+    deviceType: 'office',
     columns: { value: { field: 'temperature', unit: '[degF]' } },
-    speed: 1200,
+    speed: 4 * 3600,
     time: 'now',
     loop: true,
     lingerMs: 500,
@@ -94,7 +94,7 @@ function recording() {
 
 function modelFolders(): string[] {
   const bundles = path.join(packageFolder('@edgeward/models'), 'bundles');
-  return ['pump', 'cold-room', 'power-feed', 'machine-temperature'].map(name => path.join(bundles, name));
+  return ['pump', 'cold-room', 'power-feed', 'office-temperature'].map(name => path.join(bundles, name));
 }
 
 /** Found by name, not imported: the demo only tells the agent where the files are. */

@@ -213,7 +213,7 @@ function optionsOf(values: CommandValues): Options {
     throw new EdgewardError('EW_USAGE', `--${name} ${String(text)}: give a number from ${least} to ${most}.`);
   };
   const durationS = number('duration', 1, 1e7);
-  const json = values['json'] === true;
+  const json = values.json === true;
   if (json && durationS === undefined)
     throw new EdgewardError('EW_USAGE', '--json needs --duration SECONDS, for example --duration 45.');
   return {
@@ -221,7 +221,7 @@ function optionsOf(values: CommandValues): Options {
     json,
     port: number('port', 0, 65_535),
     seed: Math.trunc(number('seed', 0, 2 ** 31) ?? 1),
-    dir: values['dir'] as string | undefined,
+    dir: values.dir as string | undefined,
   };
 }
 

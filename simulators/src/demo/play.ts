@@ -11,7 +11,7 @@ const scenes: readonly Scene[] = [
   fault(12, 'pump-station', 'pump-1', 'blocked-valve'),
   { atS: 24, play: director => director.cut('cold-store') },
   { atS: 30, play: director => director.heal('cold-store') },
-  { atS: 34, play: director => director.killAgent('press-line') },
+  { atS: 34, play: director => director.killAgent('office') },
   fault(75, 'cold-store', 'cold-room-1', 'door-open'),
 ];
 
