@@ -1,0 +1,53 @@
+import { freePort, getJson, until } from '../support/processes.js';
+
+/** A collector's counters while it runs. */
+export interface Progress {
+  readonly rows: number;
+  readonly bytes: number;
+  /** Deliveries that sinks, live history and incidents have yet to take, together. */
+  readonly lag: number;
+}
+
+export interface Ports {
+  readonly api: number;
+  readonly broker: number;
+}
+
+export async function freePorts(): Promise<Ports> {
+  return { api: await freePort(), broker: await freePort() };
+}
+
+export class CollectorProbe {
+  readonly #url: string;
+
+  constructor({ api }: Ports) {
+    this.#url = `http://127.0.0.1:${api}`;
+  }
+
+  async ready(): Promise<void> {
+    await until('the collector is ready', async () => (await fetch(`${this.#url}/readyz`)).ok);
+  }
+
+  async progress(): Promise<Progress> {
+    const response = await fetch(`${this.#url}/metrics`, { signal: AbortSignal.timeout(5000) });
+    const text = await response.text();
+    return {
+      rows: total(text, 'collector_rows_stored_total'),
+      bytes: total(text, 'collector_received_bytes_total'),
+      lag: total(text, 'collector_sink_lag_deliveries'),
+    };
+  }
+
+  /** Speed bought with lost rows is none. */
+  async balanced(): Promise<boolean> {
+    return (await getJson<{ balanced: boolean }>(`${this.#url}/api/ledger`)).balanced;
+  }
+}
+
+/** Sum over all labels of a metric in Prometheus' text format. */
+export function total(text: string, name: string): number {
+  const lines = text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'));
+  const values = [...lines].map(([, value]) => Number(value));
+  if (values.length === 0) throw new Error(`the collector does not tell ${name}`);
+  return values.reduce((sum, value) => sum + value, 0);
+}
