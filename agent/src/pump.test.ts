@@ -70,7 +70,7 @@ test('a source that acknowledges goes on only when its batch is durable; a polle
     for (let i = 0; i < 5; i++) await new Promise(setImmediate);
     assert.equal(kept.length, acknowledges ? 1 : 2);
     let pumped = false;
-    pumping.then(() => {
+    void pumping.then(() => {
       pumped = true;
     });
     while (!pumped) {

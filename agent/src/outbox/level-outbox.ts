@@ -55,6 +55,7 @@ const maxCachedBytes = 4 * 1024 * 1024;
 const deleteLingerMs = 1000;
 const retryMs = 1000;
 const lastCommitKey = Buffer.from('t');
+const never = new AbortController().signal;
 
 interface Pending {
   readonly block: HeldBlock;
@@ -87,6 +88,7 @@ export class LevelOutbox implements Outbox {
   #committedSeq = 0;
   #closing = false;
   #failing = false;
+  #gaveUp = false;
   #committing: Promise<void>;
   #closed: Promise<void> | undefined;
 
@@ -259,7 +261,8 @@ export class LevelOutbox implements Outbox {
     this.#closing = true;
     this.#changed.open();
     await this.#committing;
-    await this.#store.close();
+    // Rows that could not be kept are a gap: the next start must not find a clean end.
+    await (this.#gaveUp ? this.#store.db.close() : this.#store.close());
   }
 
   /** Waits for room: in memory for the next commit, and on disk by the configured policy. */
@@ -301,13 +304,21 @@ export class LevelOutbox implements Outbox {
     this.#changes.addRows(block.devices, as);
   }
 
+  /** Undefined when the block is no longer held, or is damaged, or all is to end. */
   async #bytesOf(block: HeldBlock): Promise<Uint8Array | undefined> {
     const cached = this.#cache.get(block);
     if (cached) return cached;
-    const bytes = await this.#store.db.get(keyOf(block)).catch(() => undefined);
-    if (bytes && isWhole(bytes)) return bytes;
-    if (!this.#held.has(block)) return undefined; // released meanwhile
-    this.#lost(block);
+    while (this.#held.has(block) && !this.#closing) {
+      try {
+        const bytes = await this.#store.db.get(keyOf(block));
+        if (bytes && isWhole(bytes)) return bytes;
+        if (this.#held.has(block)) this.#lost(block); // else released meanwhile
+      } catch (error) {
+        // Only damage is a loss. A store that is being opened again, or a read error, may be over soon.
+        if ((error as { code?: unknown }).code === 'LEVEL_CORRUPTION') this.#lost(block);
+        else await this.#options.clock.sleep(retryMs, never);
+      }
+    }
     return undefined;
   }
 
@@ -337,7 +348,7 @@ export class LevelOutbox implements Outbox {
           this.#options.log.error({ error: messageOf(error) }, 'outbox cannot be written; trying again');
         this.#failing = true;
         if (this.#closing) return this.#giveUp(error);
-        await this.#options.clock.sleep(retryMs, new AbortController().signal);
+        await this.#options.clock.sleep(retryMs, never);
         await this.#store.reopen().catch(() => undefined);
       }
     }
@@ -413,6 +424,7 @@ export class LevelOutbox implements Outbox {
   }
 
   #giveUp(error: unknown): void {
+    this.#gaveUp = this.#pending.length > 0;
     const failed = new EdgewardError('EW_STORE_WRITE', messageOf(error), { cause: error });
     for (const pending of this.#pending) pending.reject(failed);
   }

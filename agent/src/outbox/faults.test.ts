@@ -1,0 +1,126 @@
+/** A disk that fails for a while: what cannot be written or read now is neither lost nor called damaged. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { systemClock } from '@edgeward/shared/clock';
+import type { Clock } from '@edgeward/shared/contracts';
+import { silentLogger } from '@edgeward/shared/log';
+import { TestBatches } from '@edgeward/shared/testing/batches';
+import { LevelOutbox } from './level-outbox.js';
+
+const never = new AbortController().signal;
+const folders: string[] = [];
+after(() => Promise.all(folders.map(folder => rm(folder, { recursive: true, force: true }))));
+
+async function folder(): Promise<string> {
+  const made = await mkdtemp(path.join(tmpdir(), 'edgeward-faults-'));
+  folders.push(made);
+  return made;
+}
+
+/** While it fails, so does every commit: each carries the time. Nobody waits long for the next try. */
+class FailingClock implements Clock {
+  failing = false;
+  tries = 0;
+  monotonic = systemClock.monotonic;
+
+  now(): number {
+    if (this.failing) throw new Error('no space left on device');
+    return systemClock.now();
+  }
+
+  sleep(_ms: number, signal: AbortSignal): Promise<void> {
+    this.tries += 1;
+    return systemClock.sleep(1, signal);
+  }
+}
+
+function open(base: string, clock: Clock, events: string[] = []): Promise<LevelOutbox> {
+  return LevelOutbox.open({
+    directory: path.join(base, 'outbox'),
+    gateway: 'gw',
+    maxBytes: 1e9,
+    whenFull: 'block',
+    clock,
+    log: silentLogger,
+    onEvent: ({ kind }) => void events.push(kind),
+  });
+}
+
+async function filled(base: string, blocks: number): Promise<void> {
+  await using outbox = await open(base, systemClock);
+  const batches = new TestBatches();
+  let durable = Promise.resolve();
+  for (let i = 0; i < blocks; i++)
+    ({ durable } = await outbox.append(batches.next(2), 's', undefined, never));
+  await durable;
+}
+
+test('a block that cannot be read while the store is opened again is offered later, not counted as damaged', {
+  timeout: 20_000,
+}, async () => {
+  const base = await folder();
+  const blocks = 300;
+  await filled(base, blocks);
+  const [clock, events] = [new FailingClock(), [] as string[]];
+  await using outbox = await open(base, clock, events);
+  const { durable } = await outbox.append(new TestBatches().next(1), 's', undefined, never);
+  clock.failing = true; // from here on the store is closed and opened again, over and over
+  while (clock.tries === 0) await new Promise(setImmediate);
+  const stop = new AbortController();
+  const offered: number[] = [];
+  for await (const { seq } of outbox.entries(stop.signal)) {
+    offered.push(seq);
+    await new Promise(setImmediate);
+    if (offered.length === blocks) break;
+  }
+  assert.ok(clock.tries > 3, 'the store failed meanwhile');
+  clock.failing = false;
+  await durable;
+  assert.deepEqual(
+    offered,
+    Array.from({ length: blocks }, (_, i) => i + 1),
+  );
+  assert.deepEqual(events, []);
+  assert.equal(outbox.report().blocks, blocks + 1);
+});
+
+test('what a failing disk kept waiting goes down once it can be written, in order', async () => {
+  const clock = new FailingClock();
+  await using outbox = await open(await folder(), clock);
+  const batches = new TestBatches();
+  const admissions = [];
+  admissions.push(await outbox.append(batches.next(1), 's', { at: 1 }, never));
+  await admissions[0]!.durable;
+  const slow = await outbox.append(batches.next(1), 's', { at: 2 }, never);
+  clock.failing = true;
+  let durable = false;
+  void slow.durable.then(() => {
+    durable = true;
+  });
+  while (clock.tries < 3) await new Promise(setImmediate);
+  assert.equal(durable, false);
+  assert.deepEqual(outbox.position('s'), { at: 1 }, 'a position is never ahead of its rows');
+  assert.equal(outbox.report().devices[0]!.read, 1);
+  clock.failing = false;
+  await slow.durable;
+  assert.deepEqual(outbox.position('s'), { at: 2 });
+  assert.deepEqual(outbox.report().devices[0]!.held, [{ epoch: outbox.epoch, from: 1, through: 2 }]);
+});
+
+test('an end with rows that never became durable is refused to who waits for them, and is a gap at the next start', async () => {
+  const base = await folder();
+  await filled(base, 1);
+  const clock = new FailingClock();
+  const outbox = await open(base, clock);
+  assert.equal(outbox.gap, undefined);
+  const { durable } = await outbox.append(new TestBatches().next(1), 's', undefined, never);
+  clock.failing = true;
+  await assert.rejects(Promise.all([durable, outbox[Symbol.asyncDispose]()]), { code: 'EW_STORE_WRITE' });
+  await outbox[Symbol.asyncDispose]();
+  await using next = await open(base, systemClock);
+  assert.ok(next.gap, 'rows were read and not kept');
+  assert.equal(next.report().blocks, 1);
+});
