@@ -43,5 +43,9 @@ if (values.help || positionals.length !== 1 || positionals[0] !== 'chain') {
     onProgress: text => process.stderr.write(`${text}\n`),
   });
   process.stdout.write(`${chainText(result)}\n`);
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, sixDigits, 2)}\n`);
+}
+
+function sixDigits(_key: string, value: unknown): unknown {
+  return typeof value === 'number' ? Number(value.toPrecision(6)) : value;
 }
