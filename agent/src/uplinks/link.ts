@@ -8,15 +8,18 @@ import { connect, type IClientOptions, type MqttClient } from 'mqtt';
  */
 export class Link {
   readonly #client: MqttClient;
+  readonly #gone: Promise<void>;
   #closed = false;
 
   private constructor(client: MqttClient, gate: Gate, onMessage: (topic: string, payload: Buffer) => void) {
     this.#client = client;
     client.on('message', onMessage);
-    client.on('error', () => undefined); // what matters is the close that follows
-    client.on('close', () => {
-      this.#closed = true;
-      gate.open();
+    this.#gone = new Promise(resolve => {
+      client.on('close', () => {
+        this.#closed = true;
+        resolve();
+        gate.open();
+      });
     });
   }
 
@@ -64,21 +67,33 @@ export class Link {
     this.#client.publish(topic, bytes, { qos: 1, retain });
   }
 
-  /** Safe to call twice; a client that does not say goodbye in time is cut off. */
+  /** Says goodbye, so that no last will is sent; whoever does not answer in time is cut off. Safe to call twice. */
   async end(): Promise<void> {
-    if (this.#closed) return this.#client.endAsync(true).catch(() => undefined);
-    const forced = setTimeout(() => this.#client.end(true), 1000);
-    await this.#client.endAsync(false).catch(() => undefined);
+    if (this.#closed) return;
+    this.#client.end(false);
+    // A second `end` of the client would do nothing while the first waits for acknowledgements.
+    const forced = setTimeout(() => this.#client.stream.destroy(), goodbyeMs);
+    await this.#gone;
     clearTimeout(forced);
-    this.#closed = true;
+  }
+
+  /** Without a goodbye: the broker sends the last will. */
+  async cut(): Promise<void> {
+    if (this.#closed) return;
+    this.#client.end(true);
+    this.#client.stream.destroy();
+    await this.#gone;
   }
 }
+
+/** How long a broker may take to acknowledge what was published last. */
+const goodbyeMs = 1000;
 
 /** A connection that closes before the broker's answer raises no error of its own. */
 function connected(client: MqttClient): Promise<void> {
   return new Promise((resolve, reject) => {
     client.once('connect', () => resolve());
-    client.once('error', reject);
+    client.on('error', reject); // for good: later ones change nothing, what matters is the close that follows
     client.once('close', () => reject(new Error('it closed the connection')));
   });
 }

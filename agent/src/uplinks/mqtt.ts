@@ -55,6 +55,7 @@ export class MqttUplink implements Uplink {
     const flight = new Flight(this.#options.windowBytes, this.#options.clock, this.#timeout);
     const leave = new AbortController();
     const sending = this.#send(link, entries, flight, leave.signal);
+    let complete = false;
     try {
       for (;;) {
         const receipt = this.#inbox.shift();
@@ -75,10 +76,12 @@ export class MqttUplink implements Uplink {
       // All is received: the last report is the one the ledger is held against while this gateway is away.
       this.report();
       link.publish(this.#topic('state'), this.#state(false), true);
+      complete = true;
     } finally {
       leave.abort();
       this.#link = undefined;
-      await link.end();
+      // A goodbye takes back the last will, and only a complete end has said by itself that it is one.
+      await (complete ? link.end() : link.cut());
     }
   }
 
