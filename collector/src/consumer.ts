@@ -69,29 +69,36 @@ export class Consumer {
     for (;;) {
       await journal.wait(this.#position, stop);
       if (!stop.aborted) await clock.sleep(lingerMs, stop);
-      const reading = await journal.read(this.#position, limits);
-      if (reading.through === this.#position && stop.aborted) return;
-      if (!(await this.#store(reading, stop, deadline))) return;
+      const reading = await this.#try(() => journal.read(this.#position, limits), 'journal', stop, deadline);
+      if (!reading || (reading.through === this.#position && stop.aborted)) return;
+      const stored = () => this.#write(reading, deadline).then(() => true);
+      if (!(await this.#try(stored, 'sink', stop, deadline))) return;
     }
   }
 
-  async #store(reading: Reading, stop: AbortSignal, deadline: AbortSignal): Promise<boolean> {
+  /** Until it works: undefined only when it failed and all is to end. */
+  async #try<T>(
+    act: () => Promise<T>,
+    what: 'journal' | 'sink',
+    stop: AbortSignal,
+    deadline: AbortSignal,
+  ): Promise<T | undefined> {
     const { clock, log } = this.#options;
     const backoff = new Backoff(500, 30_000);
     for (;;) {
       try {
-        await this.#write(reading, deadline);
-        if (this.#failure) log.info('sink can be written again');
+        const result = await act();
+        if (this.#failure !== null) log.info(`${what} works again`);
         this.#failure = null;
-        return true;
+        return result;
       } catch (error) {
         const waitMs = backoff.next();
         if (this.#failure === null) {
           const level = isRetryable(error) ? 'warn' : 'error';
-          log[level]({ error: messageOf(error), waitMs: Math.round(waitMs) }, 'sink failed; trying again');
+          log[level]({ error: messageOf(error), waitMs: Math.round(waitMs) }, `${what} failed; trying again`);
         }
         this.#failure = messageOf(error);
-        if (stop.aborted || deadline.aborted) return false;
+        if (stop.aborted || deadline.aborted) return undefined;
         await clock.sleep(waitMs, stop);
       }
     }

@@ -140,7 +140,8 @@ export class Journal implements AsyncDisposable {
 
   /** What stands behind a position, in order; a block that the disk has damaged is left out with a word. */
   async read(after: number, limits: { maxDeliveries: number; maxBytes: number }): Promise<Reading> {
-    if (after >= this.#position) return { deliveries: [], through: after };
+    const newest = this.#position; // more may come while this reads
+    if (after >= newest) return { deliveries: [], through: after };
     const cached = this.#tail.after(after, limits.maxDeliveries);
     if (cached) return { deliveries: cached, through: cached.at(-1)!.position };
     const deliveries: Delivery[] = [];
@@ -156,7 +157,7 @@ export class Journal implements AsyncDisposable {
       if (deliveries.length >= limits.maxDeliveries || bytes >= limits.maxBytes) break;
     }
     // Past what retention deleted there may be nothing at all.
-    return { deliveries, through: through === after ? this.#position : through };
+    return { deliveries, through: through === after ? newest : through };
   }
 
   #decode(position: number, value: Buffer): Delivery | undefined {

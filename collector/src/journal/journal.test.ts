@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { cp } from 'node:fs/promises';
+import path from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { Delivery } from '@edgeward/shared/contracts';
+import { epochOf, folderFor, openJournal, TestGateway } from '../testing/blocks.js';
+import type { Journal } from './journal.js';
+import { Tail } from './tail.js';
+
+const all = { maxDeliveries: 1e6, maxBytes: 1e9 };
+const never = new AbortController().signal;
+
+async function crashCopy(t: TestContext, from: string): Promise<string> {
+  const copy = await folderFor(t);
+  await cp(from, copy, { recursive: true, filter: source => path.basename(source) !== 'LOCK' });
+  return copy;
+}
+
+function ids(deliveries: readonly Delivery[]): string[] {
+  return deliveries.map(
+    ({ position, gateway, epoch, seq }) => `${position} ${gateway}/${parseInt(epoch, 10)}/${seq}`,
+  );
+}
+
+async function idsIn(journal: Journal, after = 0): Promise<string[]> {
+  return ids((await journal.read(after, all)).deliveries);
+}
+
+test('stores each block once: in one call, over calls, after a crash and after a clean end', async t => {
+  const folder = await folderFor(t);
+  const journal = await openJournal(folder);
+  const [a, b, c] = new TestGateway().incoming(3);
+  assert.deepEqual(ids(await journal.append([a!, b!, a!])), ['1 gw-1/1/1', '2 gw-1/1/2']);
+  assert.deepEqual(ids(await journal.append([b!, a!])), []);
+  const crashed = await openJournal(await crashCopy(t, folder));
+  await journal[Symbol.asyncDispose]();
+  for (const again of [crashed, await openJournal(folder)]) {
+    assert.equal(again.id, journal.id);
+    assert.deepEqual(ids(await again.append([b!, c!, a!])), ['3 gw-1/1/3']);
+    assert.deepEqual(await idsIn(again), ['1 gw-1/1/1', '2 gw-1/1/2', '3 gw-1/1/3']);
+    await again[Symbol.asyncDispose]();
+  }
+});
+
+test('the same seq of another gateway or of another start is another block', async t => {
+  await using journal = await openJournal(await folderFor(t));
+  const senders = [new TestGateway('gw-1', 1), new TestGateway('gw-1', 2), new TestGateway('gw-2', 1)];
+  await journal.append(senders.flatMap(sender => sender.incoming(1)));
+  assert.deepEqual(await idsIn(journal), ['1 gw-1/1/1', '2 gw-1/2/1', '3 gw-2/1/1']);
+  assert.deepEqual([...journal.received.gateways()], ['gw-1', 'gw-2']);
+  assert.equal(journal.received.get('gw-1', epochOf(2))?.rows.get('probe-2')?.count, 2);
+});
+
+test('what is read from memory and from disk is the same, in pieces of any size', async t => {
+  const folder = await folderFor(t);
+  const gateway = new TestGateway();
+  const first = await openJournal(folder);
+  await first.append(
+    gateway.incoming(7).map((block, i) => ({ ...block, late: i % 2 === 1, ingestedMs: i + 0.5 })),
+  );
+  const fromMemory = (await first.read(2, all)).deliveries;
+  await first[Symbol.asyncDispose]();
+  await using journal = await openJournal(folder);
+  assert.deepEqual((await journal.read(2, all)).deliveries, fromMemory);
+  await journal.append(gateway.incoming(3)); // these are in memory, the others are not
+  for (const limits of [all, { maxDeliveries: 2, maxBytes: 1e9 }, { maxDeliveries: 1e6, maxBytes: 1 }]) {
+    const seen: number[] = [];
+    for (let at = 0; at < journal.position; ) {
+      const { deliveries, through } = await journal.read(at, limits);
+      assert.ok(through > at);
+      seen.push(...deliveries.map(({ seq }) => seq));
+      at = through;
+    }
+    assert.deepEqual(seen, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  }
+  assert.deepEqual(await journal.read(10, all), { deliveries: [], through: 10 });
+});
+
+test('deletes above its quota only what all have passed, never the newest, and forgets no receipt', async t => {
+  const folder = await folderFor(t);
+  const gateway = new TestGateway();
+  const first = await openJournal(folder);
+  const blocks = gateway.incoming(200);
+  await first.append(blocks);
+  await first[Symbol.asyncDispose](); // what is still in LevelDB's memory has no size
+  await using journal = await openJournal(folder, 1);
+  assert.equal(await journal.trim(0), 0);
+  assert.equal(await journal.trim(50), 50);
+  assert.equal((await journal.read(0, all)).deliveries[0]?.position, 51);
+  assert.equal(
+    await journal.trim(1e9),
+    199,
+    'positions are never used again, so one must stay to tell the last',
+  );
+  assert.deepEqual(await journal.append(blocks), []);
+  assert.deepEqual(ids(await journal.append(gateway.incoming(1))), ['201 gw-1/1/201']);
+});
+
+test('a block that the disk altered is left out, and the reading goes on behind it', async t => {
+  const folder = await folderFor(t);
+  const first = await openJournal(folder);
+  const blocks = new TestGateway().incoming(3);
+  await first.append(
+    blocks.map((block, i) => (i === 1 ? { ...block, bytes: block.bytes.map(b => b ^ 1) } : block)),
+  );
+  await first[Symbol.asyncDispose]();
+  await using journal = await openJournal(folder);
+  const { deliveries, through } = await journal.read(0, all);
+  assert.deepEqual([ids(deliveries), through], [['1 gw-1/1/1', '3 gw-1/1/3'], 3]);
+});
+
+test('whoever waits for more is woken by it, or by stop', async t => {
+  await using journal = await openJournal(await folderFor(t));
+  const gateway = new TestGateway();
+  const woken = journal.wait(1, never);
+  await journal.append(gateway.incoming(1));
+  let early = true;
+  void woken.then(() => assert.equal(early, false));
+  await new Promise(setImmediate);
+  early = false;
+  await journal.append(gateway.incoming(1));
+  await woken;
+  const stop = new AbortController();
+  const stopped = journal.wait(2, stop.signal);
+  stop.abort();
+  await stopped;
+});
+
+test('keeps cursors, the last report of each gateway, and the newest events', async t => {
+  const folder = await folderFor(t);
+  const first = await openJournal(folder);
+  const cursor = { journal: first.id, position: 3, received: { 'gw-1/x': [[1, 3]] as [number, number][] } };
+  await first.setCursor('sink', cursor);
+  const event = { gateway: 'gw-1', epoch: epochOf(1), kind: 'gap' as const, text: '', details: {} };
+  for (let atMs = 1; atMs <= 1003; atMs++) await first.addEvent({ ...event, atMs });
+  await first[Symbol.asyncDispose]();
+  await using journal = await openJournal(folder);
+  assert.deepEqual(journal.cursor('sink'), cursor);
+  assert.equal(journal.cursor('other'), undefined);
+  await journal.addEvent({ ...event, atMs: 1004 });
+  assert.deepEqual(
+    (await journal.events()).map(({ atMs }) => atMs),
+    Array.from({ length: 1000 }, (_, i) => i + 5),
+  );
+});
+
+test('the tail keeps the newest within its bytes and never has a hole', () => {
+  const tail = new Tail(1000);
+  const delivery = (position: number) => ({ position }) as Delivery;
+  assert.equal(tail.after(0, 10), undefined);
+  for (let position = 1; position <= 100; position++) {
+    tail.add(delivery(position), 90);
+    const oldest = [...Array(position).keys()].find(after => tail.after(after, 1e6) !== undefined)!;
+    const kept = tail.after(oldest, 1e6)!.map(({ position }) => position);
+    assert.deepEqual(
+      kept,
+      Array.from({ length: position - oldest }, (_, i) => oldest + 1 + i),
+    );
+    assert.ok(kept.length <= 11 && kept.length >= Math.min(position, 5), `${kept.length}`);
+  }
+  assert.equal(tail.after(99, 1)?.[0]?.position, 100);
+});
