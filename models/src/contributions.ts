@@ -30,7 +30,7 @@ export async function contributions(
     for (let c = 0; c < channels; c++) {
       const lost = Math.max(0, whole - scores[at + 2 + c]!);
       const gained = Math.max(0, scores[at + 2 + channels + c]! - normal);
-      const { size } = mostUnusual(card, x.subarray(r * columns), c);
+      const size = Math.abs(largest(offsOf(card, x.subarray(r * columns), c))?.off ?? 0);
       const part = (lost + gained) * Math.min(size, farthest);
       parts[r * channels + c] = part;
       sum += part;
@@ -106,7 +106,10 @@ export function channelEvidence(
     .slice(0, 6);
 }
 
-/** Outside its usual range a value is high or low; inside, the channel's most unusual feature decides. */
+/**
+ * Outside its usual range a value is high or low; inside, the channel's most unusual feature decides, and one that
+ * has a sign goes before the spread as long as it is outside its own usual range.
+ */
 function directionOf(
   card: Card,
   row: Float32Array,
@@ -116,19 +119,32 @@ function directionOf(
   const { expected } = card.channelRanges[channel]!;
   if (value > expected[1]) return 'high';
   if (value < expected[0]) return 'low';
-  const { off, feature } = mostUnusual(card, row, channel);
-  if (off === 0 || feature.endsWith('.spread')) return 'unusual';
-  return off > 0 ? 'high' : 'low';
+  const offs = offsOf(card, row, channel);
+  const most = largest(offs.filter(({ isSpread, outside }) => !isSpread && outside)) ?? largest(offs);
+  if (!most || most.isSpread || most.off === 0) return 'unusual';
+  return most.off > 0 ? 'high' : 'low';
 }
 
-/** The feature of a channel that lies farthest from its median, in widths of its usual range. */
-function mostUnusual(card: Card, row: Float32Array, channel: number) {
+interface Off {
+  readonly isSpread: boolean;
+  /** Distance from the median in widths of the usual range. */
+  readonly off: number;
+  readonly outside: boolean;
+}
+
+function offsOf(card: Card, row: Float32Array, channel: number): Off[] {
   const starts = channelStarts(card.features);
-  let most = { feature: '', off: 0, size: 0 };
-  for (let f = starts[channel]!; f < starts[channel + 1]!; f++) {
-    const { low, high, median, feature } = card.featureRanges[f]!;
-    const off = (row[f]! - median) / Math.max(high - low, leastWidth);
-    if (Math.abs(off) > most.size) most = { feature, off, size: Math.abs(off) };
-  }
-  return most;
+  const [from, to] = [starts[channel]!, starts[channel + 1]!];
+  return card.featureRanges.slice(from, to).map(({ low, high, median, feature }, i) => {
+    const value = row[from + i]!;
+    return {
+      isSpread: feature.endsWith('.spread'),
+      off: (value - median) / Math.max(high - low, leastWidth),
+      outside: value < low || value > high,
+    };
+  });
+}
+
+function largest(offs: readonly Off[]): Off | undefined {
+  return [...offs].sort((a, b) => Math.abs(b.off) - Math.abs(a.off))[0];
 }

@@ -5,9 +5,9 @@ import type { IncidentChannel } from './incident.js';
 const maxChannels = 12;
 
 /**
- * Adds one row. A channel's weight is its mean share over all flagged rows, so it falls in rows that do not
- * name it; value and direction are those of the row in which it was farthest from usual.
- * @param rowsBefore  flagged rows that are already in `channels`
+ * Adds one row. A channel's weight is its mean share over all explained rows, so it falls in those that do
+ * not name it; value and direction are those of the row in which it was farthest from usual.
+ * @param rowsBefore  explained rows that are already in `channels`
  */
 export function addChannels(
   channels: readonly IncidentChannel[],

@@ -37,6 +37,19 @@ test('opens at the third flagged row among eight, with what a person needs', asy
   assert.equal(bench.mails.list(1)[0]?.state, 'kept');
 });
 
+test('rows that come without reasons, as most of a long alarm do, take nothing from those that gave some', async t => {
+  const bench = await AlertBench.open(t);
+  const tape = onePump(1);
+  await bench.feed(tape.block(pattern('pump-1', 'xxx')));
+  const before = only(bench.engine.list(10));
+  await bench.feed(tape.block(pattern('pump-1', 'x'.repeat(30), { ...forestFlag(), channels: [] })));
+  const after = only(bench.engine.list(10));
+  assert.equal(after.rows, 33);
+  assert.equal(after.explainedRows, 3);
+  assert.deepEqual(after.channels, before.channels);
+  assert.equal(after.title, before.title);
+});
+
 test('flagged rows that lie further apart open nothing', async t => {
   const bench = await AlertBench.open(t);
   const tape = onePump(2);

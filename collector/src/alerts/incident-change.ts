@@ -43,6 +43,7 @@ export function openIncident(origin: Origin, flags: readonly Flag[], config: Ale
     lastMs: last.timeMs,
     closedMs: null,
     rows: 0,
+    explainedRows: 0,
     peakScore: strongest.score,
     threshold: strongest.threshold,
     detector: strongest.detector,
@@ -108,13 +109,17 @@ function withRow(incident: Incident, flag: Flag): Incident {
   const strongest = strongestOf(flag.findings);
   const joins = incident.rows > 0 && strongest.detector !== incident.detector;
   const known = incident.timeline.some(note => note.text.startsWith(joinText(strongest)));
+  const named = channelsOf(flag.findings);
   const grown: Incident = {
     ...incident,
     firstMs: Math.min(incident.firstMs, flag.timeMs),
     lastMs: Math.max(incident.lastMs, flag.timeMs),
     rows: incident.rows + 1,
     ...(isStronger(strongest, incident) && primary(strongest)),
-    channels: addChannels(incident.channels, channelsOf(flag.findings), incident.rows, flag.timeMs),
+    ...(named.length > 0 && {
+      explainedRows: incident.explainedRows + 1,
+      channels: addChannels(incident.channels, named, incident.explainedRows, flag.timeMs),
+    }),
   };
   return joins && !known ? noted(grown, { atMs: flag.timeMs, text: joinText(strongest) }) : grown;
 }

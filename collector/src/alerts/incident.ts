@@ -32,6 +32,8 @@ export interface Incident {
   readonly lastMs: number;
   readonly closedMs: number | null;
   readonly rows: number;
+  /** Flagged rows that named channels; of a long alarm an agent explains only some. */
+  readonly explainedRows: number;
   readonly peakScore: number;
   readonly threshold: number;
   readonly detector: string;

@@ -84,6 +84,8 @@ export const incident = z.strictObject({
   lastMs: ms('Time of the last flagged row'),
   closedMs: ms('When it was closed').nullable(),
   rows: count,
+  /** Flagged rows that named channels; of a long alarm an agent explains only some. */
+  explainedRows: count,
   peakScore: z.number(),
   threshold: z.number(),
   detector: z.string(),

@@ -18,6 +18,7 @@ export function anIncident(changes: Partial<Incident> = {}): Incident {
     lastMs: startMs + 16_000,
     closedMs: null,
     rows: 12,
+    explainedRows: 4,
     peakScore: 0.781,
     threshold: 0.62,
     detector: 'forest',

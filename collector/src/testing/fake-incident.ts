@@ -19,6 +19,7 @@ export function openIncident(device: FakeDevice, row: FakeRow, n: number): Incid
     lastMs: row.time,
     closedMs: null,
     rows: 1,
+    explainedRows: 1,
     peakScore: row.score,
     threshold: kind.threshold,
     detector: 'forest',
