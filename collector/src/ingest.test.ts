@@ -32,18 +32,19 @@ async function start(t: TestContext, more: { maxQueueBytes?: number; clock?: Fak
   });
   const stop = new AbortController();
   const running = ingest.run(stop.signal);
-  t.after(async () => {
+  const end = async () => {
     stop.abort();
     await running;
     await journal[Symbol.asyncDispose]();
-  });
+  };
   const offer = (payload: Uint8Array, kind: TopicKind = 'block', gateway = 'gw-1') =>
     ingest.offer({ gateway, kind, payload });
   const until = async (ready: () => boolean) => {
     while (!ready()) await sent.wait(undefined, 20);
   };
   const seqs = async () => (await journal.read(0, all)).deliveries.map(({ seq }) => seq);
-  return { ingest, journal, receipts, offer, until, seqs, stop, running };
+  const ask = { ingest, journal, receipts, offer, until, seqs, stop, running };
+  return { ...ask, [Symbol.asyncDispose]: end };
 }
 
 const spans = (receipts: readonly Receipt[]) =>
@@ -62,7 +63,8 @@ function holdOpen(journal: Journal): { opened: Gate; began: () => boolean } {
 }
 
 test('a receipt goes out only once the journal has committed', async t => {
-  const { journal, offer, until, receipts } = await start(t);
+  await using started = await start(t);
+  const { journal, offer, until, receipts } = started;
   const { opened, began } = holdOpen(journal);
   offer(new TestGateway().bytes());
   await until(began);
@@ -78,21 +80,23 @@ test('a receipt goes out only once the journal has committed', async t => {
 });
 
 test('what arrives during a commit is stored and receipted together; doubles get a receipt and no second place', async t => {
-  const { journal, offer, until, receipts, seqs, ingest } = await start(t);
+  await using started = await start(t);
+  const { journal, offer, until, receipts, seqs, ingest } = started;
   const gateway = new TestGateway();
   const blocks = Array.from({ length: 5 }, () => gateway.bytes());
   const { opened, began } = holdOpen(journal);
   offer(blocks[0]!);
   await until(began);
   for (const i of [1, 2, 2, 4]) offer(blocks[i]!);
-  opened.open();
-  await until(() => receipts.length === 1);
-  opened.open();
-  await until(() => receipts.length === 3);
+  const receiptsAre = async (n: number) => {
+    while (receipts.length < n) {
+      opened.open();
+      await new Promise(setImmediate);
+    }
+  };
+  await receiptsAre(3);
   offer(blocks[1]!);
-  await new Promise(setImmediate);
-  opened.open();
-  await until(() => receipts.length === 4);
+  await receiptsAre(4);
   const [one, two, three, again] = spans(receipts);
   assert.deepEqual(
     [one, two, three],
@@ -109,7 +113,8 @@ test('what arrives during a commit is stored and receipted together; doubles get
 });
 
 test('bytes that no decoder takes, or of another gateway, are kept once, get no receipt, and hold nobody up', async t => {
-  const { journal, offer, until, receipts, seqs, ingest } = await start(t);
+  await using started = await start(t);
+  const { journal, offer, until, receipts, seqs, ingest } = started;
   const letters: string[] = [];
   const keep = journal.addDeadLetter.bind(journal);
   journal.addDeadLetter = (id, letter) => {
@@ -129,7 +134,8 @@ test('bytes that no decoder takes, or of another gateway, are kept once, get no 
 });
 
 test('holds the broker back while its queue is full, and lets go when there is room or an end', async t => {
-  const { ingest, journal, offer, until } = await start(t, { maxQueueBytes: 1000 });
+  await using started = await start(t, { maxQueueBytes: 1000 });
+  const { ingest, journal, offer, until } = started;
   const { opened, began } = holdOpen(journal);
   const ending = new AbortController();
   await ingest.room(ending.signal);
@@ -152,7 +158,8 @@ test('holds the broker back while its queue is full, and lets go when there is r
 });
 
 test('while the journal cannot be written nothing is promised; then all of it is stored once', async t => {
-  const { journal, offer, until, receipts, seqs, ingest } = await start(t);
+  await using started = await start(t);
+  const { journal, offer, until, receipts, seqs, ingest } = started;
   const append = journal.append.bind(journal);
   let failures = 3;
   let recovered = 0;
@@ -175,7 +182,7 @@ test('while the journal cannot be written nothing is promised; then all of it is
 });
 
 test('ends at stop even with a journal that never writes again, and after what was queued otherwise', async t => {
-  const broken = await start(t, { clock: new FakeClock() });
+  await using broken = await start(t, { clock: new FakeClock() });
   broken.journal.append = () => Promise.reject(new Error('no space left on device'));
   broken.offer(new TestGateway().bytes());
   await broken.until(() => !broken.ingest.healthy);
@@ -183,7 +190,8 @@ test('ends at stop even with a journal that never writes again, and after what w
   await broken.running;
   assert.deepEqual(broken.receipts, []);
 
-  const { offer, stop, running, receipts } = await start(t);
+  await using started = await start(t);
+  const { offer, stop, running, receipts } = started;
   const gateway = new TestGateway();
   for (let i = 0; i < 3; i++) offer(gateway.bytes());
   stop.abort();
