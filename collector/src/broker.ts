@@ -42,7 +42,11 @@ export class Broker implements AsyncDisposable {
     const ending = new AbortController();
     const aedes = await Aedes.createBroker({
       concurrency: 100,
-      preConnect: (_client, packet, done) => done(null, namePattern.test(packet.clientId)),
+      preConnect: (_client, packet, done) => {
+        const ok = namePattern.test(packet.clientId);
+        // Without an error the connection would stay open, unanswered, for ever.
+        done(ok ? null : new Error('its client id is no gateway name'), ok);
+      },
       authenticate: (client, username, password, done) => {
         const ok = mayConnect(options.users, client, username, password);
         done(ok ? null : refusal(), ok);
