@@ -65,7 +65,9 @@ function demoRow(gateway: DemoGateway, act: (action: DemoAction) => Promise<void
   });
   link.addEventListener('click', () => void act({ action: cut ? 'heal' : 'cut', gateway: id }));
   kill.addEventListener('click', () => void act({ action: 'kill', gateway: id }));
-  const node = h('li', {}, h('b', {}, id), h('span', { class: 'inject' }, choice, inject), link, kill, state);
+  const canFail = gateway.devices.some(({ faults }) => faults.length > 0);
+  const fault = canFail ? [choice, inject] : ['a recording: has its own faults'];
+  const node = h('li', {}, h('b', {}, id), h('span', { class: 'inject' }, ...fault), link, kill, state);
   return {
     node,
     update: one => {

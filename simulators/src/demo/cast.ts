@@ -36,6 +36,7 @@ export interface Stage {
   readonly brokerPort: number;
 }
 
+const recordedType = 'office';
 const seedRule = { name: 'seed-rule', when: 'temperature > 40 or pressure > 120', score: 1 };
 
 /** JSON is YAML: no writer is needed. */
@@ -45,7 +46,7 @@ export function collectorConfig(stage: Stage): string {
     broker: { port: stage.brokerPort },
     api: { port: stage.apiPort },
     sinks: [{ type: 'file', name: 'file', directory: path.join(stage.directory, 'readings') }],
-    score: { rules: [seedRule], models: modelFolders() },
+    score: { rules: [seedRule], models: Object.keys(bundles).map(bundleFolder) },
     mail: { from: 'edgeward@localhost', to: ['plant-engineer@localhost'] },
   });
 }
@@ -64,7 +65,7 @@ export function agentConfig(who: CastMember, stage: Stage, uplinkPort: number): 
     site: who.site,
     dataDir: path.join(stage.directory, who.id),
     uplink: { url: `mqtt://127.0.0.1:${uplinkPort}` },
-    models: modelFolders(),
+    models: [...new Set(typesOf(who))].map(bundleFolder),
     rules: [{ ...seedRule, deviceTypes: ['demo-sensor'] }],
     reportMs: 1000,
     sources: who.devices.length ? [simulated] : [recording()],
@@ -83,7 +84,7 @@ function recording() {
     name: 'recording',
     path: file,
     device: 'office-1',
-    deviceType: 'office',
+    deviceType: recordedType,
     columns: { value: { field: 'temperature', unit: '[degF]' } },
     speed: 4 * 3600,
     time: 'now',
@@ -92,9 +93,20 @@ function recording() {
   };
 }
 
-function modelFolders(): string[] {
-  const bundles = path.join(packageFolder('@edgeward/models'), 'bundles');
-  return ['pump', 'cold-room', 'power-feed', 'office-temperature'].map(name => path.join(bundles, name));
+/** Device type → bundle in `models/bundles`. */
+const bundles: Readonly<Record<string, string>> = {
+  pump: 'pump',
+  'cold-room': 'cold-room',
+  'power-feed': 'power-feed',
+  [recordedType]: 'office-temperature',
+};
+
+function typesOf({ devices }: CastMember): string[] {
+  return devices.length > 0 ? devices.map(({ type }) => type) : [recordedType];
+}
+
+function bundleFolder(type: string): string {
+  return path.join(packageFolder('@edgeward/models'), 'bundles', bundles[type] ?? type);
 }
 
 /** Found by name, not imported: the demo only tells the agent where the files are. */
