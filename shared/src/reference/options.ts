@@ -95,6 +95,7 @@ function allowedWords(node: ConfigNode): string {
   if (node.secret) return '`{ file: PATH }` or `{ env: NAME }`';
   if (node.const !== undefined) return code(String(node.const));
   if (node.enum) return node.enum.map(value => code(String(value))).join(', ');
+  if (node.format === 'date-time') return 'ISO 8601 with a zone, such as `2026-01-05T00:00:00Z`';
   if (node.pattern !== undefined) return `matching ${code(node.pattern)}`;
   if (node.type === 'integer' || node.type === 'number') return range(node).trim();
   if (node.type === 'array') return describeAllowed({ ...node, items: false }).replace(/^list,? ?/, '');
