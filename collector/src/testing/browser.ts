@@ -17,15 +17,18 @@ export function findChromium(): string | undefined {
   return places.find(path => existsSync(path));
 }
 
-/** For `test(name, { skip: noBrowser() }, …)`: the reason, or false where there is a browser. */
+/**
+ * For `test(name, { skip: noBrowser() }, …)`: the reason, or false where there is a browser. With EDGEWARD_NO_SKIP
+ * always false, so that in CI a missing browser fails the tests.
+ */
 export function noBrowser(): string | false {
-  if (findChromium()) return false;
+  if (findChromium() || process.env.EDGEWARD_NO_SKIP) return false;
   return 'SKIPPED: no Chromium found; set CHROMIUM_PATH or install one to test the page in a real browser';
 }
 
 export async function launch(): Promise<Browser> {
   const executablePath = findChromium();
-  if (!executablePath) throw new Error('no Chromium found; ask noBrowser() first');
+  if (!executablePath) throw new Error('no Chromium found; set CHROMIUM_PATH or install one');
   return chromium.launch({
     executablePath,
     args: [
