@@ -67,7 +67,12 @@ export class Broker implements AsyncDisposable {
       options.log.debug({ error: messageOf(error) }, 'connection error'),
     );
     const server = createServer({ noDelay: true }, aedes.handle);
-    await listen(server, options);
+    try {
+      await listen(server, options);
+    } catch (error) {
+      await new Promise<void>(resolve => aedes.close(resolve)); // its timers would keep the process
+      throw error;
+    }
     return new Broker(aedes, server, ending);
   }
 

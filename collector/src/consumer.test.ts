@@ -44,6 +44,9 @@ test('writes everything once, in order, and goes on from there at the next start
   const { sink, kept } = keepingSink();
   for (let start = 0; start < 2; start++) {
     await using journal = await openJournal(folder);
+    const resumed = consumer(journal, sink);
+    await resumed.open();
+    assert.equal(resumed.position, journal.position, 'nothing is read twice');
     await journal.append(gateway.incoming(3));
     const done = await followToEnd(journal, sink);
     assert.deepEqual([done.lag, done.failure, done.position], [0, null, journal.position]);
