@@ -6,7 +6,7 @@ import { silentLogger } from '@edgeward/shared/log';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
 import { Consumer } from './consumer.js';
 import type { Journal } from './journal/journal.js';
-import { folderFor, openJournal, TestGateway } from './testing/blocks.js';
+import { folderFor, openJournal, TestGateway } from './journal/testing/blocks.js';
 
 const never = new AbortController().signal;
 

@@ -4,8 +4,8 @@ import type { AgentEvent, Delivery } from '@edgeward/shared/contracts';
 import { TestBatches } from '@edgeward/shared/testing/batches';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
 import { Gateways, RowRate } from './gateways.js';
+import { epochOf } from './journal/testing/blocks.js';
 import { parseEvent, parseReport, parseState } from './messages.js';
-import { epochOf } from './testing/blocks.js';
 
 function state(start: number, link: number, online: boolean) {
   return { online, epoch: epochOf(start), outbox: 'o', link, version: '1' };

@@ -9,7 +9,7 @@ import type { TopicKind } from '@edgeward/shared/topics';
 import { Gateways } from './gateways.js';
 import { Ingest } from './ingest.js';
 import type { Journal } from './journal/journal.js';
-import { epochOf, folderFor, openJournal, TestGateway } from './testing/blocks.js';
+import { epochOf, folderFor, openJournal, TestGateway } from './journal/testing/blocks.js';
 
 const all = { maxDeliveries: 1e6, maxBytes: 1e9 };
 

@@ -5,8 +5,8 @@ import { systemClock } from '@edgeward/shared/clock';
 import type { AgentReport, DeviceReport } from '@edgeward/shared/contracts';
 import { Gateways } from './gateways.js';
 import { Received, ReceivedEpoch } from './journal/received.js';
+import { epochOf } from './journal/testing/blocks.js';
 import { ledgerView } from './ledger.js';
-import { epochOf } from './testing/blocks.js';
 
 const none = { rejected: 0, thinned: 0, dropped: 0, damaged: 0, held: [] as DeviceReport['held'] };
 

@@ -3,9 +3,9 @@ import { cp } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Delivery } from '@edgeward/shared/contracts';
-import { epochOf, folderFor, openJournal, TestGateway } from '../testing/blocks.js';
 import type { Journal } from './journal.js';
 import { Tail } from './tail.js';
+import { epochOf, folderFor, openJournal, TestGateway } from './testing/blocks.js';
 
 const all = { maxDeliveries: 1e6, maxBytes: 1e9 };
 const never = new AbortController().signal;

@@ -6,7 +6,7 @@ import { systemClock } from '@edgeward/shared/clock';
 import { silentLogger } from '@edgeward/shared/log';
 import { TestBatches } from '@edgeward/shared/testing/batches';
 import { decodeBlock, encodeBlock } from '@edgeward/shared/wire';
-import { type Incoming, Journal } from '../journal/journal.js';
+import { type Incoming, Journal } from '../journal.js';
 
 /** `start`-th epoch of a gateway; any hexadecimal digits after it do. */
 export function epochOf(start: number): string {
