@@ -18,8 +18,8 @@ if (files.length === 0) {
   console.error(filter ? `No test file has "${filter}" in its name.` : 'There are no tests.');
   process.exit(1);
 }
-// Two at a time: the end-to-end tests start several processes each.
-const args = ['--test', '--test-concurrency=2', '--test-reporter=spec', ...files];
+// Two at a time: the end-to-end tests start several processes each. A file that hangs fails, it does not hold up CI.
+const args = ['--test', '--test-concurrency=2', '--test-timeout=300000', '--test-reporter=spec', ...files];
 const tests = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
 tests.on('exit', code => {
   process.exitCode = code ?? 1;

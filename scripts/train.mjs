@@ -7,17 +7,23 @@ import { root, run } from './steps.mjs';
 
 const edgeward = path.join(root, 'agent', 'bin', 'edgeward.js');
 const recording = path.join(root, 'simulators', 'recordings', 'ambient_temperature_system_failure.csv');
-/** Eight devices over a day, four times: the demo's step, all hours, and the spread between devices. */
-const seeds = [1, 2, 3, 4];
+/** Eight devices over a day in each season: the demo's step, all hours, and the spread between devices. */
 const plant = ['--devices', '8', '--hours', '24', '--step-ms', '2000'];
+const days = [
+  { seed: '1', start: '2026-01-05T00:00:00Z' },
+  { seed: '2', start: '2026-04-11T06:00:00Z' },
+  { seed: '3', start: '2026-07-16T12:00:00Z' },
+  { seed: '4', start: '2026-10-23T18:00:00Z' },
+];
 /** Line of the recording on which its first labelled failure begins, see simulators/recordings/README.md. */
 const firstFailure = 3542;
 
 const models = {
-  pump: simulated('pump', '1.5'),
-  'cold-room': simulated('cold-room', '1'),
+  pump: simulated('pump', ['--margin', '1.5']),
+  // Slow: its means take long to settle.
+  'cold-room': simulated('cold-room', ['--warm-up', '150', '--margin', '0.5']),
   // Mains voltage wanders freely: more room above what a day has shown.
-  'power-feed': simulated('power-feed', '2'),
+  'power-feed': simulated('power-feed', ['--margin', '2']),
   // Hourly rows: an average over many of them would come hours late.
   'office-temperature': {
     type: 'office',
@@ -29,25 +35,17 @@ const models = {
   },
 };
 
-function simulated(type, margin) {
-  const source = `edgeward simulate --type ${type} ${plant.join(' ')} --seed ${seeds.join(', ')}`;
-  const inputs = folder => Promise.all(seeds.map(seed => simulate(type, seed, folder)));
-  return { type, inputs, options: ['--margin', margin, '--source', source] };
+function simulated(type, options) {
+  const when = days.map(({ seed, start }) => `--seed ${seed} --start ${start}`).join(' and ');
+  const source = `edgeward simulate --type ${type} ${plant.join(' ')} with ${when}`;
+  const inputs = folder => Promise.all(days.map(day => simulate(type, day, folder)));
+  return { type, inputs, options: [...options, '--source', source] };
 }
 
-async function simulate(type, seed, folder) {
+async function simulate(type, { seed, start }, folder) {
   const file = path.join(folder, `${type}-${seed}.csv`);
-  await run(process.execPath, [
-    edgeward,
-    'simulate',
-    '--type',
-    type,
-    ...plant,
-    '--seed',
-    seed,
-    '--out',
-    file,
-  ]);
+  const when = ['--seed', seed, '--start', start];
+  await run(process.execPath, [edgeward, 'simulate', '--type', type, ...plant, ...when, '--out', file]);
   return file;
 }
 

@@ -1,4 +1,5 @@
 /** Wires the agent: the only place that names concrete classes. */
+import { setMaxListeners } from 'node:events';
 import path from 'node:path';
 import type { EngineName } from '@edgeward/models/engines';
 import { Scorer } from '@edgeward/models/scorer';
@@ -39,6 +40,8 @@ export async function runAgent(
   deadline: AbortSignal,
 ): Promise<void> {
   const { config, log, clock = systemClock } = options;
+  // Every source waits on these; ten is node's guess at a leak.
+  setMaxListeners(0, stop, deadline);
   const early: Notice[] = [];
   let notice = (event: Notice): void => {
     early.push(event);

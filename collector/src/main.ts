@@ -1,4 +1,5 @@
 /** Wires the collector: the only place that names concrete classes. */
+import { setMaxListeners } from 'node:events';
 import path from 'node:path';
 import { systemClock } from '@edgeward/shared/clock';
 import { readSecret } from '@edgeward/shared/config';
@@ -78,12 +79,15 @@ export async function runCollector(
   });
   await using api = await openApi(config, views, log);
   const stored = new AbortController();
+  // Every consumer waits on these; ten is node's guess at a leak.
+  setMaxListeners(0, stop, deadline, stored.signal);
+  const chores = { clock, log, stop: stored.signal };
   const working = [
-    followLive(journal, views, stored.signal),
+    followLive(journal, views, chores),
     ...consumers.all.map(consumer => consumer.run(stored.signal, deadline)),
     stores.mails.run(stored.signal),
-    every(1000, () => engine.tick(clock.now()), clock, stored.signal),
-    every(trimEveryMs, () => trim(journal, consumers.all), clock, stored.signal),
+    every(1000, 'incidents by the clock', () => engine.tick(clock.now()), chores),
+    every(trimEveryMs, 'trimming the journal', () => trim(journal, consumers.all), chores),
   ];
   const taken = new AbortController();
   const ingesting = ingest.run(taken.signal);
@@ -197,18 +201,32 @@ async function openApi(
   };
 }
 
-/** Feeds the plots: from a stretch back in the journal, then as it grows. Loses nothing that matters. */
-async function followLive(journal: Journal, views: Views, stop: AbortSignal): Promise<void> {
+interface Chores {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly stop: AbortSignal;
+}
+
+/**
+ * Feeds the plots: from a stretch back in the journal, then as it grows. Loses nothing that matters. A journal that
+ * cannot be read, because it is being opened again, is tried again.
+ */
+async function followLive(journal: Journal, views: Views, { clock, log, stop }: Chores): Promise<void> {
   let position = Math.max(0, journal.position - historyDeliveries);
-  for (;;) {
-    await journal.wait(position, stop);
-    if (stop.aborted) return;
-    const { deliveries, through } = await journal.read(position, {
-      maxDeliveries: 500,
-      maxBytes: 4 * 1024 * 1024,
-    });
-    views.rows(deliveries);
-    position = through;
+  while (!stop.aborted) {
+    try {
+      await journal.wait(position, stop);
+      if (stop.aborted) return;
+      const { deliveries, through } = await journal.read(position, {
+        maxDeliveries: 500,
+        maxBytes: 4 * 1024 * 1024,
+      });
+      views.rows(deliveries);
+      position = through;
+    } catch (error) {
+      log.warn({ error: messageOf(error) }, 'the live page is not fed; trying again');
+      await clock.sleep(1000, stop);
+    }
   }
 }
 
@@ -217,15 +235,21 @@ async function trim(journal: Journal, consumers: readonly Consumer[]): Promise<v
   await journal.trim(Math.min(...consumers.map(({ position }) => position)) - keepBehind);
 }
 
+/** A chore that fails is done again at its next time: it must not end the collector. */
 async function every(
   ms: number,
+  what: string,
   act: () => Promise<unknown>,
-  clock: Clock,
-  stop: AbortSignal,
+  { clock, log, stop }: Chores,
 ): Promise<void> {
   while (!stop.aborted) {
     await clock.sleep(ms, stop);
-    if (!stop.aborted) await act();
+    if (stop.aborted) return;
+    try {
+      await act();
+    } catch (error) {
+      log.warn({ error: messageOf(error) }, `${what} failed; trying again`);
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import { relationsOf } from './relations.js';
 import { Moments, quantile, rounded, sortedFinite } from './statistics.js';
 
 /** Rows, not seconds: chosen on the simulated plant at one row every 2 s, and kept for everything else. */
-const rowConstants = { shortWeight: 0.2, longWeight: 0.01, warmUpRows: 30 };
+const rowWeights = { shortWeight: 0.2, longWeight: 0.01 };
 /** A device silent for so many of its usual steps starts anew. */
 const gapSteps = 30;
 
@@ -17,14 +17,19 @@ export interface ChosenFeatures {
 }
 
 /** @param train  [n] 1 = row may be looked at */
-export function chooseFeatures(batch: RecordBatch, train: Uint8Array, stepMs: number): ChosenFeatures {
+export function chooseFeatures(
+  batch: RecordBatch,
+  train: Uint8Array,
+  stepMs: number,
+  warmUpRows: number,
+): ChosenFeatures {
   const described = batch.schema.fields.map((field, f) => describe(field.name, batch.values[f]!, train));
   const varying = described.filter(channel => channel !== undefined);
   const channels = varying.map(({ spec, isFlag }) => ({
     ...spec,
     features: featuresOf(isFlag, varying.length),
   }));
-  const spec = { channels, ...rowConstants, maxGapMs: gapSteps * stepMs };
+  const spec = { channels, ...rowWeights, warmUpRows, maxGapMs: gapSteps * stepMs };
   return {
     spec: varying.length > 1 ? withRelations(batch, spec, train) : spec,
     ranges: varying.map(({ range }) => range),

@@ -68,6 +68,12 @@ export const command: Command = {
       placeholder: 'N',
       description: 'rows a score is averaged over, 1 to 1000 (default: 8)',
     },
+    'warm-up': {
+      type: 'string',
+      placeholder: 'N',
+      description:
+        'rows of a device before it is scored, 1 to 400 (default: 30); more suits slow processes, whose means take long to settle',
+    },
     margin: {
       type: 'string',
       placeholder: 'X',
@@ -91,6 +97,7 @@ export const command: Command = {
       trees: wholeOf(values, 'trees', 100, 10, 1000),
       samples: wholeOf(values, 'samples', 256, 16, 4096),
       smoothingRows: wholeOf(values, 'smoothing', 8, 1, 1000),
+      warmUpRows: wholeOf(values, 'warm-up', 30, 1, 400),
       margin: numberOf(values, 'margin', 1, 0, 10),
     });
     await writeBundle(out, training.bundle);

@@ -29,6 +29,8 @@ export interface TrainingOptions {
   /** What the data is, for the card. */
   readonly source: string;
   readonly smoothingRows: number;
+  /** Rows of a device before it is scored. */
+  readonly warmUpRows: number;
   /** How far above the highest normal scores alarms begin, see `thresholdAbove`. */
   readonly margin: number;
 }
@@ -55,7 +57,7 @@ export function train({ batch, skippedRows }: TrainingTable, options: TrainingOp
   const heldOut = heldOutRows(batch);
   const stepMs = medianStepMs(batch);
   const isKnown = heldOut.map(out => 1 - out);
-  const { spec, ranges, constant } = chooseFeatures(batch, isKnown, stepMs);
+  const { spec, ranges, constant } = chooseFeatures(batch, isKnown, stepMs, options.warmUpRows);
   if (spec.channels.length === 0) throw refusal('No column ever changes. Give data of a machine at work.');
 
   const matrix = featuresOf(batch, spec);

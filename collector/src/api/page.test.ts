@@ -55,11 +55,11 @@ test('the plots of a device are drawn, marked where rows are flagged, and move o
   await s.page.locator('.chart').nth(5).waitFor();
   assert.deepEqual(await s.page.locator('.chart h3').allInnerTexts(), [
     'Anomaly score',
-    'Temperature°C',
-    'Vibrationmm/s',
-    'Pressurebar',
-    'FlowL/min',
-    'CurrentA',
+    'temperature°C',
+    'vibrationmm/s',
+    'pressurebar',
+    'flowL/min',
+    'currentA',
   ]);
   await until(
     async () => (await inkOf(s.page, '.chart.strip canvas')).alarmed > 100,

@@ -66,6 +66,7 @@ export const machineTraining = {
   samples: 256,
   source: 'made up for tests',
   smoothingRows: 8,
+  warmUpRows: 30,
   margin: 1,
 };
 

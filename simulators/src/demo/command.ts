@@ -186,7 +186,7 @@ class Audience {
 
 const keyFaults = [
   ['pump-station', 'pump-2', 'blocked-valve'],
-  ['cold-store', 'cold-room-1', 'door-open'],
+  ['cold-store', 'cold-room-1', 'spikes'],
   ['pump-station', 'feed-1', 'power-sag'],
 ] as const;
 let keyFault = 0;

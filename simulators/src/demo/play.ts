@@ -12,7 +12,7 @@ const scenes: readonly Scene[] = [
   { atS: 24, play: director => director.cut('cold-store') },
   { atS: 30, play: director => director.heal('cold-store') },
   { atS: 34, play: director => director.killAgent('office') },
-  fault(75, 'cold-store', 'cold-room-1', 'door-open'),
+  fault(75, 'cold-store', 'cold-room-1', 'spikes'),
 ];
 
 /** Then one fault after the other, so that a page left open stays worth looking at. */

@@ -51,6 +51,18 @@ test('six healthy devices over six hours in winter and in summer: not one row is
   }
 });
 
+test('healthy devices started at any hour: not one row is flagged in their first minutes', async () => {
+  for (let hour = 0; hour < 24; hour++) {
+    const scorer = await shippedScorer();
+    const startMs = Date.UTC(2026, 10, 21, hour);
+    for (const { batch } of plantRows({ seed: 1, startMs, stepMs, devices }, 0.2)) {
+      const { anomaly } = await scorer.process(batch);
+      assert.equal(anomaly!.indexOf(1), -1, `${batch.schema.type}, ${hour} o'clock`);
+    }
+    await scorer[Symbol.asyncDispose]();
+  }
+});
+
 /** Rows from a fault's onset to its first flag, at most; measured ones are about half. */
 const withinRows: readonly [DeviceType, FaultKind, number][] = [
   ['pump', 'blocked-valve', 20],
