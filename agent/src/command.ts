@@ -1,4 +1,4 @@
-import type { Command } from '@edgeward/shared/command';
+import { type Command, configFileOption } from '@edgeward/shared/command';
 import { loadConfig } from '@edgeward/shared/config';
 import type { Source } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
@@ -12,15 +12,7 @@ export const command: Command = {
   name: 'agent',
   summary: 'Run an agent: read devices, check, score, keep, forward',
   examples: ['edgeward agent -c agent.yaml'],
-  options: {
-    config: {
-      type: 'string',
-      short: 'c',
-      placeholder: 'FILE',
-      description: 'Configuration file (YAML)',
-      required: true,
-    },
-  },
+  options: { config: configFileOption },
   async run(values, io) {
     const config = await loadConfig(String(values.config), agentConfig);
     const log = createLogger('agent', config.log.level);

@@ -1,4 +1,4 @@
-import type { Command } from '@edgeward/shared/command';
+import { type Command, configFileOption } from '@edgeward/shared/command';
 import { loadConfig } from '@edgeward/shared/config';
 import { createLogger } from '@edgeward/shared/log';
 import { collectorConfig } from './config.js';
@@ -10,15 +10,7 @@ export const command: Command = {
   name: 'collector',
   summary: 'Run a collector: broker, journal, sinks, incidents, mails, live page',
   examples: ['edgeward collector -c collector.yaml'],
-  options: {
-    config: {
-      type: 'string',
-      short: 'c',
-      placeholder: 'FILE',
-      description: 'Configuration file (YAML)',
-      required: true,
-    },
-  },
+  options: { config: configFileOption },
   async run(values, io) {
     const config = await loadConfig(String(values.config), collectorConfig);
     const log = createLogger('collector', config.log.level);

@@ -31,3 +31,12 @@ export interface Command {
   /** Resolves with the exit code. Errors of ours are printed as one clear line by the caller. */
   run(values: CommandValues, io: CommandIo): Promise<number>;
 }
+
+/** For commands that run from a file. */
+export const configFileOption: CommandOption = {
+  type: 'string',
+  short: 'c',
+  placeholder: 'FILE',
+  description: 'Configuration file (YAML)',
+  required: true,
+};

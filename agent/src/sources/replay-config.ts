@@ -2,6 +2,7 @@ import { pathOption } from '@edgeward/shared/config';
 import type { Field } from '@edgeward/shared/contracts';
 import { namePattern } from '@edgeward/shared/topics';
 import { z } from 'zod';
+import { blockOptions } from './block-options.js';
 
 const name = z
   .string()
@@ -91,13 +92,7 @@ export const replayConfig = z.strictObject({
     .boolean()
     .default(false)
     .meta({ description: 'Start again at the end; recorded times then go on where they ended' }),
-  batchRows: z.int().min(1).max(10_000).default(500).meta({ description: 'Rows in a block at most' }),
-  lingerMs: z
-    .int()
-    .min(0)
-    .max(60_000)
-    .default(1000)
-    .meta({ description: 'How long a row may wait for its block to fill', unit: 'ms' }),
+  ...blockOptions,
 });
 
 export type ReplayConfig = z.output<typeof replayConfig>;

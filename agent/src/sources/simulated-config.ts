@@ -2,6 +2,7 @@ import { nameOption } from '@edgeward/shared/config';
 import type { DeviceType, FaultKind } from '@edgeward/simulators/plant';
 import type { ScenarioName } from '@edgeward/simulators/scenarios';
 import { z } from 'zod';
+import { blockOptions } from './block-options.js';
 
 /**
  * Known here, so that a configuration can be checked where the simulators are not installed; the types keep both
@@ -89,13 +90,7 @@ export const simulatedConfig = z.strictObject({
     .enum(['now', 'simulated'])
     .default('now')
     .meta({ description: 'Stamp rows with the time they are read at, or with simulated time' }),
-  batchRows: z.int().min(1).max(10_000).default(500).meta({ description: 'Rows in a block at most' }),
-  lingerMs: z
-    .int()
-    .min(0)
-    .max(60_000)
-    .default(1000)
-    .meta({ description: 'How long a row may wait for its block to fill', unit: 'ms' }),
+  ...blockOptions,
 });
 
 export type SimulatedConfig = z.output<typeof simulatedConfig>;
