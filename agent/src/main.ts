@@ -144,7 +144,7 @@ function createSources(
       const sourceLog = log.child({ source: source.name });
       const context = {
         clock,
-        rows,
+        rows: rows.of(source.name),
         log: sourceLog,
         position: outbox.position(source.name),
         reject: (device: string, count: number, reason: string) => {
