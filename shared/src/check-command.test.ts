@@ -54,6 +54,30 @@ test('a file with a gateway is an agent, any other a collector', async () => {
   assert.deepEqual(await run('listen: 1884\n'), { code: 0, out: 'FILE: ok (collector)\n' });
 });
 
+test('a misspelt key does not make an agent a collector, nor the reverse', async () => {
+  const kinds: readonly (readonly [string, string])[] = [
+    ['gatway: pi\n', 'agent'],
+    ['gatway: pi\nsources: [a]\n', 'agent'],
+    ['sources: [a]\n', 'agent'],
+    ['uplink: {}\n', 'agent'],
+    ['outbox: {}\n', 'agent'],
+    ['rules: {}\n', 'agent'],
+    ['dataDir: ./x\nsourcs: [a]\n', 'agent'],
+    ['gateway: pi\nbroker: {}\napi: {}\n', 'agent'],
+    ['brokr: {}\n', 'collector'],
+    ['broker: {}\napi: {}\nrules: []\n', 'collector'],
+    ['sink: []\n', 'collector'],
+    ['dataDir: ./x\nlog: {}\n', 'collector'],
+    ['- a\n', 'collector'],
+  ];
+  for (const [text, kind] of kinds) {
+    const { out } = await run(text, undefined, true);
+    assert.equal((JSON.parse(out) as { kind: string }).kind, kind, text);
+  }
+  const { out } = await run('gatway: pi\nsources: [a]\n');
+  assert.match(out, /FILE:1:1: gatway: unknown key.*Did you mean "gateway"\?/);
+});
+
 test('--as decides', async () => {
   const { code, out } = await run('listen: 1884\n', 'agent');
   assert.equal(code, 2);

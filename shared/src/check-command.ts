@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Command, CommandIo } from './command.js';
+import { guessKind } from './config/guess-kind.js';
 import { ConfigError, type ConfigIssue, formatIssue } from './config/issue.js';
 import { openConfig, parseConfig, placeIssues } from './config/load.js';
 import { type ConfigModule, type ConfigName, configModules, loadConfigModule } from './config/modules.js';
 import { isMapping } from './config/tree.js';
-import type { YamlFile } from './config/yaml.js';
 import { EdgewardError } from './errors.js';
 
 export const command: Command = {
@@ -22,7 +22,7 @@ export const command: Command = {
     as: {
       type: 'string',
       placeholder: 'KIND',
-      description: 'agent or collector (default: agent if the file has the key gateway, otherwise collector)',
+      description: 'agent or collector (default: the one whose keys the file has)',
     },
     json: { type: 'boolean', description: 'print {"file", "kind", "ok", "issues"} as JSON' },
   },
@@ -75,7 +75,7 @@ async function check(file: string, as: ConfigName | undefined, load: LoadModule)
   let kind = as;
   try {
     const yaml = await openConfig(file);
-    kind ??= kindOf(yaml);
+    kind ??= guessKind(yaml.value);
     const module = await load(kind);
     const config: unknown = parseConfig(yaml, module.schema);
     const issues = placeIssues(yaml, (await module.checkConfig?.(config)) ?? []);
@@ -84,10 +84,6 @@ async function check(file: string, as: ConfigName | undefined, load: LoadModule)
     if (!(error instanceof ConfigError)) throw error;
     return { ...(kind && { kind }), summary: '', issues: error.issues };
   }
-}
-
-function kindOf({ value }: YamlFile): ConfigName {
-  return isMapping(value) && 'gateway' in value ? 'agent' : 'collector';
 }
 
 /** `agent, 2 sources`: what the file is, and how long its lists are. */
