@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
 import { test } from 'node:test';
 import type { Cursor, Sink } from '@edgeward/shared/contracts';
 import { EdgewardError } from '@edgeward/shared/errors';
@@ -7,6 +9,7 @@ import { FakeClock } from '@edgeward/shared/testing/fake-clock';
 import { Consumer } from './consumer.js';
 import type { Journal } from './journal/journal.js';
 import { folderFor, openJournal, TestGateway } from './journal/testing/blocks.js';
+import { notYetStored } from './sinks/received.js';
 
 const never = new AbortController().signal;
 
@@ -133,4 +136,43 @@ test('with another journal it starts at the beginning and skips what its own cur
   assert.deepEqual(after.kept, [5, 4]);
   assert.deepEqual(after.cursor()?.received[`gw-1/${gateway.epoch}`], [[1, 5]]);
   assert.equal(fresh.cursor('sink'), undefined, 'a sink that keeps its cursor is the only one to do so');
+});
+
+/** As a sink that keeps its cursor beside its rows, and takes nothing twice. */
+function placedSink() {
+  const { sink, kept, cursor } = keepingSink();
+  const write: Sink['write'] = (deliveries, after, deadline) =>
+    sink.write(notYetStored(deliveries, cursor(), after.journal), after, deadline);
+  return { kept, cursor, sink: { ...sink, write, cursor: async () => cursor() } };
+}
+
+async function loseLog(folder: string): Promise<void> {
+  const store = path.join(folder, 'journal');
+  const logs = (await readdir(store)).filter(name => name.endsWith('.log'));
+  assert.ok(logs.length > 0);
+  for (const name of logs) await rm(path.join(store, name));
+}
+
+test('after the journal has lost blocks, a sink that has stored them gets every later one', async t => {
+  const folder = await folderFor(t);
+  const gateway = new TestGateway();
+  const { sink, kept, cursor } = placedSink();
+  {
+    await using journal = await openJournal(folder);
+    await journal.append(gateway.incoming(5));
+    await followToEnd(journal, sink);
+    assert.deepEqual(journal.damage, []);
+  }
+  await loseLog(folder);
+  for (const sent of [2, 3]) {
+    await using journal = await openJournal(folder);
+    const following = consumer(journal, sink);
+    await following.open();
+    assert.equal(journal.damage.length, sent === 2 ? 1 : 0, 'told once');
+    await journal.append(gateway.incoming(sent));
+    await following.run(AbortSignal.abort(), never);
+    assert.equal(following.lag, 0);
+  }
+  assert.deepEqual(kept, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  assert.equal(cursor()?.position, 10);
 });

@@ -58,7 +58,8 @@ export class Consumer {
     const cursor = (await sink.cursor?.()) ?? journal.cursor(name);
     if (!cursor) return;
     // A foreign journal counts otherwise: start at its beginning and skip what is known by id.
-    this.#position = cursor.journal === journal.id ? Math.min(cursor.position, journal.position) : 0;
+    this.#position = cursor.journal === journal.id ? cursor.position : 0;
+    await journal.skipTo(this.#position);
     for (const [key, ranges] of Object.entries(cursor.received))
       this.#received.set(key, new RangeSet(ranges));
   }

@@ -73,7 +73,7 @@ export async function runCollector(
     live: new Live(),
     scores,
     metrics: registry,
-    health: () => healthOf({ ingest, broker, consumers: consumers.all, stopping: stop.aborted }),
+    health: () => healthOf({ ingest, journal, broker, consumers: consumers.all, stopping: stop.aborted }),
     clock,
     demo: options.demo,
   });
@@ -255,14 +255,15 @@ async function every(
 
 interface HealthParts {
   readonly ingest: Ingest;
+  readonly journal: Journal;
   readonly broker: Broker | undefined;
   readonly consumers: readonly Consumer[];
   readonly stopping: boolean;
 }
 
-/** A sink that fails is told, but does not make the collector unready: gateways can deliver all the same. */
-function healthOf({ ingest, broker, consumers, stopping }: HealthParts): HealthView {
-  const journal = {
+/** A sink that fails, or a journal that has lost blocks, is told, but does not make the collector unready: gateways can deliver all the same. */
+function healthOf({ ingest, journal, broker, consumers, stopping }: HealthParts): HealthView {
+  const writable = {
     name: 'journal',
     ok: ingest.healthy,
     detail: ingest.healthy ? 'writable' : 'cannot be written',
@@ -277,7 +278,9 @@ function healthOf({ ingest, broker, consumers, stopping }: HealthParts): HealthV
     ok: failure === null,
     detail: failure ?? `${lag} deliveries behind`,
   }));
-  return { live: true, ready: journal.ok && listening.ok, checks: [journal, listening, ...sinks] };
+  const damage = journal.damage.map(detail => ({ name: 'journal:damage', ok: false, detail }));
+  const checks = [writable, ...damage, listening, ...sinks];
+  return { live: true, ready: writable.ok && listening.ok, checks };
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

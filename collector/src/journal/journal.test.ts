@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp } from 'node:fs/promises';
+import { cp, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Delivery } from '@edgeward/shared/contracts';
@@ -107,6 +107,36 @@ test('a block that the disk altered is left out, and the reading goes on behind 
   await using journal = await openJournal(folder);
   const { deliveries, through } = await journal.read(0, all);
   assert.deepEqual([ids(deliveries), through], [['1 gw-1/1/1', '3 gw-1/1/3'], 3]);
+});
+
+test('positions that were given up are not used again, even when no block comes before the next start', async t => {
+  const folder = await folderFor(t);
+  const gateway = new TestGateway();
+  {
+    await using journal = await openJournal(folder);
+    await journal.append(gateway.incoming(2));
+    await journal.skipTo(1);
+    assert.deepEqual(journal.damage, []);
+    await journal.skipTo(7);
+    assert.match(journal.damage.join(), /3 to 7/);
+  }
+  await using journal = await openJournal(folder);
+  await journal.append(gateway.incoming(1));
+  assert.deepEqual(await idsIn(journal), ['1 gw-1/1/1', '2 gw-1/1/2', '8 gw-1/1/3']);
+  assert.deepEqual(await idsIn(journal, 5), ['8 gw-1/1/3']);
+});
+
+test('a repair is told, with where the damaged files are', async t => {
+  const folder = await folderFor(t);
+  const first = await openJournal(folder);
+  await first.append(new TestGateway().incoming(2));
+  await first[Symbol.asyncDispose]();
+  await rm(path.join(folder, 'journal', 'CURRENT'));
+  await using journal = await openJournal(folder);
+  const aside = (await readdir(folder)).find(name => name.startsWith('journal.damaged-'));
+  assert.ok(aside);
+  assert.equal(journal.damage.length, 1);
+  assert.ok(journal.damage[0]?.includes(aside));
 });
 
 test('whoever waits for more is woken by it, or by stop', async t => {

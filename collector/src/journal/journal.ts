@@ -51,14 +51,18 @@ export interface Incoming {
 const prefixBytes = 16;
 const lateFlag = 1;
 const maxEvents = 1000;
+const tailBytes = 32 * 1024 * 1024;
+/** Holds the position that was skipped to: no block stands there to tell it. */
+const skippedKey = numberKey('p', 0);
 
 export class Journal implements AsyncDisposable {
   readonly received: Received;
   readonly #options: JournalOptions;
   readonly #store: Store;
-  readonly #tail = new Tail(32 * 1024 * 1024);
   readonly #cursors: Map<string, Cursor>;
   readonly #changed = new Gate();
+  readonly #damage: string[] = [];
+  #tail = new Tail(tailBytes);
   #position: number;
   #eventNumber: number;
 
@@ -88,8 +92,10 @@ export class Journal implements AsyncDisposable {
     const cursors = new Map<string, Cursor>();
     for await (const [key, value] of prefixed(store, 'c')) cursors.set(key, JSON.parse(value) as Cursor);
     const journal = new Journal(options, store, received, cursors);
-    journal.#position = await lastNumber(store, 'd', 'e');
+    const skipped = await store.db.get(skippedKey);
+    journal.#position = Math.max(await lastNumber(store, 'd', 'e'), skipped ? numberInKey(skipped, 0) : 0);
     journal.#eventNumber = await lastNumber(store, 'n', 'o');
+    if (store.repairedFrom !== undefined) journal.#tellRepair(store.repairedFrom);
     return journal;
   }
 
@@ -100,6 +106,11 @@ export class Journal implements AsyncDisposable {
   /** The newest position; 0 = empty. */
   get position(): number {
     return this.#position;
+  }
+
+  /** What this start found broken or lost, in sentences; empty = nothing. */
+  get damage(): readonly string[] {
+    return this.#damage;
   }
 
   /**
@@ -133,6 +144,24 @@ export class Journal implements AsyncDisposable {
     return deliveries;
   }
 
+  /**
+   * Gives up the positions through this one. For a consumer that has stored more than the disk still has: under
+   * positions that it has passed it would take new blocks for old ones.
+   */
+  async skipTo(position: number): Promise<void> {
+    if (position <= this.#position) return;
+    const from = this.#position + 1;
+    this.#damage.push(`Blocks ${from} to ${position} were lost here after a sink had stored up to there.`);
+    this.#options.log.error(
+      { from, through: position },
+      'the journal has lost blocks that a sink has passed; goes on behind them',
+    );
+    this.#position = position;
+    this.#tail = new Tail(tailBytes); // it knows no holes
+    await this.#store.db.put(skippedKey, numberKey('p', position), { sync: true } as object);
+    this.#changed.open();
+  }
+
   /** After `append` failed, before the next try. */
   async recover(): Promise<void> {
     await this.#store.reopen().catch(() => undefined);
@@ -158,6 +187,15 @@ export class Journal implements AsyncDisposable {
     }
     // Past what retention deleted there may be nothing at all.
     return { deliveries, through: through === after ? newest : through };
+  }
+
+  #tellRepair(aside: string): void {
+    const position = this.#position;
+    this.#damage.push(`It was damaged and repaired as far as position ${position}; a copy is at ${aside}.`);
+    this.#options.log.error(
+      { aside, position, gateways: [...this.received.gateways()] },
+      'the journal was damaged: this is what its repair has left',
+    );
   }
 
   #decode(position: number, value: Buffer): Delivery | undefined {
