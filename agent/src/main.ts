@@ -69,6 +69,7 @@ export async function runAgent(
 
   const sources = createSources(config, outbox, clock, log);
   options.onSources?.(sources);
+  const rules = new RuleStage(config.rules, log.child({ component: 'rules' }));
   const reporting = setInterval(() => uplink.report(), config.reportMs);
   const drained = new AbortController();
   const forwarding = forward(
@@ -83,7 +84,7 @@ export async function runAgent(
 
   await Promise.all(
     [...sources].map(([name, source]) => {
-      const stages = [new Validate(), new RuleStage(config.rules), scorer];
+      const stages = [new Validate(), rules, scorer];
       const onFailure = (error: unknown) =>
         notice({
           kind: 'source',

@@ -14,7 +14,7 @@ export type { Lookup } from './rules/scalar.js';
 /**
  * A rule such as `temperature > 40 or pressure > 120`: numbers, fields, + - * /, comparisons, and/or/not, brackets,
  * abs, min, max. Field names with a dash or a leading digit stand in double quotes. It is data, never code.
- * A comparison with a missing value is false, also under `not`.
+ * A comparison with a missing value is false, also under `not`; what a device type lacks, or has as text, is missing.
  */
 export interface CompiledRule {
   /** In its canonical form. */
@@ -24,7 +24,7 @@ export interface CompiledRule {
   test(values: Lookup): boolean;
   /** The fields in the comparisons that made it true, weights summing to 1; none if it is false. */
   evidence(values: Lookup): readonly ChannelEvidence[];
-  /** Undefined if the device type lacks one of the fields, or has it as text: the rule does not apply to it. */
+  /** Undefined if the device type has none of the fields as a number: the rule does not apply to it. */
   bind(schema: Schema): BoundRule | undefined;
 }
 
@@ -51,15 +51,25 @@ export function compileRule(text: string, fields?: readonly string[]): CompiledR
     test: values => heldComparisons(condition, values) !== undefined,
     evidence: values => evidenceOf(condition, values),
     bind: schema => {
-      const kinds = new Map(schema.fields.map(field => [field.name, field.kind]));
-      if (named.some(name => (kinds.get(name) ?? 'string') === 'string')) return undefined;
-      const indexes = new Map(schema.fields.map((field, i) => [field.name, i]));
+      const indexes = numericFields(schema);
+      if (!named.some(name => indexes.has(name))) return undefined;
+      const valueAt = (batch: RecordBatch, name: string, at: number) => {
+        const index = indexes.get(name);
+        return index === undefined ? Number.NaN : numberOf(batch, index, at);
+      };
       return {
-        evaluateBatch: compileColumns(condition, schema),
-        evidence: (batch, at) => evidenceOf(condition, name => numberOf(batch, indexes.get(name) ?? -1, at)),
+        evaluateBatch: compileColumns(condition, indexes),
+        evidence: (batch, at) => evidenceOf(condition, name => valueAt(batch, name, at)),
       };
     },
   };
+}
+
+/** Where in a batch the fields are that a rule can compare. */
+function numericFields(schema: Schema): ReadonlyMap<string, number> {
+  return new Map(
+    schema.fields.flatMap(({ name, kind }, i) => (kind === 'string' ? [] : [[name, i] as const])),
+  );
 }
 
 function checkFields(text: string, used: ReadonlyMap<string, number>, known: readonly string[]): void {

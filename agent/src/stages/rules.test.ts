@@ -4,6 +4,7 @@ import { BatchBuilder, RowNumbers, type Value } from '@edgeward/shared/batch';
 import type { RecordBatch, Schema } from '@edgeward/shared/contracts';
 import { hasCode } from '@edgeward/shared/errors';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
+import { pino } from 'pino';
 import { RuleStage } from './rules.js';
 
 const seedRule = { name: 'hot', when: 'temperature > 40 or pressure > 120', score: 1 };
@@ -65,18 +66,45 @@ test('a batch that no rule holds for passes as it is', () => {
   assert.equal(new RuleStage([seedRule]).process(before), before);
 });
 
-test('a rule does not apply to types that lack its fields or that it does not name', () => {
-  const room: Schema = {
-    type: 'cold-room',
-    fields: [{ name: 'temperature', kind: 'float' }],
-    devices: ['r'],
-  };
-  const before = batchOf(room, [[0, 99]]);
-  assert.equal(new RuleStage([seedRule]).process(before), before);
+const room: Schema = {
+  type: 'cold-room',
+  fields: [{ name: 'temperature', kind: 'float' }],
+  devices: ['r'],
+};
+
+test('a rule applies to types that have one of its fields, unless it names others', () => {
+  const before = batchOf(room, [
+    [0, 99],
+    [0, 1],
+  ]);
+  const after = new RuleStage([seedRule]).process(before);
+  assert.deepEqual(Array.from(after.anomaly ?? []), [1, 0]);
+  assert.deepEqual(
+    after.evidence?.[0]?.channels.map(({ field }) => field),
+    ['temperature'],
+  );
+  const unknown = { ...seedRule, when: 'vibration > 1' };
+  assert.equal(new RuleStage([unknown]).process(before), before);
   const onlyPumps = { name: 'x', when: 'temperature > 1', score: 1, deviceTypes: ['pump'] };
   assert.equal(new RuleStage([onlyPumps]).process(before), before);
   const rooms = { ...onlyPumps, deviceTypes: ['cold-room'] };
-  assert.deepEqual(Array.from(new RuleStage([rooms]).process(before).anomaly ?? []), [1]);
+  assert.deepEqual(Array.from(new RuleStage([rooms]).process(before).anomaly ?? []), [1, 0]);
+});
+
+test('a rule that fits nothing is warned of once, when all sources had their time', () => {
+  const warned: string[] = [];
+  const log = pino(
+    {},
+    { write: (line: string) => void warned.push((JSON.parse(line) as { rule: string }).rule) },
+  );
+  const slip = { name: 'slip', when: 'temprature > 1', score: 1 };
+  const elsewhere = { ...seedRule, name: 'elsewhere', deviceTypes: ['fan'] };
+  const late = { ...seedRule, name: 'late', deviceTypes: ['pump'] };
+  const stage = new RuleStage([seedRule, slip, elsewhere, late], log);
+  for (let i = 0; i < 30; i++) stage.process(batchOf(room, [[0, 1]]));
+  assert.deepEqual(warned, []);
+  for (let i = 0; i < 200; i++) stage.process(batchOf(pump, [[0, 1, 1]]));
+  assert.deepEqual(warned, ['slip', 'elsewhere']);
 });
 
 test('raises scores and keeps what others found', () => {

@@ -1,10 +1,13 @@
 import { nameOption, ruleOption } from '@edgeward/shared/config';
 import type { Evidence, RecordBatch, Schema, Stage } from '@edgeward/shared/contracts';
+import { type Logger, silentLogger } from '@edgeward/shared/log';
 import { type BoundRule, compileRule } from '@edgeward/shared/rules';
 import { z } from 'zod';
 
 /** One evidence for so many flagged rows of a device: an alarm that lasts says little new with each row. */
 const evidenceEvery = 10;
+/** After so many batches every source should have been heard: a rule that fits nothing so far is likely a slip. */
+const settledAfter = 50;
 
 export const ruleConfig = z.strictObject({
   name: nameOption().meta({
@@ -12,7 +15,7 @@ export const ruleConfig = z.strictObject({
     examples: ['too-hot'],
   }),
   when: ruleOption().meta({
-    description: 'Condition over the fields of a row; it is false where a value is missing',
+    description: 'Condition over the fields of a row; a comparison is false where a value is missing',
     examples: ['temperature > 40 or pressure > 120'],
   }),
   score: z
@@ -26,7 +29,7 @@ export const ruleConfig = z.strictObject({
     .min(1)
     .optional()
     .meta({
-      description: 'Device types it is for; without it, all that have the fields',
+      description: 'Device types it is for; without it, all that have one of the fields',
       examples: [['pump']],
     }),
 });
@@ -41,14 +44,21 @@ interface AppliedRule {
 /**
  * Flags the rows a rule holds for: the score is raised to the rule's, never lowered, the row counts as an anomaly,
  * and the first flagged row of each device and batch, then every tenth, carries the values that made the rule true.
- * Rows that no rule applies to stay as they are.
+ * Rows that no rule applies to stay as they are. One stage may serve all sources: it remembers nothing of rows.
  */
 export class RuleStage implements Stage {
   readonly #rules: readonly { config: RuleConfig; bind: (schema: Schema) => BoundRule | undefined }[];
   readonly #applied = new WeakMap<Schema, AppliedRule[]>();
+  readonly #fitting = new Set<RuleConfig>();
+  readonly #log: Logger;
+  #batches = 0;
 
-  /** @throws EW_RULE_SYNTAX */
-  constructor(rules: readonly RuleConfig[]) {
+  /**
+   * @param log  warned, once, of rules that have met no device type with a field they name
+   * @throws EW_RULE_SYNTAX
+   */
+  constructor(rules: readonly RuleConfig[], log: Logger = silentLogger) {
+    this.#log = log;
     this.#rules = rules.map(config => {
       const compiled = compileRule(config.when);
       return { config, bind: schema => compiled.bind(schema) };
@@ -61,7 +71,20 @@ export class RuleStage implements Stage {
       const held = bound.evaluateBatch(batch);
       if (held.includes(1)) result = flag(result, held, config, bound);
     }
+    this.#batches += 1;
+    if (this.#batches === settledAfter) this.#warnOfUnfit();
     return result;
+  }
+
+  #warnOfUnfit(): void {
+    for (const { config } of this.#rules) {
+      if (this.#fitting.has(config)) continue;
+      const { name, when } = config;
+      this.#log.warn(
+        { rule: name, when },
+        'the rule fits no device type so far: it names none of their fields',
+      );
+    }
   }
 
   #appliedTo(schema: Schema): readonly AppliedRule[] {
@@ -70,7 +93,9 @@ export class RuleStage implements Stage {
       applied = this.#rules.flatMap(({ config, bind }) => {
         if (config.deviceTypes && !config.deviceTypes.includes(schema.type)) return [];
         const bound = bind(schema);
-        return bound ? [{ config, bound }] : [];
+        if (!bound) return [];
+        this.#fitting.add(config);
+        return [{ config, bound }];
       });
       this.#applied.set(schema, applied);
     }

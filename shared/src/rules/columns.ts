@@ -1,5 +1,5 @@
 import { hasBit } from '../batch.js';
-import type { RecordBatch, Schema } from '../contracts.js';
+import type { RecordBatch } from '../contracts.js';
 import type { Arithmetic, Comparison, PlainCondition, Term } from './expression.js';
 
 /** One pass over n rows; the result is valid until the next call, and may be longer than n. */
@@ -7,23 +7,26 @@ type Terms = (batch: RecordBatch, n: number) => Float64Array;
 type Bits = (batch: RecordBatch, n: number) => Uint8Array;
 type Loop<Out> = (a: Float64Array, b: Float64Array, out: Out, n: number) => void;
 
-/** Evaluates a whole batch, one loop per operator. All fields must be in the schema. */
+/** Index of a field's column within the batch. */
+type Indexes = ReadonlyMap<string, number>;
+
+/** Evaluates a whole batch, one loop per operator. Fields without an index are missing in every row. */
 export function compileColumns(
   condition: PlainCondition,
-  schema: Schema,
+  indexes: Indexes,
 ): (batch: RecordBatch) => Uint8Array {
-  const bits = compileCondition(condition, schema);
+  const bits = compileCondition(condition, indexes);
   return batch => {
     const n = batch.time.length;
     return bits(batch, n).slice(0, n);
   };
 }
 
-function compileCondition(condition: PlainCondition, schema: Schema): Bits {
+function compileCondition(condition: PlainCondition, indexes: Indexes): Bits {
   const room = new Room(n => new Uint8Array(n));
   if (condition.kind === 'compare') {
-    const left = compileTerm(condition.left, schema);
-    const right = compileTerm(condition.right, schema);
+    const left = compileTerm(condition.left, indexes);
+    const right = compileTerm(condition.right, indexes);
     const loop = comparisonLoops[condition.op];
     return (batch, n) => {
       const out = room.of(n);
@@ -31,7 +34,7 @@ function compileCondition(condition: PlainCondition, schema: Schema): Bits {
       return out;
     };
   }
-  const items = condition.items.map(item => compileCondition(item, schema));
+  const items = condition.items.map(item => compileCondition(item, indexes));
   const loop = condition.kind === 'and' ? andLoop : orLoop;
   return (batch, n) => {
     const out = room.of(n).fill(condition.kind === 'and' ? 1 : 0, 0, n);
@@ -40,21 +43,21 @@ function compileCondition(condition: PlainCondition, schema: Schema): Bits {
   };
 }
 
-function compileTerm(term: Term, schema: Schema): Terms {
+function compileTerm(term: Term, indexes: Indexes): Terms {
   switch (term.kind) {
     case 'number':
       return constant(term.value);
     case 'field':
-      return column(schema.fields.findIndex(field => field.name === term.name));
+      return column(indexes.get(term.name));
     case 'minus':
-      return operation(arithmeticLoops['*'], [constant(-1), compileTerm(term.term, schema)]);
+      return operation(arithmeticLoops['*'], [constant(-1), compileTerm(term.term, indexes)]);
     case 'arithmetic':
       return operation(arithmeticLoops[term.op], [
-        compileTerm(term.left, schema),
-        compileTerm(term.right, schema),
+        compileTerm(term.left, indexes),
+        compileTerm(term.right, indexes),
       ]);
     case 'call': {
-      const args = term.args.map(arg => compileTerm(arg, schema));
+      const args = term.args.map(arg => compileTerm(arg, indexes));
       // The loop of abs looks at one side only.
       return operation(callLoops[term.name], args.length === 1 ? [...args, ...args] : args);
     }
@@ -83,7 +86,8 @@ function operation(loop: Loop<Float64Array>, terms: readonly Terms[]): Terms {
 }
 
 /** Numbers without holes are used where they lie; everything else is copied as numbers, NaN where missing. */
-function column(index: number): Terms {
+function column(index: number | undefined): Terms {
+  if (index === undefined) return constant(Number.NaN);
   const room = new Room(n => new Float64Array(n));
   return (batch, n) => {
     const values = batch.values[index];

@@ -125,8 +125,23 @@ describe('evidence', () => {
   });
 });
 
-test('a rule applies only to device types that have all its fields as numbers', () => {
-  assert.equal(compileRule(seed).bind(schemaOf({ temperature: 'float' })), undefined);
+test('a rule applies to device types that have one of its fields as a number; the others are missing', () => {
+  const room = schemaOf({ temperature: 'float', pressure: 'string' });
+  for (const schema of [schemaOf({ temperature: 'float' }), room]) {
+    const rows = [[41], [40], [null]];
+    assert.deepEqual(evaluate(seed, rows, schema), [1, 0, 0]);
+    assert.deepEqual(evaluate('temperature > 40 and pressure > 120', rows, schema), [0, 0, 0]);
+    assert.deepEqual(evaluate('temperature > 40 and not pressure > 120', rows, schema), [0, 0, 0]);
+    assert.deepEqual(evaluate('max(temperature, pressure) > 1', rows, schema), [0, 0, 0]);
+  }
+  const held = compileRule(seed)
+    .bind(room)!
+    .evidence(batchOf(room, [[41, '121']]), 0);
+  assert.deepEqual(
+    held.map(({ field }) => field),
+    ['temperature'],
+  );
+  assert.equal(compileRule(seed).bind(schemaOf({ humidity: 'float' })), undefined);
   assert.equal(compileRule('name > 3').bind(plant), undefined);
   assert.ok(compileRule('temperature > 3').bind(plant));
   assert.ok(compileRule('"oil-temp" > 3').bind(schemaOf({ 'oil-temp': 'float' })));
@@ -289,6 +304,28 @@ test('columns, single values and the meaning agree on random rules', () => {
       });
     }),
     { numRuns: 800 },
+  );
+});
+
+test('a field that the device type lacks or has as text is as one that is missing in every row', () => {
+  const lacking = {
+    'no b': schemaOf({ a: 'float', 'oil-temp': 'float' }),
+    text: schemaOf({ b: 'string', a: 'float', 'oil-temp': 'float' }),
+  };
+  fc.assert(
+    fc.property(usable, rows, ({ text }, table) => {
+      const rule = compileRule(text);
+      const expected = table.map(([a, , c]) =>
+        rule.test(name => (name === 'b' ? Number.NaN : name === 'a' ? a : c)) ? 1 : 0,
+      );
+      for (const [what, schema] of Object.entries(lacking)) {
+        const cells = table.map(([a, b, c]) => (what === 'text' ? [String(b), a, c] : [a, c]));
+        const bound = rule.bind(schema);
+        if (rule.fields.every(name => name === 'b')) assert.equal(bound, undefined);
+        else assert.deepEqual([...bound!.evaluateBatch(batchOf(schema, cells))], expected, what);
+      }
+    }),
+    { numRuns: 400 },
   );
 });
 
