@@ -32,15 +32,19 @@ test('two sources with one device: the second is told which is the first, and th
   const dataDir = await mkdtemp(path.join(tmpdir(), 'edgeward-agent-'));
   folders.push(dataDir);
   const plant = { type: 'simulated', devices: [{ name: 'pump-1', type: 'pump' }], lingerMs: 0 };
-  const config = agentConfig.parse({
-    gateway: 'gateway-1',
-    dataDir,
-    uplink: { url: 'mqtt://127.0.0.1:1' }, // nobody listens there
-    sources: [
-      { ...plant, name: 'first', intervalMs: 20 },
-      { ...plant, name: 'second', intervalMs: 100, seed: 2 },
-    ],
-  });
+  const parsed = [
+    { ...plant, name: 'first', intervalMs: 20 },
+    { ...plant, name: 'second', intervalMs: 100, seed: 2 },
+  ].map(source =>
+    agentConfig.parse({
+      gateway: 'gateway-1',
+      dataDir,
+      uplink: { url: 'mqtt://127.0.0.1:1' }, // nobody listens there
+      sources: [source],
+    }),
+  );
+  // Apart, because the configuration may refuse what it can see; names in a column of a file it cannot.
+  const config = { ...parsed[0]!, sources: parsed.flatMap(({ sources }) => sources) };
   const [stop, changed, lines] = [new AbortController(), new Gate(), [] as string[]];
   const write = (line: string) => {
     lines.push(line);
