@@ -301,6 +301,54 @@ test('a version of later is told apart from damage', () => {
   assert.throws(() => readHeader(resealed(bytes)), { code: 'EW_BLOCK_VERSION' });
 });
 
+/** Every row of every device flagged, with 24 channels a row, as an alarm all over a site makes it. */
+function siteAlarm(devices: number, rowsPerDevice: number): RecordBatch {
+  const n = devices * rowsPerDevice;
+  const fields = Array.from({ length: 24 }, (_, f): Field => ({ name: `channel-${f}`, kind: 'float' }));
+  const channels = fields.map(({ name }, f) => ({
+    field: name,
+    value: 1 / (f + 3),
+    expected: [-1 / 3, 1 / 3] as const,
+    direction: 'high' as const,
+    weight: 1 / 24,
+  }));
+  const device = Array.from({ length: n }, (_, i) => i % devices);
+  return {
+    schema: { type: 'probe', fields, devices: Array.from({ length: devices }, (_, d) => `probe-${d}`) },
+    time: new Float64Array(n),
+    device: Uint16Array.from(device),
+    row: rowsOf(device, new Array<number>(devices).fill(1)),
+    values: fields.map(() => new Float64Array(n)),
+    quality: new Uint16Array(n),
+    anomaly: new Uint8Array(n).fill(1),
+    evidence: device.map((_, at) => ({ ...evidenceAt(at), channels })),
+  };
+}
+
+test('evidence of a site-wide alarm is thinned, first of all a device its second', () => {
+  for (const [devices, rowsPerDevice] of [
+    [500, 4],
+    [20, 100],
+    [2, 1],
+  ] as const) {
+    const batch = siteAlarm(devices, rowsPerDevice);
+    const { header, batch: back } = decodeBlock(encodeBlock(id, batch));
+    const ats = (back.evidence ?? []).map(({ at }) => at);
+    const explained = new Set(ats.map(at => batch.device[at]));
+    assert.deepEqual(back.anomaly, batch.anomaly, 'no row loses its flag');
+    assert.ok(Buffer.byteLength(JSON.stringify(header.evidence)) < 256 * 1024);
+    assert.deepEqual(
+      ats,
+      [...ats].sort((a, b) => a - b),
+    );
+    if (devices === 500) assert.equal(explained.size, ats.length, 'no second one while a device has none');
+    if (devices === 500) assert.ok(ats.length > 50);
+    if (devices === 20) assert.equal(explained.size, 20);
+    if (devices === 20) assert.ok(ats.length > 50);
+    if (devices === 2) assert.deepEqual(back.evidence, batch.evidence);
+  }
+});
+
 test('what no decoder would take is not made in the first place', () => {
   const made = (change: Partial<RecordBatch>) => () => encodeBlock(id, { ...sample(), ...change });
   const schema = sample().schema;

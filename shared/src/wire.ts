@@ -12,18 +12,23 @@ import { deviceRows } from './batch.js';
 import type { Column, Evidence, Field, RecordBatch, Schema } from './contracts.js';
 import { crc32c } from './crc32c.js';
 import { EdgewardError, messageOf } from './errors.js';
+import { getOrMake } from './maps.js';
 import { type BlockHeader, type BlockId, type Header, headerSchema, wireLimits } from './wire-header.js';
 
 export type { BlockHeader, BlockId } from './wire-header.js';
 
 export const wireVersion = 0;
 const prefixBytes = 16;
+/** Header bytes that evidence may take, of those a header may have. */
+const maxEvidenceBytes = 256 * 1024;
+
 export interface Block {
   readonly header: BlockHeader;
   readonly batch: RecordBatch;
 }
 
 /**
+ * Evidence may be thinned: of more than fits, every device keeps its first before any keeps a second.
  * @throws TypeError for a batch that no decoder would take: sent, it would be refused and sent again for ever
  */
 export function encodeBlock(id: BlockId, batch: RecordBatch): Uint8Array {
@@ -91,6 +96,7 @@ function checkSizes(headerBytes: number, total: number): void {
 }
 
 function headerOf(id: BlockId, batch: RecordBatch): Header {
+  const evidence = fittingEvidence(batch);
   const present = (list: readonly (Uint8Array | undefined)[] | undefined) =>
     (list ?? []).flatMap((column, f) => (column ? [f] : []));
   return {
@@ -103,12 +109,29 @@ function headerOf(id: BlockId, batch: RecordBatch): Header {
     devices: deviceRows(batch).map(rows => ({ ...rows })),
     schema: batch.schema as Header['schema'],
     ...(batch.model !== undefined && { model: batch.model }),
-    ...(batch.evidence?.length && { evidence: batch.evidence as NonNullable<Header['evidence']> }),
+    ...(evidence.length && { evidence: evidence as NonNullable<Header['evidence']> }),
     missing: present(batch.missing),
     fieldQuality: present(batch.fieldQuality),
     score: batch.score !== undefined,
     anomaly: batch.anomaly !== undefined,
   };
+}
+
+/** An alarm all over a site explains itself for each device of it, and not at the price of the rows. */
+function fittingEvidence(batch: RecordBatch): readonly Evidence[] {
+  const all = batch.evidence ?? [];
+  const bytes = all.map(evidence => Buffer.byteLength(JSON.stringify(evidence)) + 1);
+  if (bytes.reduce((sum, one) => sum + one, 0) <= maxEvidenceBytes) return all;
+  const firstOf = new Map<number | undefined, number>();
+  for (const [i, { at }] of all.entries()) getOrMake(firstOf, batch.device[at], () => i);
+  const kept = new Set<number>();
+  let room = maxEvidenceBytes;
+  for (const i of new Set([...firstOf.values(), ...all.keys()])) {
+    if (bytes[i]! > room) break;
+    room -= bytes[i]!;
+    kept.add(i);
+  }
+  return all.filter((_, i) => kept.has(i));
 }
 
 /** The order of columns on the wire. */

@@ -202,6 +202,30 @@ test('rejected rows are part of what was read', async () => {
   assert.deepEqual([probe!.read, probe!.rejected], [12, 7]);
 });
 
+test('a batch that makes no block is counted and told, its source goes on behind it, and no seq is lost', async () => {
+  const base = await folder();
+  const events: string[] = [];
+  const first = await open(base, { onEvent: ({ text }) => void events.push(text) });
+  const batches = new TestBatches();
+  await append(first, batches, 2);
+  const whole = batches.next(3);
+  const devices = [...whole.schema.devices, 'x'.repeat(2 ** 20)];
+  const tooLarge = { ...whole, schema: { ...whole.schema, devices } };
+  const { durable } = await first.append(tooLarge, 'wide', { at: 7 }, never);
+  await durable;
+  assert.deepEqual(first.position('wide'), { at: 7 });
+  await append(first, batches, 1);
+  assert.deepEqual(
+    (await waiting(first)).map(({ seq }) => seq),
+    [1, 2],
+  );
+  assert.match(events.join(), /^6 rows of source wide were rejected: The batch makes no block/);
+  await first[Symbol.asyncDispose]();
+  await using second = await open(base);
+  assert.deepEqual(second.position('wide'), { at: 7 });
+  for (const { read, rejected } of second.report().devices) assert.deepEqual([read, rejected], [6, 3]);
+});
+
 test('a store that lost records in the middle opens, and what is gone is counted as damaged', async () => {
   const base = await folder();
   const events: string[] = [];

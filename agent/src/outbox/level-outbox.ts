@@ -8,7 +8,7 @@
  * - Every process start is a new epoch, so no (epoch, seq) is ever used twice, whatever was lost.
  */
 import { randomBytes } from 'node:crypto';
-import { deviceRows } from '@edgeward/shared/batch';
+import { type DeviceRows, deviceRows } from '@edgeward/shared/batch';
 import type {
   Admission,
   AgentEvent,
@@ -58,8 +58,8 @@ const lastCommitKey = Buffer.from('t');
 const never = new AbortController().signal;
 
 interface Pending {
-  readonly block: HeldBlock;
-  readonly bytes: Uint8Array;
+  /** Undefined for a batch that made no block: its rows are counted, and its source goes on behind it. */
+  readonly made: { readonly block: HeldBlock; readonly bytes: Uint8Array } | undefined;
   readonly source: string;
   readonly position: SourcePosition | undefined;
   readonly resolve: () => void;
@@ -166,29 +166,48 @@ export class LevelOutbox implements Outbox {
     deadline: AbortSignal,
   ): Promise<Admission> {
     await this.#admission(deadline);
-    const seq = ++this.#seq;
+    const made = this.#make(batch, source);
+    const durable = new Promise<void>((resolve, reject) => {
+      this.#pending.push({ made, source, position, resolve, reject });
+    });
+    durable.catch(() => undefined); // not everybody waits for it
+    this.#pendingBytes += made?.bytes.length ?? 0;
+    this.#changed.open();
+    return { durable };
+  }
+
+  /** Undefined if the batch cannot be a block, now or ever: its rows are rejected, which is counted and told. */
+  #make(batch: RecordBatch, source: string): Pending['made'] {
+    const seq = this.#seq + 1;
     const oldestEpoch = this.#held.oldest()?.epoch ?? this.epoch;
     const atMs = this.#options.clock.now();
     const { gateway } = this.#options;
-    const bytes = encodeBlock({ gateway, epoch: this.epoch, seq, oldestEpoch, atMs }, batch);
-    const block: HeldBlock = {
-      epoch: this.epoch,
-      counter: this.#store.starts,
-      seq,
-      size: bytes.length,
-      devices: deviceRows(batch),
-      atMs,
-      sent: false,
-      journaled: false,
-    };
-    this.#changes.addRows(block.devices, 'read');
-    const durable = new Promise<void>((resolve, reject) => {
-      this.#pending.push({ block, bytes, source, position, resolve, reject });
+    const devices = deviceRows(batch);
+    let bytes: Uint8Array;
+    try {
+      bytes = encodeBlock({ gateway, epoch: this.epoch, seq, oldestEpoch, atMs }, batch);
+    } catch (error) {
+      this.#refuse(devices, source, error);
+      return undefined;
+    }
+    this.#seq = seq;
+    this.#changes.addRows(devices, 'read');
+    const { length: size } = bytes;
+    const { epoch } = this;
+    const counter = this.#store.starts;
+    return { block: { epoch, counter, seq, size, devices, atMs, sent: false, journaled: false }, bytes };
+  }
+
+  #refuse(devices: readonly DeviceRows[], source: string, reason: unknown): void {
+    this.#changes.addRows(devices, 'read');
+    this.#changes.addRows(devices, 'rejected');
+    const rows = devices.reduce((sum, { count }) => sum + count, 0);
+    this.#options.log.error({ source, rows, reason: messageOf(reason) }, 'a batch was rejected');
+    this.#options.onEvent?.({
+      kind: 'source',
+      text: `${rows} rows of source ${source} were rejected: ${messageOf(reason)}`.slice(0, 900),
+      details: { source, rows },
     });
-    durable.catch(() => undefined); // not everybody waits for it
-    this.#pendingBytes += bytes.length;
-    this.#changed.open();
-    return { durable };
   }
 
   /** Rows that were read and refused, with the reason: part of the ledger, not of the data. */
@@ -377,7 +396,9 @@ export class LevelOutbox implements Outbox {
     try {
       await this.#store.db.batch(
         [
-          ...pending.map(p => ({ type: 'put' as const, key: keyOf(p.block), value: asBuffer(p.bytes) })),
+          ...pending.flatMap(({ made }) =>
+            made ? [{ type: 'put' as const, key: keyOf(made.block), value: asBuffer(made.bytes) }] : [],
+          ),
           ...deletes.map(block => ({ type: 'del' as const, key: keyOf(block) })),
           ...counts.puts.map(put => ({ type: 'put' as const, ...put })),
           ...[...positions].map(([source, position]) => ({
@@ -400,11 +421,14 @@ export class LevelOutbox implements Outbox {
     counts.apply();
     this.#losing = this.#losing.slice(losing);
     for (const [source, position] of positions) this.#positions.set(source, position);
-    for (const p of pending) this.#committed(p);
+    for (const { made, resolve } of pending) {
+      if (made) this.#committed(made);
+      resolve();
+    }
     this.#changed.open();
   }
 
-  #committed({ block, bytes, resolve }: Pending): void {
+  #committed({ block, bytes }: NonNullable<Pending['made']>): void {
     this.#pendingBytes -= bytes.length;
     this.#held.add(block);
     this.#committedSeq = block.seq;
@@ -415,7 +439,6 @@ export class LevelOutbox implements Outbox {
       if (this.#cachedBytes <= maxCachedBytes) break;
       this.#uncache(oldest);
     }
-    resolve();
   }
 
   #uncache(block: HeldBlock): void {
