@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Delivery, RecordBatch } from '@edgeward/shared/contracts';
+import type { Delivery, RecordBatch, Schema } from '@edgeward/shared/contracts';
 import { seededRng } from '@edgeward/shared/rng';
 import { TestBatches } from '@edgeward/shared/testing/batches';
 import { type History, Live } from './live.js';
@@ -70,4 +70,62 @@ test('tells what is new per device, with what is missing as null', () => {
     ],
   );
   assert.deepEqual(updates[0]?.score, [null, null]);
+});
+
+/** One row of each of these devices, of many that the schema names. */
+function wide(named: number, fields: number, devices: readonly number[], value = 1): RecordBatch {
+  const schema: Schema = {
+    type: 'wide',
+    fields: Array.from({ length: fields }, (_, f) => ({ name: `f${f}`, kind: 'float' })),
+    devices: Array.from({ length: named }, (_, d) => `d${d}`),
+  };
+  const rows = devices.length;
+  return {
+    schema,
+    time: Float64Array.from(devices, (_, i) => value * 1e6 + i),
+    row: new Float64Array(rows).fill(1),
+    device: Uint16Array.from(devices),
+    values: schema.fields.map(() => new Float64Array(rows).fill(value)),
+    quality: new Uint16Array(rows),
+  };
+}
+
+test('a device that is only named costs nothing, and one with a row little', () => {
+  const live = new Live();
+  deliver(live, wide(1000, 30, [7]));
+  assert.deepEqual(
+    live.all().map(history => [history.device, history.size, history.schema.devices]),
+    [['d7', 1, ['d7']]],
+  );
+  assert.ok(live.bytes < 30_000, `${live.bytes}`);
+});
+
+test('when room gets scarce, who was updated longest ago keeps a minute, and goes only when that is too much', () => {
+  const [live, rows] = [new Live({ maxBytes: 110_000 }), Array.from({ length: 1000 }, () => 0)];
+  deliver(live, wide(100, 5, rows)); // some 60 kB
+  deliver(live, wide(100, 5, rows.fill(1), 2));
+  const sizes = () => live.all().map(({ device, size }) => [device, size]);
+  assert.deepEqual(sizes(), [
+    ['d0', 64],
+    ['d1', 1000],
+  ]);
+  const [oldest] = live.all();
+  assert.equal(oldest?.last().time, 1e6 + 999, 'the newest of its rows are left');
+  assert.equal(oldest?.series({ ...ask, fields: ['f0'] }).time[0], 1e6 + 1000 - 64);
+  for (let device = 2; device < 100; device++) {
+    deliver(live, wide(100, 5, [device], 3));
+    assert.ok(live.bytes <= 110_000, `${live.bytes}`);
+    assert.equal(live.get(gateway, `d${device}`)?.size, 1, 'the newest is there');
+  }
+  assert.equal(live.get(gateway, 'd0'), undefined);
+  deliver(
+    live,
+    wide(
+      100,
+      5,
+      Array.from({ length: 100 }, (_, d) => d),
+      4,
+    ),
+  );
+  assert.ok(live.bytes <= 110_000 && live.bytes > 85_000, `${live.bytes}`);
 });

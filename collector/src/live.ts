@@ -6,8 +6,14 @@ import type { LiveUpdate, SeriesQuery, SeriesView } from './views.js';
 
 /** Rows kept a device: an hour at 1 Hz. */
 const capacity = 3600;
+/** Room that a device has at first, and that is left to it when room gets scarce: a minute at 1 Hz. */
+const leastRoom = 64;
+/** Over all devices: an hour of some 250 devices with 5 fields, or a minute of some 2500 with 30. */
+const defaultMaxBytes = 64 * 1024 * 1024;
+/** What an array costs besides its elements, about. */
+const arrayBytes = 256;
 
-/** A ring of rows, as columns. */
+/** A ring of rows, as columns; its room doubles as rows come, up to the capacity. */
 export class History {
   readonly gateway: string;
   readonly device: string;
@@ -15,21 +21,30 @@ export class History {
   model: string | null = null;
   threshold: number | null = null;
   #columns: Map<string, Float64Array>;
-  readonly #time = new Float64Array(capacity);
-  readonly #score = new Float32Array(capacity);
-  readonly #anomaly = new Uint8Array(capacity);
-  readonly #quality = new Uint16Array(capacity);
+  #time = new Float64Array(leastRoom);
+  #score = new Float32Array(leastRoom);
+  #anomaly = new Uint8Array(leastRoom);
+  #quality = new Uint16Array(leastRoom);
   #written = 0;
 
   constructor(gateway: string, device: string, schema: Schema) {
     this.gateway = gateway;
     this.device = device;
     this.schema = schema;
-    this.#columns = columnsFor(schema);
+    this.#columns = columnsFor(schema, leastRoom);
   }
 
   get size(): number {
-    return Math.min(this.#written, capacity);
+    return Math.min(this.#written, this.#room);
+  }
+
+  /** Memory of its columns. */
+  get bytes(): number {
+    return (this.#columns.size + 4) * arrayBytes + this.#room * (8 * this.#columns.size + 8 + 4 + 1 + 2);
+  }
+
+  get #room(): number {
+    return this.#time.length;
   }
 
   /** A device whose fields changed begins a new history. */
@@ -39,12 +54,35 @@ export class History {
       schema.fields.every(({ name }) => this.#columns.has(name));
     this.schema = schema;
     if (same) return;
-    this.#columns = columnsFor(schema);
+    this.#columns = columnsFor(schema, this.#room);
     this.#written = 0;
   }
 
+  /** Leaves it the newest minute. */
+  cut(): void {
+    if (this.#room > leastRoom) this.#resize(leastRoom);
+  }
+
+  #resize(room: number): void {
+    const kept = Math.min(this.size, room);
+    const slots = Array.from({ length: kept }, (_, i) => (this.#written - kept + i) % this.#room);
+    const moved = <T extends NumberColumn>(from: T, to: T): T => {
+      for (let i = 0; i < kept; i++) to[i] = from[slots[i]!]!;
+      return to;
+    };
+    for (const [name, column] of this.#columns)
+      this.#columns.set(name, moved(column, new Float64Array(room)));
+    this.#score = moved(this.#score, new Float32Array(room));
+    this.#anomaly = moved(this.#anomaly, new Uint8Array(room));
+    this.#quality = moved(this.#quality, new Uint16Array(room));
+    this.#time = moved(this.#time, new Float64Array(room)); // the last, because it tells the room
+    this.#written = kept;
+  }
+
   push({ batch }: Delivery, i: number): void {
-    const at = this.#written % capacity;
+    if (this.#written === this.#room && this.#room < capacity)
+      this.#resize(Math.min(2 * this.#room, capacity));
+    const at = this.#written % this.#room;
     this.#time[at] = batch.time[i]!;
     this.#score[at] = batch.score?.[i] ?? Number.NaN;
     this.#anomaly[at] = batch.anomaly?.[i] ?? 0;
@@ -56,7 +94,7 @@ export class History {
   }
 
   last() {
-    const at = (this.#written - 1) % capacity;
+    const at = (this.#written - 1) % this.#room;
     const values = Object.fromEntries(
       [...this.#columns].map(([name, column]) => [name, orNull(column[at]!)]),
     );
@@ -87,8 +125,8 @@ export class History {
   #rowsBetween(fromMs: number, toMs: number): number[] {
     const rows: number[] = [];
     for (let i = this.#written - this.size; i < this.#written; i++) {
-      const time = this.#time[i % capacity]!;
-      if (time >= fromMs && time <= toMs) rows.push(i % capacity);
+      const time = this.#time[i % this.#room]!;
+      if (time >= fromMs && time <= toMs) rows.push(i % this.#room);
     }
     return rows.sort((a, b) => this.#time[a]! - this.#time[b]!);
   }
@@ -109,8 +147,10 @@ export class History {
   }
 }
 
-function columnsFor(schema: Schema): Map<string, Float64Array> {
-  return new Map(schema.fields.map(({ name }) => [name, new Float64Array(capacity)]));
+type NumberColumn = Float64Array | Float32Array | Uint16Array | Uint8Array;
+
+function columnsFor(schema: Schema, room: number): Map<string, Float64Array> {
+  return new Map(schema.fields.map(({ name }) => [name, new Float64Array(room)]));
 }
 
 function extremes(rows: readonly number[], column: Float64Array): number[] {
@@ -126,8 +166,21 @@ function orNull(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
+/** The device that was updated longest ago gives up its room first. */
 export class Live {
+  /** In the order of their last update. */
   readonly #histories = new Map<string, History>();
+  readonly #maxBytes: number;
+  #bytes = 0;
+
+  constructor({ maxBytes = defaultMaxBytes }: { maxBytes?: number } = {}) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Memory of all columns. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   all(): History[] {
     return [...this.#histories.values()].sort((a, b) =>
@@ -144,28 +197,57 @@ export class Live {
     return deliveries.flatMap(delivery => this.#addOne(delivery));
   }
 
+  /** Device by device, so that a block of many never holds more than the limit at any time. */
   #addOne(delivery: Delivery): LiveUpdate[] {
     const { gateway, batch } = delivery;
-    const rows = new Map<History, number[]>();
-    const histories = batch.schema.devices.map(device => this.#of(gateway, device, batch.schema));
-    for (let i = 0; i < batch.time.length; i++) {
-      const history = histories[batch.device[i]!]!;
-      history.push(delivery, i);
-      getOrMake(rows, history, () => []).push(i);
-    }
-    for (const history of rows.keys()) history.model = batch.model ?? history.model;
-    for (const { at, threshold } of batch.evidence ?? []) histories[batch.device[at]!]!.threshold = threshold;
-    return [...rows].map(([history, indexes]) => toUpdate(history, delivery, indexes));
+    const { schema } = batch;
+    const rows = new Map<number, number[]>();
+    for (const [i, device] of batch.device.entries()) getOrMake(rows, device, () => []).push(i);
+    const thresholds = new Map(
+      (batch.evidence ?? []).map(({ at, threshold }) => [batch.device[at]!, threshold]),
+    );
+    return [...rows].map(([index, of]) => {
+      const device = schema.devices[index]!;
+      // What it keeps must not hold the names of all the others.
+      const history = this.#take(gateway, device, { ...schema, devices: [device] });
+      for (const i of of) history.push(delivery, i);
+      history.model = batch.model ?? history.model;
+      history.threshold = thresholds.get(index) ?? history.threshold;
+      this.#put(history);
+      return toUpdate(history, delivery, of);
+    });
   }
 
-  #of(gateway: string, device: string, schema: Schema): History {
-    const history = getOrMake(
-      this.#histories,
-      key(gateway, device),
-      () => new History(gateway, device, schema),
-    );
-    if (history.schema !== schema) history.use(schema);
+  #take(gateway: string, device: string, schema: Schema): History {
+    const history = this.get(gateway, device) ?? new History(gateway, device, schema);
+    if (this.#histories.delete(key(gateway, device))) this.#bytes -= history.bytes;
+    history.use(schema);
     return history;
+  }
+
+  #put(history: History): void {
+    this.#histories.set(key(history.gateway, history.device), history);
+    this.#bytes += history.bytes;
+    if (this.#bytes > this.#maxBytes) this.#makeRoom();
+  }
+
+  /**
+   * An eighth more than is needed, so that it is not done for every row. Cuts first: a device of which a minute is
+   * left is still on the page.
+   */
+  #makeRoom(): void {
+    const wanted = this.#maxBytes * (7 / 8);
+    for (const history of this.#histories.values()) {
+      if (this.#bytes <= wanted) return;
+      this.#bytes -= history.bytes;
+      history.cut();
+      this.#bytes += history.bytes;
+    }
+    for (const [name, { bytes }] of this.#histories) {
+      if (this.#bytes <= wanted) return;
+      this.#histories.delete(name);
+      this.#bytes -= bytes;
+    }
   }
 }
 
