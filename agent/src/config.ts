@@ -1,6 +1,7 @@
-import { nameOption, pathOption, secret } from '@edgeward/shared/config';
+import { distinctNames, nameOption, pathOption, secret } from '@edgeward/shared/config';
 import { logLevels } from '@edgeward/shared/log';
 import { z } from 'zod';
+import { checkDevices } from './sources/devices-config.js';
 import { sourceConfig } from './sources/index.js';
 import { ruleConfig } from './stages/rules.js';
 
@@ -20,7 +21,8 @@ export const agentConfig = z.strictObject({
         .string()
         .regex(
           /^mqtts?:\/\/[^@\s]+$/,
-          'must be mqtt://host:port or mqtts://host:port, without user or password',
+          'must be mqtt://host:port or mqtts://host:port, without user or password. ' +
+            'Remedy: write it like mqtt://10.0.0.5:1883; user and password go into uplink.username and uplink.password',
         )
         .default('mqtt://127.0.0.1:1883')
         .meta({ description: "The collector's broker" }),
@@ -79,10 +81,8 @@ export const agentConfig = z.strictObject({
   sources: z
     .array(sourceConfig)
     .min(1)
-    .refine(
-      all => new Set(all.map(source => source.name)).size === all.length,
-      'two sources have the same name',
-    )
+    .superRefine(distinctNames('sources'))
+    .superRefine(checkDevices)
     .meta({ description: 'What is read' }),
 });
 

@@ -1,10 +1,11 @@
-import { nameOption, pathOption, ruleOption, secret } from '@edgeward/shared/config';
+import path from 'node:path';
+import { distinct, distinctNames, nameOption, pathOption, ruleOption, secret } from '@edgeward/shared/config';
 import { logLevels } from '@edgeward/shared/log';
 import { z } from 'zod';
 import { alertsConfig } from './alerts/config.js';
-import { apiConfig, isLoopback } from './api/config.js';
+import { apiConfig, bare, isLoopback, isWildcard } from './api/config.js';
 import { mailConfig } from './notifiers/config.js';
-import { sinkConfig } from './sinks/index.js';
+import { type SinkConfig, sinkConfig } from './sinks/index.js';
 
 const brokerConfig = z
   .strictObject({
@@ -23,8 +24,9 @@ const brokerConfig = z
   })
   .refine(broker => isLoopback(broker.host) || broker.users !== undefined, {
     path: ['host'],
-    error: 'other machines can reach it, but there are no users',
-    params: { remedy: 'Set broker.users, one per gateway, or broker.host to 127.0.0.1.' },
+    error:
+      'other machines can reach it, but there are no users. ' +
+      'Remedy: give broker.users, one per gateway, or keep 127.0.0.1',
   });
 
 const scoreRule = z.strictObject({
@@ -36,8 +38,32 @@ const scoreRule = z.strictObject({
   score: z.number().gt(0).max(1).default(1).meta({ description: 'Score of a row it holds for' }),
 });
 
-/** Everything a collector can be told. The reference in deploy/reference is generated from this. */
-export const collectorConfig = z.strictObject({
+/** Two sinks in one folder would take each other's checkpoint for their own. */
+const ownDirectories = distinct<SinkConfig>({
+  keyOf: sink => path.resolve(sink.directory),
+  field: 'directory',
+  problem: first => `sinks[${first}] writes to this folder already`,
+  remedy: 'give every sink a folder of its own',
+});
+
+const defaultApiPort = apiConfig.parse({}).port;
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+function collide(a: Address, b: Address): boolean {
+  if (a.port !== b.port || a.port === 0) return false;
+  const [one, other] = [hostOf(a), hostOf(b)];
+  return one === other || isWildcard(one) || isWildcard(other);
+}
+
+function hostOf({ host }: Address): string {
+  return bare(host) === 'localhost' ? '127.0.0.1' : bare(host);
+}
+
+const options = z.strictObject({
   dataDir: pathOption()
     .default('./data/collector')
     .meta({ description: 'Folder for the journal, incidents and mails' }),
@@ -76,7 +102,8 @@ export const collectorConfig = z.strictObject({
   sinks: z
     .array(sinkConfig)
     .default([])
-    .refine(all => new Set(all.map(sink => sink.name)).size === all.length, 'two sinks have the same name')
+    .superRefine(distinctNames('sinks'))
+    .superRefine(ownDirectories)
     .meta({ description: 'Where the journal is copied to' }),
   alerts: alertsConfig.prefault({}).meta({ description: 'When flagged rows become incidents' }),
   mail: mailConfig
@@ -98,6 +125,24 @@ export const collectorConfig = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'Log lines go to standard error as JSON' }),
+});
+
+/** Everything a collector can be told. The reference in deploy/reference is generated from this. */
+export const collectorConfig = options.superRefine(({ api, broker }, context) => {
+  if (collide(api, broker)) {
+    // The one that is not the default stands in the file.
+    const [own, other] = api.port === defaultApiPort ? ['broker', 'api'] : ['api', 'broker'];
+    const remedy = 'give each a port of its own, or 0 for any free one';
+    const message = `${other}.port is ${api.port} too, at the same address. Remedy: ${remedy}`;
+    context.addIssue({ code: 'custom', path: [own, 'port'], message });
+  }
+  if (!isLoopback(api.host) && !api.password)
+    context.addIssue({
+      code: 'custom',
+      path: ['api', 'host'],
+      message:
+        'other machines can reach it, but there is no password. Remedy: give api.password, or keep 127.0.0.1',
+    });
 });
 
 export type CollectorConfig = z.output<typeof collectorConfig>;

@@ -1,12 +1,9 @@
-import { pathOption } from '@edgeward/shared/config';
+import { nameOption, pathOption } from '@edgeward/shared/config';
 import type { Field } from '@edgeward/shared/contracts';
-import { namePattern } from '@edgeward/shared/topics';
 import { z } from 'zod';
 import { blockOptions } from './block-options.js';
 
-const name = z
-  .string()
-  .regex(namePattern, 'must start with a letter or digit and go on with letters, digits, "_", "." or "-"');
+const name = nameOption();
 
 const column = z
   .strictObject({
@@ -36,22 +33,35 @@ const column = z
   })
   .refine(({ min, max }) => min === undefined || max === undefined || min < max, {
     path: ['min'],
-    message: 'must be less than max',
+    message: 'must be less than max. Remedy: give a min below the max, or leave one of them out',
   })
   .refine(({ kind, scale, offset }) => kind === 'float' || (scale === 1 && offset === 0), {
     path: ['scale'],
-    message: 'scale and offset need kind float',
+    message: 'scale and offset need kind float. Remedy: remove them, or set kind to float',
   });
 
 export type ColumnConfig = z.output<typeof column>;
 
-const columns = z.record(z.string(), z.union([name, column])).refine(
-  mapping => {
-    const names = Object.values(mapping).map(fieldName);
-    return names.length > 0 && new Set(names).size === names.length;
-  },
-  { message: 'must name at least one column, and no field twice' },
-);
+const columns = z
+  .record(z.string(), z.union([name, column]))
+  .refine(mapping => Object.keys(mapping).length > 0, {
+    message:
+      'names no column. Remedy: name at least one, for example value: temperature, or leave columns out',
+  })
+  .superRefine((mapping, context) => {
+    const first = new Map<string, string>();
+    for (const [key, value] of Object.entries(mapping)) {
+      const field = fieldName(value);
+      const earlier = first.get(field);
+      if (earlier === undefined) first.set(field, key);
+      else
+        context.addIssue({
+          code: 'custom',
+          path: typeof value === 'string' ? [key] : [key, 'field'],
+          message: 'another column becomes this field already. Remedy: choose another field name',
+        });
+    }
+  });
 
 export const replayConfig = z.strictObject({
   path: pathOption().meta({
@@ -74,7 +84,10 @@ export const replayConfig = z.strictObject({
     .meta({ description: 'How times are written; ISO times without a zone are UTC' }),
   delimiter: z
     .string()
-    .regex(/^[^"\r\n\u0080-\uffff]$/, 'must be one ASCII character other than a quote')
+    .regex(
+      /^[^"\r\n\u0080-\uffff]$/,
+      'must be one ASCII character other than a quote. Remedy: give one such as ",", ";" or "\\t", in quotes',
+    )
     .default(',')
     .meta({ description: 'Between the cells of a line' }),
   columns: columns.optional().meta({

@@ -1,5 +1,5 @@
-import { nameOption } from '@edgeward/shared/config';
-import type { DeviceType, FaultKind } from '@edgeward/simulators/plant';
+import { distinctNames, nameOption } from '@edgeward/shared/config';
+import type { DeviceType, FaultKind, faultKinds as plantFaults } from '@edgeward/simulators/plant';
 import type { ScenarioName } from '@edgeward/simulators/scenarios';
 import { z } from 'zod';
 import { blockOptions } from './block-options.js';
@@ -9,21 +9,26 @@ import { blockOptions } from './block-options.js';
  * lists in step.
  */
 const deviceTypes: Readonly<Record<DeviceType, true>> = { pump: true, 'cold-room': true, 'power-feed': true };
-const faultKinds: Readonly<Record<FaultKind, true>> = {
-  'bearing-wear': true,
-  'blocked-valve': true,
-  leak: true,
-  'door-open': true,
-  'refrigerant-leak': true,
-  'power-sag': true,
-  'stuck-sensor': true,
-  drift: true,
-  spikes: true,
-  'gateway-offline': true,
-};
-const scenarioNames: Readonly<Record<ScenarioName, true>> = { normal: true, mixed: true, ...faultKinds };
 
-function oneOf<Name extends string>(names: Readonly<Record<Name, true>>) {
+/** What each fault can befall, and what of it. */
+const faultKinds: { readonly [Kind in FaultKind]: Pick<(typeof plantFaults)[Kind], 'fits' | 'acts'> } = {
+  'bearing-wear': { fits: ['pump'], acts: 'process' },
+  'blocked-valve': { fits: ['pump'], acts: 'process' },
+  leak: { fits: ['pump'], acts: 'process' },
+  'door-open': { fits: ['cold-room'], acts: 'process' },
+  'refrigerant-leak': { fits: ['cold-room'], acts: 'process' },
+  'power-sag': { fits: ['power-feed', 'pump', 'cold-room'], acts: 'process' },
+  'stuck-sensor': { fits: ['pump', 'cold-room', 'power-feed'], acts: 'sensor' },
+  drift: { fits: ['pump', 'cold-room', 'power-feed'], acts: 'sensor' },
+  spikes: { fits: ['pump', 'cold-room', 'power-feed'], acts: 'sensor' },
+  'gateway-offline': { fits: ['pump', 'cold-room', 'power-feed'], acts: 'site' },
+};
+const scenarioKinds = { normal: undefined, mixed: undefined, ...faultKinds } satisfies Record<
+  ScenarioName,
+  unknown
+>;
+
+function oneOf<Name extends string>(names: Readonly<Record<Name, unknown>>) {
   return z.enum(Object.keys(names) as [Name, ...Name[]]);
 }
 
@@ -56,7 +61,7 @@ export const simulatedConfig = z.strictObject({
     .array(device)
     .min(1)
     .max(1000)
-    .refine(all => new Set(all.map(one => one.name)).size === all.length, 'two devices have the same name')
+    .superRefine(distinctNames('devices'))
     .meta({ description: 'Devices of the plant; a power feed supplies the others' }),
   seed: z.int().default(1).meta({ description: 'The same seed gives the same values' }),
   stepMs: z
@@ -71,7 +76,7 @@ export const simulatedConfig = z.strictObject({
     .max(3_600_000)
     .default(1000)
     .meta({ description: 'Real time from row to row', unit: 'ms' }),
-  scenario: oneOf(scenarioNames).default('normal').meta({
+  scenario: oneOf(scenarioKinds).default('normal').meta({
     description: 'What goes wrong by itself: nothing, one kind of fault again and again, or anything',
   }),
   faults: z
@@ -94,3 +99,58 @@ export const simulatedConfig = z.strictObject({
 });
 
 export type SimulatedConfig = z.output<typeof simulatedConfig>;
+
+type Fault = SimulatedConfig['faults'][number];
+
+/** Where among the options something cannot be, and why. */
+export interface Misfit {
+  readonly path: readonly (string | number)[];
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+/** What the schema alone cannot see: faults and a scenario that none of the devices can have. */
+export function misfitsOf({ devices, faults, scenario }: SimulatedConfig): Misfit[] {
+  const misfits = faults.flatMap((fault, i) =>
+    misfitsOfFault(fault, devices).map(({ path, ...rest }) => ({ ...rest, path: ['faults', i, ...path] })),
+  );
+  const needed = scenarioKinds[scenario];
+  if (!needed || devices.some(({ type }) => fits(needed, type))) return misfits;
+  return [...misfits, { path: ['scenario'], ...noDeviceFor(needed) }];
+}
+
+function misfitsOfFault(fault: Fault, devices: SimulatedConfig['devices']): Misfit[] {
+  const kind = faultKinds[fault.kind];
+  const misfits: Misfit[] = [];
+  if (fault.field !== undefined && kind.acts !== 'sensor') {
+    misfits.push({ path: ['field'], problem: `${fault.kind} is no sensor fault`, remedy: 'remove it' });
+  }
+  if (fault.device === undefined) {
+    if (devices.some(({ type }) => fits(kind, type))) return misfits;
+    return [{ path: ['kind'], ...noDeviceFor(kind) }, ...misfits];
+  }
+  const device = devices.find(({ name }) => name === fault.device);
+  const path = ['device'];
+  const known = devices.slice(0, 10).map(({ name }) => name);
+  if (kind.acts === 'site') {
+    misfits.push({ path, problem: `${fault.kind} concerns the whole gateway`, remedy: 'remove it' });
+  } else if (!device) {
+    const remedy = `use one of ${known.join(', ')}${devices.length > known.length ? ', …' : ''}, or add it to devices`;
+    misfits.push({ path, problem: 'not one of the devices of this source', remedy });
+  } else if (!fits(kind, device.type)) {
+    const remedy = `name a device of type ${kind.fits.join(' or ')}, or another kind of fault`;
+    misfits.push({ path, problem: `a ${device.type} cannot have the fault ${fault.kind}`, remedy });
+  }
+  return misfits;
+}
+
+function fits(kind: { readonly fits: readonly DeviceType[] }, type: DeviceType): boolean {
+  return kind.fits.includes(type);
+}
+
+function noDeviceFor(kind: { readonly fits: readonly DeviceType[] }) {
+  return {
+    problem: 'no device of this source can have it',
+    remedy: `add a device of type ${kind.fits.join(' or ')} to devices, or choose another`,
+  };
+}

@@ -14,7 +14,7 @@ export const fileConfig = z.strictObject({
   }),
   maxBytes: z
     .int()
-    .min(1)
+    .min(1024)
     .default(64 * 1024 * 1024)
     .meta({ description: 'Begin a new file before this one grows beyond', unit: 'bytes' }),
   maxAgeMs: z

@@ -68,9 +68,16 @@ function news(bound: number | undefined): number | undefined {
   return bound === undefined || Math.abs(bound) === Number.MAX_SAFE_INTEGER ? undefined : bound;
 }
 
+const formats: Readonly<Record<string, string>> = {
+  uri: ' with a full address (URL)',
+  email: ' with a mail address',
+  'date-time': ' with a date, a time and a zone (ISO 8601)',
+};
+
 function lengths(node: ConfigNode): string {
-  if (node.pattern !== undefined) return ` matching ${node.pattern}`;
-  if (node.format !== undefined) return ` (${node.format})`;
+  if (node.format !== undefined) return formats[node.format] ?? ` (${node.format})`;
+  // A regular expression tells a reader nothing: the example that follows does.
+  if (node.pattern !== undefined) return '';
   if (node.maxLength !== undefined) return ` of ${node.minLength ?? 0} to ${node.maxLength} characters`;
   return node.minLength ? `, not empty` : '';
 }

@@ -27,7 +27,18 @@ const source = z.discriminatedUnion('type', [
 ]);
 
 const schema = z.strictObject({
-  gateway: z.string().regex(/^[a-z][a-z0-9-]*$/),
+  gateway: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]*$/)
+    .meta({ examples: ['pump-1'] }),
+  mails: z
+    .array(z.string().regex(/^\S+@\S+$/, 'not a mail address'))
+    .optional()
+    .meta({ examples: [['shift@plant.example']] }),
+  page: z
+    .url()
+    .optional()
+    .meta({ examples: ['https://plant.example'] }),
   site: z.string().optional(),
   level: z.enum(['debug', 'info', 'warn']).default('info'),
   outbox: z
@@ -73,7 +84,7 @@ const cases: readonly { name: string; text: string; expect: readonly (RegExp | s
     expect: [
       /^plant\.yaml:2:5: sources\[0\]\.host: required, but missing\. Remedy: add it: give text, for example 10\.0\.0\.7$/,
       /^plant\.yaml:3:17: sources\[0\]\.intervalMs: below 10 \(value: 5\)\. Remedy: give a whole number from 10/,
-      /^plant\.yaml:4:10: gateway: not written as expected \(value: "Pi!"\)\. Remedy: give text matching/,
+      /^plant\.yaml:4:10: gateway: not written as expected \(value: "Pi!"\)\. Remedy: give text, for example pump-1$/,
     ],
   },
   {
@@ -137,6 +148,43 @@ const cases: readonly { name: string; text: string; expect: readonly (RegExp | s
     expect: ['plant.yaml:4:3: outbox.maxBytes: given twice, first in line 3. Remedy: keep one of the two'],
   },
   { name: 'open quote', text: 'gateway: "pi\n', expect: [/plant\.yaml:2:1: something is not closed/] },
+  {
+    name: 'patterns are no remedies: words and an example are, of a list too',
+    text: `gateway: pi\n${sources}mails: [a@b, nobody]\npage: here\n`,
+    expect: [
+      'plant.yaml:3:14: mails[1]: not a mail address (value: "nobody"). Remedy: give text, for example shift@plant.example',
+      'plant.yaml:4:7: page: not written as expected (value: "here"). Remedy: give text with a full address (URL), for example https://plant.example',
+    ],
+  },
+  {
+    name: 'open bracket',
+    text: `mails: [a@b, c@d\ngateway: pi\n${sources}`,
+    expect: [
+      'plant.yaml:1:8: mails: this [ is not closed. Remedy: add the missing ]; the lines up to it are indented deeper than their key',
+    ],
+  },
+  {
+    name: 'open brace inside',
+    text: `gateway: pi\nsources:\n  - { type: modbus, host: x\nlevel: info\n`,
+    expect: [
+      'plant.yaml:3:5: sources[0]: this { is not closed. Remedy: add the missing }; the lines up to it are indented deeper than their key',
+    ],
+  },
+  {
+    name: 'open bracket in a mapping',
+    text: `gateway: pi\nuplink:\n  url: [a\n  password: { env: X }\nlevel: info\n`,
+    expect: [/plant\.yaml:3:8: uplink\.url: this \[ is not closed/],
+  },
+  {
+    name: 'brackets at the key',
+    text: 'mails: [\na@b ]\n',
+    expect: [/plant\.yaml:1:8: mails: this \[ is not closed\. Remedy: add the missing \]; the lines/],
+  },
+  {
+    name: 'wrong indentation',
+    text: 'outbox:\n  folder: x\n maxBytes: 1\n',
+    expect: [/plant\.yaml:3:1: wrong indentation/],
+  },
   { name: 'tag', text: `gateway: !include x\n${sources}`, expect: [/plant\.yaml:1:10: an unknown ! tag/] },
   { name: 'two documents', text: `gateway: pi\n---\na: 1\n`, expect: [/plant\.yaml:2:1: a second document/] },
   {

@@ -85,7 +85,10 @@ export function childOf(shape: ConfigNode, key: string | number): ConfigNode | u
       : shape.properties && Object.hasOwn(shape.properties, key)
         ? shape.properties[key]
         : shape.additionalProperties;
-  return typeof child === 'object' ? child : undefined;
+  if (typeof child !== 'object') return undefined;
+  const given = typeof key === 'number' ? shape.examples?.[0] : undefined;
+  // The example of a list is one for its entries.
+  return Array.isArray(given) && !child.examples ? { ...child, examples: given as unknown[] } : child;
 }
 
 export interface Place {

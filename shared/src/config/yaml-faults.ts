@@ -9,6 +9,7 @@ import {
   type Node,
   type Pair,
   visit,
+  type YAMLError,
 } from 'yaml';
 import { fieldPath, type Path } from './issue.js';
 
@@ -89,6 +90,28 @@ export function mergeFaults(document: Document): Fault[] {
     },
   });
   return faults;
+}
+
+/** A `[` or `{` without its end, where it opens: the parser only notices in a later line, as wrong indentation. */
+export function unclosed(document: Document, error: YAMLError): Fault | undefined {
+  if (!/^Flow .* end with a/.test(error.message)) return undefined;
+  const at = error.pos[0];
+  let fault: Fault | undefined;
+  visit(document, {
+    Collection: (_, node, ancestors) => {
+      const [start, , end] = node.range ?? [at, at, at];
+      if (!node.flow || start >= at || end < at) return;
+      const [opening, closing] = isSeq(node) ? ['[', ']'] : ['{', '}'];
+      // The innermost one is visited last.
+      fault = {
+        offset: start,
+        field: fieldPath(pathTo([...ancestors, node]).slice(0, isSeq(node) ? -1 : undefined)),
+        problem: `this ${opening} is not closed`,
+        remedy: `add the missing ${closing}; the lines up to it are indented deeper than their key`,
+      };
+    },
+  });
+  return fault;
 }
 
 function pathTo(nodes: Ancestors): Path {

@@ -1,7 +1,7 @@
 import { type Document, Lexer, LineCounter, Parser, parseDocument } from 'yaml';
 import type { ConfigIssue, Path } from './issue.js';
 import { offsetOf } from './locate.js';
-import { badAliases, duplicateKeys, type Fault, mergeFaults } from './yaml-faults.js';
+import { badAliases, duplicateKeys, type Fault, mergeFaults, unclosed } from './yaml-faults.js';
 import { yamlProblem } from './yaml-problems.js';
 
 /** A file as plain values, and where each of them stands. */
@@ -57,7 +57,10 @@ function refused(file: string, issues: readonly ConfigIssue[]): YamlFile {
 
 function syntaxFaults(document: Document): Fault[] {
   const found = [...document.errors, ...document.warnings];
-  return found.map(error => ({ offset: error.pos[0], field: '', ...yamlProblem(error.code) }));
+  const open = found.map(error => unclosed(document, error)).find(fault => fault !== undefined);
+  const faults = found.map(error => ({ offset: error.pos[0], field: '', ...yamlProblem(error.code) }));
+  // What the parser says about the text behind an open bracket is about the bracket.
+  return open ? [...faults.filter(({ offset }) => offset < open.offset), open] : faults;
 }
 
 function toValue(document: Document): { value?: unknown; fault?: Fault } {

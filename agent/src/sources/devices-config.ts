@@ -1,0 +1,29 @@
+import type { z } from 'zod';
+import type { SourceConfig } from './index.js';
+import { misfitsOf } from './simulated-config.js';
+
+type Path = readonly (string | number)[];
+
+/** Across sources: nothing names a device twice, and no fault is meant for a device that cannot have it. */
+export function checkDevices(sources: readonly SourceConfig[], context: z.RefinementCtx): void {
+  const readBy = new Map<string, number>();
+  for (const [i, source] of sources.entries()) {
+    const issue = (path: Path, problem: string, remedy: string) =>
+      context.addIssue({ code: 'custom', path: [i, ...path], message: `${problem}. Remedy: ${remedy}` });
+    for (const { name, path } of devicesOf(source)) {
+      const earlier = readBy.get(name) ?? i;
+      readBy.set(name, earlier);
+      // Twice within one source is that source's own to refuse.
+      if (earlier !== i) issue(path, `sources[${earlier}] reads this device already`, 'choose another name');
+    }
+    if (source.type === 'simulated')
+      for (const { path, problem, remedy } of misfitsOf(source)) issue(path, problem, remedy);
+  }
+}
+
+/** Devices that are known before anything is read, and where each is named. */
+function devicesOf(source: SourceConfig): { name: string; path: Path }[] {
+  if (source.type === 'simulated')
+    return source.devices.map(({ name }, i) => ({ name, path: ['devices', i, 'name'] }));
+  return source.deviceColumn === undefined ? [{ name: source.device, path: ['device'] }] : [];
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigError, configFromText, formatIssue, parseConfig } from '@edgeward/shared/config';
+import { collectorConfig } from './config.js';
+
+function issuesOf(text: string): string[] {
+  try {
+    parseConfig(configFromText('c.yaml', text), collectorConfig);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, `not a ConfigError: ${error}`);
+    return error.issues.map(formatIssue);
+  }
+  return [];
+}
+
+const port = 'give each a port of its own, or 0 for any free one';
+
+test('one port cannot be listened on twice', () => {
+  const wrong: readonly (readonly [string, string])[] = [
+    [
+      'broker: { port: 9000 }\napi: { port: 9000 }\n',
+      `c.yaml:2:14: api.port: broker.port is 9000 too, at the same address (value: 9000). Remedy: ${port}`,
+    ],
+    [
+      'api: { port: 1883, host: localhost }\n',
+      `c.yaml:1:14: api.port: broker.port is 1883 too, at the same address (value: 1883). Remedy: ${port}`,
+    ],
+    [
+      'broker: { port: 8080 }\n',
+      `c.yaml:1:17: broker.port: api.port is 8080 too, at the same address (value: 8080). Remedy: ${port}`,
+    ],
+    [
+      'broker: { port: 8080 }\napi: { host: "::", password: { env: X } }\n',
+      `c.yaml:1:17: broker.port: api.port is 8080 too, at the same address (value: 8080). Remedy: ${port}`,
+    ],
+  ];
+  for (const [text, expected] of wrong) assert.deepEqual(issuesOf(text), [expected]);
+  for (const text of [
+    'dataDir: ./x\n',
+    'broker: { port: 0 }\napi: { port: 0 }\n',
+    'broker: { port: 9000, host: 127.0.0.2 }\napi: { port: 9000 }\n',
+  ])
+    assert.deepEqual(issuesOf(text), []);
+});
+
+test('what other machines reach needs passwords', () => {
+  assert.deepEqual(issuesOf('broker: { host: 0.0.0.0 }\napi: { host: 0.0.0.0 }\n'), [
+    'c.yaml:1:17: broker.host: other machines can reach it, but there are no users (value: "0.0.0.0"). ' +
+      'Remedy: give broker.users, one per gateway, or keep 127.0.0.1',
+    'c.yaml:2:14: api.host: other machines can reach it, but there is no password (value: "0.0.0.0"). ' +
+      'Remedy: give api.password, or keep 127.0.0.1',
+  ]);
+  const safe =
+    'broker: { host: 0.0.0.0, users: { pi: { env: X } } }\napi: { host: 0.0.0.0, password: { env: X } }\n';
+  assert.deepEqual(issuesOf(safe), []);
+});
+
+test('every sink has a name and a folder of its own, and files of some size', () => {
+  const sinks = (second: string) => `sinks:\n  - { type: file, directory: ./out }\n  - ${second}\n`;
+  assert.deepEqual(issuesOf(sinks('{ type: file, name: file, directory: ./other }')), [
+    'c.yaml:3:25: sinks[1].name: sinks[0] has the name "file" already (value: "file"). Remedy: choose another name',
+  ]);
+  assert.deepEqual(issuesOf(sinks('{ type: file, directory: ./other }')), [
+    'c.yaml:3:5: sinks[1].name: sinks[0] has the name "file" already. Remedy: choose another name',
+  ]);
+  assert.deepEqual(issuesOf(sinks('{ type: file, name: two, directory: out/ }')), [
+    'c.yaml:3:41: sinks[1].directory: sinks[0] writes to this folder already (value: "out/"). ' +
+      'Remedy: give every sink a folder of its own',
+  ]);
+  assert.deepEqual(issuesOf(sinks('{ type: file, name: two, directory: ./out2 }')), []);
+  assert.match(
+    issuesOf(sinks('{ type: file, name: two, directory: ./b, maxBytes: 1 }'))[0] ?? '',
+    /^c\.yaml:3:56: sinks\[1\]\.maxBytes: below 1024 \(value: 1\)\. Remedy: give a whole number at least 1024/,
+  );
+});
+
+test('mail addresses and links are asked for in words, with an example', () => {
+  const found = issuesOf('mail: { from: me, to: [x], linkBase: foo }\n');
+  assert.deepEqual(
+    found.map(line => line.replace(/.*Remedy: /, '')),
+    [
+      'give text, for example Edgeward <edgeward@plant.example>',
+      'give text, for example shift@plant.example',
+      'give text with a full address (URL), for example https://edgeward.plant.example',
+    ],
+  );
+});
