@@ -157,6 +157,25 @@ test('holds the broker back while its queue is full, and lets go when there is r
   assert.equal(journal.position, 3);
 });
 
+test('messages without a payload fill the queue too, and leave it empty', async t => {
+  await using started = await start(t, { maxQueueBytes: 10_000 });
+  const { ingest, journal, offer, until } = started;
+  const { opened, began } = holdOpen(journal);
+  for (let i = 0; i < 50; i++) offer(new Uint8Array(), 'state');
+  await until(began);
+  let room = false;
+  const waits = ingest.room(new AbortController().signal).then(() => {
+    room = true;
+  });
+  await new Promise(setImmediate);
+  assert.equal(room, false);
+  while (!room) {
+    opened.open();
+    await new Promise(setImmediate);
+  }
+  await waits;
+});
+
 test('while the journal cannot be written nothing is promised; then all of it is stored once', async t => {
   await using started = await start(t);
   const { journal, offer, until, receipts, seqs, ingest } = started;

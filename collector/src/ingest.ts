@@ -23,7 +23,7 @@ export interface IngestOptions {
   readonly publish: (topic: string, payload: string) => Promise<void>;
   /** Rows older than this on arrival raise no new alarm. */
   readonly lateAfterMs: number;
-  /** Bytes that may wait; above it the broker stops taking from its clients. */
+  /** Bytes that may wait, with what a message costs besides; above it the broker stops taking from its clients. */
   readonly maxQueueBytes: number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -39,6 +39,8 @@ export interface IngestCounts {
 
 const maxGroupBytes = 8 * 1024 * 1024;
 const retryMs = 1000;
+/** What a waiting message costs besides its payload, so that empty ones do not wait without limit. */
+const messageBytes = 512;
 
 /**
  * Takes what gateways publish, stores it in groups, and sends receipts for what was stored. It remembers nothing
@@ -69,7 +71,7 @@ export class Ingest {
   /** Only enqueues: the broker must never wait inside its own delivery. */
   offer(message: Message): void {
     this.#queue.push(message);
-    this.#queuedBytes += message.payload.length;
+    this.#queuedBytes += costOf(message);
     this.#changed.open();
   }
 
@@ -87,7 +89,7 @@ export class Ingest {
   #takeGroup(): Message[] {
     let bytes = 0;
     let n = 0;
-    while (n < this.#queue.length && bytes < maxGroupBytes) bytes += this.#queue[n++]!.payload.length;
+    while (n < this.#queue.length && bytes < maxGroupBytes) bytes += costOf(this.#queue[n++]!);
     return this.#queue.splice(0, n);
   }
 
@@ -100,7 +102,7 @@ export class Ingest {
       await this.#options.journal.recover();
     }
     for (const message of group) if (message.kind !== 'block') await this.#note(message);
-    this.#queuedBytes -= group.reduce((sum, { payload }) => sum + payload.length, 0);
+    this.#queuedBytes -= group.reduce((sum, message) => sum + costOf(message), 0);
     this.#changed.open();
   }
 
@@ -200,4 +202,8 @@ export class Ingest {
     this.#options.gateways.event(event);
     await this.#options.journal.addEvent(event).catch(() => undefined);
   }
+}
+
+function costOf({ payload }: Message): number {
+  return payload.length + messageBytes;
 }
