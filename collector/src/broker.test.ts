@@ -40,6 +40,7 @@ class Client implements Disposable {
       this.#changed.open();
     });
     this.#socket.on('error', () => undefined);
+    this.#socket.on('connect', () => this.#changed.open());
     this.#socket.on('close', () => this.#changed.open());
   }
 
@@ -56,6 +57,14 @@ class Client implements Disposable {
   async mayRead(topic: string): Promise<boolean> {
     const answer = await this.#ask(packet(0x82, 0, 1, text(topic), 1));
     return answer !== undefined && answer.at(-1) !== 0x80;
+  }
+
+  async untilConnected(): Promise<void> {
+    while (this.#socket.connecting) await this.#changed.wait();
+  }
+
+  async untilGone(): Promise<void> {
+    while (!this.#socket.destroyed) await this.#changed.wait();
   }
 
   [Symbol.dispose](): void {
@@ -187,6 +196,25 @@ test('a full collector holds its gateways back, and an end lets them go', limit,
   await at[Symbol.asyncDispose]();
   await at[Symbol.asyncDispose]();
   await second;
+});
+
+test('an end hangs up on everybody, whether they have said who they are or not', limit, async () => {
+  const at = await open();
+  using silent = new Client(at.broker);
+  await silent.untilConnected();
+  using client = new Client(at.broker); // taken after the silent one
+  await client.login('gw-1');
+  await at[Symbol.asyncDispose]();
+  await Promise.all([silent.untilGone(), client.untilGone()]);
+});
+
+test('whoever never says who it is is hung up on, and nobody else', limit, async () => {
+  await using at = await open({ connectTimeoutMs: 200 });
+  using client = new Client(at.broker);
+  await client.login('gw-1');
+  using silent = new Client(at.broker);
+  await silent.untilGone();
+  assert.equal((await client.publish(topicOf('gw-1', 'state')))?.[0], 0x40);
 });
 
 test('a port that is taken is said in words', limit, async () => {

@@ -3,7 +3,7 @@
  * it may publish only under its own name and read only its own receipts and desired state.
  */
 import { timingSafeEqual } from 'node:crypto';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { namePattern, parseTopic, type TopicKind, topicRoot } from '@edgeward/shared/topics';
@@ -19,6 +19,8 @@ export interface BrokerOptions {
   /** Waits while there is no room for more. */
   readonly room: (signal: AbortSignal) => Promise<void>;
   readonly onMessage: (message: Message) => void;
+  /** Whoever has not said by then who it is is hung up on. */
+  readonly connectTimeoutMs?: number;
 }
 
 const uplinkKinds: readonly TopicKind[] = ['block', 'state', 'reported', 'events'];
@@ -28,10 +30,12 @@ export class Broker implements AsyncDisposable {
   readonly #aedes: Aedes;
   readonly #server: Server;
   readonly #ending: AbortController;
+  readonly #sockets: ReadonlySet<Socket>;
   readonly port: number;
 
-  private constructor(aedes: Aedes, server: Server, ending: AbortController) {
+  private constructor(aedes: Aedes, server: Server, sockets: ReadonlySet<Socket>, ending: AbortController) {
     this.#aedes = aedes;
+    this.#sockets = sockets;
     this.#server = server;
     this.#ending = ending;
     this.port = (server.address() as AddressInfo).port;
@@ -42,6 +46,7 @@ export class Broker implements AsyncDisposable {
     const ending = new AbortController();
     const aedes = await Aedes.createBroker({
       concurrency: 100,
+      connectTimeout: options.connectTimeoutMs ?? 10_000,
       preConnect: (_client, packet, done) => {
         const ok = namePattern.test(packet.clientId);
         // Without an error the connection would stay open, unanswered, for ever.
@@ -66,14 +71,19 @@ export class Broker implements AsyncDisposable {
     aedes.on('connectionError', (_client, error) =>
       options.log.debug({ error: messageOf(error) }, 'connection error'),
     );
-    const server = createServer({ noDelay: true }, aedes.handle);
+    const sockets = new Set<Socket>();
+    const server = createServer({ noDelay: true }, socket => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      aedes.handle(socket);
+    });
     try {
       await listen(server, options);
     } catch (error) {
       await new Promise<void>(resolve => aedes.close(resolve)); // its timers would keep the process
       throw error;
     }
-    return new Broker(aedes, server, ending);
+    return new Broker(aedes, server, sockets, ending);
   }
 
   get connections(): number {
@@ -91,6 +101,8 @@ export class Broker implements AsyncDisposable {
     this.#ending.abort();
     this.#server.close();
     if (!this.#aedes.closed) await new Promise<void>(resolve => this.#aedes.close(resolve));
+    // aedes knows only those that said who they are; any other would keep the process.
+    for (const socket of this.#sockets) socket.destroy();
   }
 }
 

@@ -39,6 +39,8 @@ const historyDeliveries = 2000;
 /** What comes within these times is handed over together. */
 const sinkLingerMs = 250;
 const incidentLingerMs = 100;
+/** What a request may take to end once all ends. */
+const apiCloseMs = 2000;
 /** Deliveries kept behind the slowest consumer. */
 const keepBehind = 1000;
 
@@ -197,8 +199,17 @@ async function openApi(
   const address = api.server.address();
   return {
     port: typeof address === 'object' && address ? address.port : port,
-    [Symbol.asyncDispose]: () => api.close(),
+    [Symbol.asyncDispose]: () => closeApi(api),
   };
+}
+
+/** A connection that says nothing is not idle to Node: without the cut it would hold the end up. */
+async function closeApi(api: ReturnType<typeof createApi>): Promise<void> {
+  const cut = setTimeout(() => api.server.closeAllConnections(), apiCloseMs);
+  cut.unref();
+  api.server.closeIdleConnections();
+  await api.close();
+  clearTimeout(cut);
 }
 
 interface Chores {
