@@ -62,11 +62,23 @@ async function dispatch(argv: readonly string[], io: MainIo): Promise<number> {
   }
   const entry = io.commands.find(known => known.word === word);
   if (!entry) throw unknownCommand(word, io.commands);
+  return runToEnd(stopper => runCommand(entry, rest, io, stopper), io);
+}
+
+/** Signals are heard from here on: loading takes a second on a small machine, and a stop then is a stop. */
+async function runCommand(
+  entry: TableEntry,
+  argv: readonly string[],
+  { stdin, stdout, stderr }: MainIo,
+  { stop, deadline }: Stopper,
+): Promise<number> {
   const command = await loadCommand(entry);
-  if (asksForHelp(rest)) return print(io, commandHelp(word, command));
-  const values = parseOptions(word, command.options, rest);
-  const { stdin, stdout, stderr } = io;
-  return runToEnd(({ stop, deadline }) => command.run(values, { stdin, stdout, stderr, stop, deadline }), io);
+  if (asksForHelp(argv)) {
+    stdout.write(commandHelp(entry.word, command));
+    return 0;
+  }
+  const values = parseOptions(entry.word, command.options, argv);
+  return command.run(values, { stdin, stdout, stderr, stop, deadline });
 }
 
 function print(io: MainIo, text: string): Promise<number> {

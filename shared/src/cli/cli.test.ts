@@ -51,6 +51,9 @@ const modules: Readonly<Record<string, string>> = {
         while (!stop.aborted) { stdout.write('x'.repeat(65536)); await new Promise(resolve => setImmediate(resolve)); }
         return 0;
       } };`,
+  slow: `await new Promise(resolve => process.once('edgeward-load', resolve));
+    export const command = { name: 'slow', summary: 's', examples: [], options: {},
+      run: async (_, { stop, stdout }) => { stdout.write(stop.aborted ? 'asked' : 'not asked'); return 0; } };`,
   needy: `import '@edgeward/is-not-there'; export const command = {};`,
 };
 
@@ -207,6 +210,17 @@ describe('signals', { timeout: 30_000 }, () => {
     assert.equal(await done, 0);
     assert.match(stdout.text, /deadline/);
     assert.equal(signals.listenerCount('SIGINT') + signals.listenerCount('SIGTERM'), 0);
+  });
+
+  test('one that comes while the command is loaded is heard', async () => {
+    const [stdout, signals] = [new Text(), new EventEmitter()];
+    const loading: EventEmitter = process;
+    const done = main(['slow'], { stdout, stderr: new Text(), signals, commands });
+    while (loading.listenerCount('edgeward-load') === 0) await new Promise(setImmediate);
+    signals.emit('SIGTERM');
+    loading.emit('edgeward-load');
+    assert.equal(await done, 0);
+    assert.equal(stdout.text, 'asked');
   });
 
   test('time insists too', async () => {
