@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -116,12 +116,91 @@ test('nothing is repaired, let alone removed, while it cannot be copied aside', 
 });
 
 test('without its marker a store is refused: its starts would be counted from one again', async () => {
-  for (const content of [undefined, '', '{', '{"kind":"things"}', '[]', 'null']) {
+  for (const content of lostMarkers) {
     const base = await used();
-    if (content === undefined) await rm(marker(base));
-    else await writeFile(marker(base), content);
+    await loseMarker(base, content);
     await assert.rejects(open(base), { code: 'EW_STORE_DAMAGED' }, String(content));
   }
+});
+
+const lostMarkers = [undefined, '', '{', '{"kind":"things"}', '[]', 'null'];
+
+async function loseMarker(base: string, content: string | undefined): Promise<void> {
+  if (content === undefined) await rm(marker(base));
+  else await writeFile(marker(base), content);
+}
+
+test('with a copy of its marker a store opens as it was, counts its starts on, and a clean end is not known', async () => {
+  const markerKey = Buffer.from('m');
+  for (const content of lostMarkers) {
+    const base = await folder();
+    const first = await open(base, { markerKey });
+    await first.db.put(key, Buffer.from('kept'));
+    await first.close();
+    await (await open(base, { markerKey })).close();
+    await loseMarker(base, content);
+    const again = await open(base, { markerKey });
+    assert.deepEqual([again.id, again.starts, again.fresh], [first.id, 3, false], String(content));
+    assert.deepEqual([again.closedCleanly, again.movedTo], [false, undefined]);
+    assert.equal(await valueIn(again), 'kept');
+    await loseMarker(base, content);
+    await assert.rejects(open(base, { markerKey }), { code: 'EW_STORE_LOCKED' });
+    await again.close();
+  }
+});
+
+test('a store that nothing tells the starts of is moved aside whole, and a new one begun', async () => {
+  const markerKey = Buffer.from('m');
+  for (const content of lostMarkers) {
+    for (const damage of ['no copy', 'no CURRENT']) {
+      const base = await folder();
+      const first = await open(base, damage === 'no copy' ? {} : { markerKey });
+      await first.db.put(key, Buffer.from('kept'));
+      await first.close();
+      if (damage === 'no CURRENT') await rm(path.join(base, 'things', 'CURRENT'));
+      await loseMarker(base, content);
+      const again = await open(base, { markerKey });
+      assert.deepEqual([again.starts, again.fresh], [1, true]);
+      assert.notEqual(again.id, first.id);
+      assert.equal(await valueIn(again), undefined);
+      assert.ok((await readdir(again.movedTo!)).some(name => name.startsWith('MANIFEST')));
+      if (content !== undefined) assert.equal(await readFile(`${again.movedTo}.json`, 'utf8'), content);
+      await again.close();
+      const next = await open(base, { markerKey });
+      assert.deepEqual([next.id, next.starts, next.movedTo], [again.id, 2, undefined]);
+      await next.close();
+    }
+  }
+});
+
+test('a newer layout is refused untouched though its marker is lost or half unreadable', async () => {
+  const markerKey = Buffer.from('m');
+  for (const content of [undefined, '{"version":3}']) {
+    const base = await folder();
+    await (await open(base, { markerKey, version: 3 })).close();
+    await loseMarker(base, content);
+    const names = await readdir(base);
+    await assert.rejects(open(base, { markerKey }), { code: 'EW_STORE_VERSION' });
+    assert.deepEqual(await readdir(base), names);
+  }
+});
+
+test('a folder that cannot be made or written is named, with what to do about it', async () => {
+  const base = await folder();
+  await writeFile(path.join(base, 'file'), '');
+  const told = (name: string) => ({
+    code: 'EW_STORE_WRITE',
+    message: new RegExp(`${path.join(base, name)} cannot be used as dataDir .*choose another dataDir`),
+  });
+  await assert.rejects(open(path.join(base, 'file')), told('file'));
+  await assert.rejects(open(path.join(base, 'file', 'below')), told('file/below'));
+  const blocked = path.join(base, 'blocked');
+  await mkdir(path.join(blocked, 'things.json.tmp'), { recursive: true });
+  await assert.rejects(open(blocked), told('blocked'));
+  if (process.getuid?.() === 0 || process.platform === 'win32') return; // may write everywhere
+  await chmod(base, 0o500);
+  await assert.rejects(open(base), told(''));
+  await chmod(base, 0o700);
 });
 
 test('a newer layout or another kind is refused untouched', async () => {

@@ -7,12 +7,13 @@
  * that the count survives whatever happens to the database.
  */
 import { randomBytes } from 'node:crypto';
-import { cp, readFile, stat } from 'node:fs/promises';
+import { access, constants, cp, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { EdgewardError, messageOf } from './errors.js';
-import { makeFolder, removeFolder, writeFileAtomic } from './files.js';
+import { makeFolder, removeFolder } from './files.js';
 import type { Logger } from './log.js';
+import { isThere, type Marker, parseMarker, readMarker, writeMarker } from './store-marker.js';
 
 export type StoreDatabase = ClassicLevel<Buffer, Buffer>;
 
@@ -22,6 +23,11 @@ export interface StoreOptions {
   readonly kind: string;
   /** Layout version; a store with a higher one is refused untouched. */
   readonly version: number;
+  /**
+   * Where within the store a copy of the marker is kept. With it a store opens whatever became of the marker: it is
+   * read back from the store, else the store is moved aside and a new one begun. Without it the store is refused.
+   */
+  readonly markerKey?: Buffer;
   readonly log: Logger;
 }
 
@@ -37,37 +43,40 @@ export interface Store {
   readonly closedCleanly: boolean;
   /** Set when it had to be repaired: where the damaged files were copied. */
   readonly repairedFrom?: string;
+  /** Set when it is a new one because the old could not be identified: where that was moved. */
+  readonly movedTo?: string;
   /** After a failed write LevelDB refuses all further ones until it is opened again: call this before the next try. */
   reopen(): Promise<void>;
   /** Safe to call twice. */
   close(): Promise<void>;
 }
 
-interface Marker {
-  readonly kind: string;
-  readonly version: number;
-  readonly id: string;
-  readonly starts: number;
-  readonly state: 'creating' | 'open' | 'closed';
-}
-
 /**
- * @throws EW_STORE_VERSION, EW_STORE_LOCKED; EW_STORE_DAMAGED if the marker is gone or unreadable, or if damaged
- * files cannot be copied aside (a full disk): then all is left as it is
+ * @throws EW_STORE_VERSION, EW_STORE_LOCKED; EW_STORE_WRITE if the folder may not be written; EW_STORE_DAMAGED if the
+ * marker is lost and there is no `markerKey`, or if damaged files cannot be copied aside (a full disk): then all is
+ * left as it is
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { directory, kind, version } = options;
+  const { directory, kind, version, markerKey } = options;
   const markerFile = `${directory}.json`;
-  await makeFolder(path.dirname(directory));
-  const found = await readMarker(markerFile, options);
-  const fresh = found === undefined || found.state === 'creating';
-  const marker = found ?? { kind, version, id: randomBytes(8).toString('hex'), starts: 0, state: 'creating' };
-  if (found === undefined) await writeMarker(markerFile, marker);
+  await writing(options, prepareFolder(directory));
+  const read = await readMarker(markerFile, options);
+  const { found, movedTo } = read === 'lost' ? await recall(options, markerFile) : { found: read };
+  const made: Marker = { kind, version, id: randomBytes(8).toString('hex'), starts: 0, state: 'creating' };
+  const marker = found === 'none' ? made : found;
+  const fresh = marker.state === 'creating';
+  if (found === 'none') await writing(options, writeMarker(markerFile, marker));
 
   const { db, repairedFrom } = await openOrRepair(options, fresh);
   const starts = marker.starts + 1;
+  const opened: Marker = { ...marker, starts, state: 'open' };
   try {
-    await writeMarker(markerFile, { ...marker, starts, state: 'open' });
+    await writing(options, writeMarker(markerFile, opened));
+    if (markerKey)
+      await writing(
+        options,
+        db.batch([{ type: 'put', key: markerKey, value: jsonValue(opened) }], { sync: true }),
+      );
   } catch (error) {
     await db.close();
     throw error;
@@ -80,79 +89,89 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     fresh,
     closedCleanly: fresh || marker.state === 'closed',
     ...(repairedFrom && { repairedFrom }),
+    ...(movedTo && { movedTo }),
     reopen: async () => {
       if (closed) return;
       await db.close();
       await db.open({ createIfMissing: false });
     },
     close: () => {
-      closed ??= db.close().then(() => writeMarker(markerFile, { ...marker, starts, state: 'closed' }));
+      closed ??= db.close().then(() => writeMarker(markerFile, { ...opened, state: 'closed' }));
       return closed;
     },
   };
 }
 
-async function readMarker(file: string, options: StoreOptions): Promise<Marker | undefined> {
-  const text = await readIfThere(file);
-  // It is written before the store is made: a store without one lost it, and with it the count of its starts.
-  if (text === undefined && !(await isThere(options.directory))) return undefined;
-  const marker = parseMarker(text ?? '');
-  // The marker is replaced atomically, so only the disk itself or an editor can have broken it.
-  if (!marker)
+async function prepareFolder(directory: string): Promise<void> {
+  const parent = path.dirname(directory);
+  await makeFolder(parent);
+  for (const folder of [parent, directory]) {
+    if (await isThere(folder)) await access(folder, constants.R_OK | constants.W_OK);
+  }
+}
+
+/** @throws EW_STORE_WRITE that says what to do about it */
+async function writing<T>({ directory }: StoreOptions, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw new EdgewardError(
+      'EW_STORE_WRITE',
+      `${path.dirname(directory)} cannot be used as dataDir (${messageOf(error)}): make it a folder with free space that this user may write, or choose another dataDir.`,
+      { cause: error },
+    );
+  }
+}
+
+/** What to go by when the marker is lost. */
+async function recall(
+  options: StoreOptions,
+  markerFile: string,
+): Promise<{ found: Marker | 'none'; movedTo?: string }> {
+  const { directory, markerKey, log } = options;
+  if (!markerKey) {
     throw new EdgewardError(
       'EW_STORE_DAMAGED',
-      `${file} is ${text === undefined ? 'gone' : 'unreadable'}: restore it or move the folder beside it away.`,
-    );
-  if (marker.version > options.version) {
-    throw new EdgewardError(
-      'EW_STORE_VERSION',
-      `${options.directory} has layout ${marker.version}, this release knows up to ${options.version}: install the newer release again.`,
+      `${markerFile} is gone or unreadable: restore it or move the folder beside it away.`,
     );
   }
-  if (marker.kind !== options.kind) {
-    throw new EdgewardError(
-      'EW_STORE_VERSION',
-      `${options.directory} holds a ${marker.kind}, not a ${options.kind}: choose another dataDir.`,
-    );
+  const copy = await markerWithin(options, markerKey);
+  if (copy) {
+    log.warn({ markerFile }, 'marker of the store was lost: read back from the store');
+    return { found: { ...copy, state: 'open' } };
   }
-  return marker;
+  const movedTo = asideOf(directory);
+  await writing(options, moveAll([directory, movedTo], [markerFile, `${movedTo}.json`]));
+  log.error({ directory, movedTo }, 'store cannot be identified: moved aside, starting an empty one');
+  return { found: 'none', movedTo };
 }
 
-async function readIfThere(file: string): Promise<string | undefined> {
+async function markerWithin(options: StoreOptions, key: Buffer): Promise<Marker | undefined> {
+  let db: StoreDatabase | undefined;
   try {
-    return await readFile(file, 'utf8');
+    db = await openDatabase(options.directory, false);
+    const copy = await db.get(key);
+    return copy && parseMarker(copy.toString('utf8'), options);
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return undefined;
-    throw new EdgewardError('EW_STORE_DAMAGED', `${file} cannot be read: ${messageOf(error)}.`, {
-      cause: error,
-    });
-  }
-}
-
-function isThere(folder: string): Promise<boolean> {
-  return stat(folder).then(
-    () => true,
-    () => false,
-  );
-}
-
-function parseMarker(text: string): Marker | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    const marker = value as Partial<Marker>;
-    const whole =
-      typeof marker.kind === 'string' &&
-      typeof marker.id === 'string' &&
-      Number.isSafeInteger(marker.version) &&
-      Number.isSafeInteger(marker.starts);
-    return whole ? (marker as Marker) : undefined;
-  } catch {
+    if (error instanceof EdgewardError) throw error;
+    if (isLocked(error)) throw locked(options, error);
     return undefined;
+  } finally {
+    await db?.close();
   }
 }
 
-function writeMarker(file: string, marker: Marker): Promise<void> {
-  return writeFileAtomic(file, `${JSON.stringify(marker)}\n`);
+async function moveAll(...moves: readonly (readonly [from: string, to: string])[]): Promise<void> {
+  for (const [from, to] of moves) if (await isThere(from)) await rename(from, to);
+}
+
+function asideOf(directory: string): string {
+  return `${directory}.damaged-${new Date().toISOString().replaceAll(/[:.]/g, '')}`;
+}
+
+function locked({ directory }: StoreOptions, cause: unknown): EdgewardError {
+  const detail = `${directory}: stop the other process or give each its own dataDir.`;
+  return new EdgewardError('EW_STORE_LOCKED', detail, { cause });
 }
 
 async function openOrRepair(
@@ -162,13 +181,7 @@ async function openOrRepair(
   try {
     return { db: await openDatabase(options.directory, fresh) };
   } catch (error) {
-    if (isLocked(error)) {
-      throw new EdgewardError(
-        'EW_STORE_LOCKED',
-        `${options.directory}: stop the other process or give each its own dataDir.`,
-        { cause: error },
-      );
-    }
+    if (isLocked(error)) throw locked(options, error);
     return repair(options, error);
   }
 }
@@ -176,7 +189,7 @@ async function openOrRepair(
 /** Copy aside, repair, else start anew: the process runs on any disk content. */
 async function repair(options: StoreOptions, reason: unknown) {
   const { directory, log } = options;
-  const aside = `${directory}.damaged-${new Date().toISOString().replaceAll(/[:.]/g, '')}`;
+  const aside = asideOf(directory);
   await copyAside(directory, aside, reason);
   log.error({ directory, aside, reason: messageOf(reason) }, 'store is damaged: copied aside, repairing');
   try {

@@ -266,6 +266,46 @@ test('a store that lost its CURRENT file is repaired, not begun anew', async () 
   assert.ok((await readdir(base)).some(name => name.startsWith('outbox.damaged-')));
 });
 
+test('an outbox that lost its marker goes on with what it holds', async () => {
+  for (const content of [undefined, '', 'garbage']) {
+    const base = await folder();
+    const first = await open(base);
+    await append(first, new TestBatches());
+    await first[Symbol.asyncDispose]();
+    const marker = path.join(base, 'outbox.json');
+    if (content === undefined) await rm(marker);
+    else await writeFile(marker, content);
+    await using second = await open(base);
+    assert.equal(second.id, first.id);
+    assert.ok(second.gap, 'whether the last end was clean is not known');
+    assert.deepEqual(
+      (await waiting(second)).map(({ epoch, seq }) => [epoch, seq]),
+      [[first.epoch, 1]],
+    );
+    assert.ok(second.epoch > first.epoch);
+  }
+});
+
+test('an outbox that lost its marker and more is moved aside, with an event that says where, and the agent runs', async () => {
+  const base = await folder();
+  const first = await open(base);
+  await append(first, new TestBatches());
+  await first[Symbol.asyncDispose]();
+  await rm(path.join(base, 'outbox.json'));
+  await rm(path.join(base, 'outbox', 'CURRENT'));
+  const events: { kind: string; text: string }[] = [];
+  await using second = await open(base, { onEvent: event => void events.push(event) });
+  assert.notEqual(second.id, first.id);
+  await append(second, new TestBatches());
+  assert.equal((await waiting(second)).length, 1);
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ['damage'],
+  );
+  const moved = (await readdir(base)).find(name => name.startsWith('outbox.damaged-'));
+  assert.ok(moved && events[0]!.text.includes(path.join(base, moved)), events[0]!.text);
+});
+
 test('a store of a newer release is refused untouched, and so is one that is open', async () => {
   const base = await folder();
   const first = await open(base);

@@ -55,6 +55,7 @@ const maxCachedBytes = 4 * 1024 * 1024;
 const deleteLingerMs = 1000;
 const retryMs = 1000;
 const lastCommitKey = Buffer.from('t');
+const markerKey = Buffer.from('s');
 const never = new AbortController().signal;
 
 interface Pending {
@@ -112,14 +113,16 @@ export class LevelOutbox implements Outbox {
     this.#committing = this.#commitLoop();
   }
 
-  /** @throws EW_STORE_VERSION, EW_STORE_LOCKED */
+  /** @throws EW_STORE_VERSION, EW_STORE_LOCKED, EW_STORE_WRITE */
   static async open(options: OutboxOptions): Promise<LevelOutbox> {
     const store = await openStore({
       directory: options.directory,
       kind: 'outbox',
       version: outboxStoreVersion,
+      markerKey,
       log: options.log,
     });
+    if (store.movedTo !== undefined) options.onEvent?.(movedNotice(store.movedTo));
     const ledger = await OutboxLedger.load(store.db);
     const found = await recover(store.db, ledger, options.log);
     const counts = ledger.prepare(found.changes);
@@ -451,6 +454,14 @@ export class LevelOutbox implements Outbox {
     const failed = new EdgewardError('EW_STORE_WRITE', messageOf(error), { cause: error });
     for (const pending of this.#pending) pending.reject(failed);
   }
+}
+
+function movedNotice(movedTo: string): Pick<AgentEvent, 'kind' | 'text' | 'details'> {
+  return {
+    kind: 'damage',
+    text: `The outbox could not be read and a new one was begun: what was not yet sent is in ${movedTo}.`,
+    details: { movedTo },
+  };
 }
 
 async function loadPositions(store: Store): Promise<Map<string, SourcePosition>> {
