@@ -91,6 +91,11 @@ class Rig {
     return getJson<Ledger>(`${this.#url}/api/ledger`);
   }
 
+  async gaps(): Promise<number> {
+    const events = await getJson<readonly { gateway: string; kind: string }[]>(`${this.#url}/api/events`);
+    return events.filter(({ gateway, kind }) => gateway === 'gateway-1' && kind === 'gap').length;
+  }
+
   async storedRows(): Promise<number> {
     return (await this.ledger()).devices.reduce((sum, { stored }) => sum + stored, 0);
   }
@@ -196,9 +201,11 @@ test('kill -9 of both at once, polled source: what was read is stored, and the g
   rig.startCollector();
   rig.startAgent();
   await until('100 rows are stored', async () => (await rig.storedRows()) >= 100);
+  assert.equal(await rig.gaps(), 0);
   await Promise.all([rig.killAgent(), rig.killCollector()]);
   rig.startAgent();
   rig.startCollector();
+  await until('the gap is told', async () => (await rig.gaps()) === 1);
   await until('300 rows are stored', async () => (await rig.storedRows()) >= 300);
   assert.equal(await rig.stopAgent(), 0);
   const ledger = await until('the ledger balances', async () => {
