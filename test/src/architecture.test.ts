@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { root } from './support/root.js';
 
-/** What each workspace may import of the others. `agent` reaches simulators only through a dynamic import. */
+/** What each workspace may import of the others, in any way. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   models: ['shared'],
@@ -14,11 +14,14 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 };
 /** Types only: erased when compiled, so the package stays optional. */
 const typesOnly: Readonly<Record<string, readonly string[]>> = { agent: ['simulators'] };
+/** Loaded when needed, by `import('…')`. */
+const dynamicOnly: Readonly<Record<string, readonly string[]>> = { agent: ['simulators'] };
 
 interface Import {
   readonly file: string;
   readonly target: string;
   readonly typeOnly: boolean;
+  readonly dynamic: boolean;
 }
 
 function sources(folder: string): string[] {
@@ -28,27 +31,66 @@ function sources(folder: string): string[] {
 }
 
 function importsOf(file: string): Import[] {
-  const text = readFileSync(file, 'utf8');
+  return importsIn(file, readFileSync(file, 'utf8'));
+}
+
+function importsIn(file: string, text: string): Import[] {
   const pattern = /^(import|export)\s+(type\s)?[^;]*?from\s+'([^']+)'|^import\s+'([^']+)'/gm;
-  return [...text.matchAll(pattern)].map(match => ({
+  const still = [...text.matchAll(pattern)].map(match => ({
     file,
     target: match[3] ?? match[4]!,
     typeOnly: match[2] !== undefined,
+    dynamic: false,
   }));
+  const called = [...text.matchAll(/\b(typeof\s+)?import\(\s*['"`]([^'"`]+)['"`]/g)].map(match => ({
+    file,
+    target: match[2]!,
+    typeOnly: match[1] !== undefined,
+    dynamic: true,
+  }));
+  return [...still, ...called];
 }
 
 function workspaceImports(name: string): Import[] {
   return sources(path.join(root, name, 'src')).flatMap(importsOf);
 }
 
+test('the scan sees every way to import', () => {
+  const text = `import type { A } from '@x/types';
+import { b } from '@x/static';
+import '@x/effect';
+export { c } from '@x/again';
+const d = await import('@x/dynamic');
+const e = () => import(
+  "@x/lazy"
+);
+type F = typeof import('@x/typeof');
+`;
+  assert.deepEqual(
+    importsIn('f.ts', text).map(({ target, typeOnly, dynamic }) => [target, typeOnly, dynamic]),
+    [
+      ['@x/types', true, false],
+      ['@x/static', false, false],
+      ['@x/effect', false, false],
+      ['@x/again', false, false],
+      ['@x/dynamic', false, true],
+      ['@x/lazy', false, true],
+      ['@x/typeof', true, true],
+    ],
+  );
+});
+
 for (const name of Object.keys(allowed)) {
   test(`${name} imports only what its place allows`, () => {
     const imports = workspaceImports(name);
     assert.ok(imports.length > 10, 'the import scan finds imports');
-    for (const { file, target, typeOnly } of imports) {
+    for (const { file, target, typeOnly, dynamic } of imports) {
       const other = /^@edgeward\/([a-z]+)/.exec(target)?.[1];
       if (other === undefined || other === name) continue;
-      const fine = allowed[name]!.includes(other) || (typeOnly && typesOnly[name]?.includes(other));
+      const fine =
+        allowed[name]!.includes(other) ||
+        (typeOnly && typesOnly[name]?.includes(other)) ||
+        (dynamic && dynamicOnly[name]?.includes(other));
       assert.ok(fine, `${path.relative(root, file)} imports ${target}`);
     }
   });
