@@ -7,7 +7,7 @@ import { root, run } from './steps.mjs';
 
 const edgeward = path.join(root, 'agent', 'bin', 'edgeward.js');
 const recording = path.join(root, 'simulators', 'recordings', 'ambient_temperature_system_failure.csv');
-/** Eight devices over a day in each season: the demo's step, all hours, and the spread between devices. */
+/** Eight devices over four days begun at different hours: the demo's step, and the spread between devices. */
 const plant = ['--devices', '8', '--hours', '24', '--step-ms', '2000'];
 const days = [
   { seed: '1', start: '2026-01-05T00:00:00Z' },
@@ -30,7 +30,10 @@ const models = {
     inputs: recorded,
     options: [
       ...['--map', 'value=temperature', '--smoothing', '4', '--margin', '0.1'],
-      ...['--source', 'NAB ambient_temperature_system_failure.csv, lines before the first labelled failure'],
+      ...[
+        '--source',
+        'NAB ambient_temperature_system_failure.csv, in degrees Celsius, lines before the first labelled failure',
+      ],
     ],
   },
 };
@@ -51,9 +54,15 @@ async function simulate(type, { seed, start }, folder) {
 
 async function recorded(folder) {
   const file = path.join(folder, 'before-first-failure.csv');
-  const lines = (await readFile(recording, 'utf8')).split('\n').slice(0, firstFailure - 1);
-  await writeFile(file, `${lines.join('\n')}\n`);
+  const [head, ...rows] = (await readFile(recording, 'utf8')).split('\n').slice(0, firstFailure - 1);
+  await writeFile(file, `${[head, ...rows.map(inCelsius)].join('\n')}\n`);
   return [file];
+}
+
+/** As the demo's replay does it. */
+function inCelsius(row) {
+  const [timestamp, value] = row.split(',');
+  return `${timestamp},${Number(value) * (5 / 9) - 160 / 9}`;
 }
 
 async function train(name) {

@@ -37,6 +37,10 @@ export interface Stage {
 }
 
 const recordedType = 'office';
+/** The recording is in degrees Fahrenheit; its model is trained in degrees Celsius. */
+const fahrenheit = { scale: 5 / 9, offset: -160 / 9 };
+/** For events of one value, which name no channel. */
+const plainRule = { name: 'plain-value', when: 'value > 40', score: 1 };
 const seedRule = { name: 'seed-rule', when: 'temperature > 40 or pressure > 120', score: 1 };
 
 /** JSON is YAML: no writer is needed. */
@@ -46,7 +50,7 @@ export function collectorConfig(stage: Stage): string {
     broker: { port: stage.brokerPort },
     api: { port: stage.apiPort },
     sinks: [{ type: 'file', name: 'file', directory: path.join(stage.directory, 'readings') }],
-    score: { rules: [seedRule], models: Object.keys(bundles).map(bundleFolder) },
+    score: { rules: [seedRule, plainRule], models: Object.keys(bundles).map(bundleFolder) },
     mail: { from: 'edgeward@localhost', to: ['plant-engineer@localhost'] },
   });
 }
@@ -66,7 +70,7 @@ export function agentConfig(who: CastMember, stage: Stage, uplinkPort: number): 
     dataDir: path.join(stage.directory, who.id),
     uplink: { url: `mqtt://127.0.0.1:${uplinkPort}` },
     models: [...new Set(typesOf(who))].map(bundleFolder),
-    rules: [{ ...seedRule, deviceTypes: ['demo-sensor'] }],
+    rules: [seedRule],
     reportMs: 1000,
     sources: who.devices.length ? [simulated] : [recording()],
   });
@@ -85,7 +89,7 @@ function recording() {
     path: file,
     device: 'office-1',
     deviceType: recordedType,
-    columns: { value: { field: 'temperature', unit: '[degF]' } },
+    columns: { value: { field: 'temperature', unit: 'Cel', ...fahrenheit } },
     speed: 4 * 3600,
     time: 'now',
     loop: true,

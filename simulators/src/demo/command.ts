@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { systemClock } from '@edgeward/shared/clock';
 import type { Command, CommandIo, CommandValues } from '@edgeward/shared/command';
-import { EdgewardError } from '@edgeward/shared/errors';
+import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { removeFolder } from '@edgeward/shared/files';
 import { Director } from './director.js';
 import { due } from './play.js';
@@ -122,7 +122,7 @@ async function finish(
   screen: StatusLine,
   io: CommandIo,
 ): Promise<number> {
-  screen.status('Stopping: agents hand over what they hold …');
+  screen.status(['Stopping: agents hand over what they hold …']);
   const codes = await director.stopAgents();
   const { client } = director;
   const ledger = await client.ledger();
@@ -151,13 +151,14 @@ class Audience {
   readonly #director: Director;
   readonly #say: (text: string) => void;
   readonly #known = new Set<string>();
+  #seen = false;
 
   constructor(director: Director, say: (text: string) => void) {
     this.#director = director;
     this.#say = say;
   }
 
-  async look(): Promise<{ rows: number; status: string }> {
+  async look(): Promise<{ rows: number; status: string[] }> {
     const { client } = this.#director;
     const [gateways, ledger, incidents, mails] = await Promise.all([
       client.gateways(),
@@ -165,7 +166,9 @@ class Audience {
       client.incidents(),
       client.mails(),
     ]);
-    if (!gateways || !ledger || !incidents || !mails) return { rows: 0, status: 'collector is away …' };
+    if (!gateways?.length || !ledger || !incidents || !mails)
+      return { rows: 0, status: [this.#seen ? 'collector is away …' : 'starting …'] };
+    this.#seen = true;
     for (const { id, severity, title } of incidents) this.#once(id, `incident [${severity}] ${title}`);
     for (const { id, subject } of mails) this.#once(id, `mail: ${subject}`);
     const rows = ledger.gateways.reduce((sum, { stored }) => sum + stored, 0);
@@ -173,7 +176,15 @@ class Audience {
     const open = incidents.filter(({ state }) => state === 'open').length;
     const rate = gateways.reduce((sum, gateway) => sum + gateway.rowsPerSecond, 0);
     const balance = ledger.balanced ? 'ledger balanced' : 'ledger out of balance';
-    const status = `${online}/${gateways.length} gateways · ${rows} rows · ${rate.toFixed(0)}/s · ${open} open incidents · ${mails.length} mails · ${balance} · ${this.#director.url}`;
+    const status = [
+      `${online}/${gateways.length} gateways`,
+      `${rows} rows`,
+      `${rate.toFixed(0)}/s`,
+      `incidents open: ${open}`,
+      `mails: ${mails.length}`,
+      balance,
+      this.#director.url,
+    ];
     return { rows, status };
   }
 
@@ -227,8 +238,11 @@ function optionsOf(values: CommandValues): Options {
 
 /** The port asked for, or 8080, or any. */
 async function apiPort(wanted: number | undefined): Promise<number> {
-  if (wanted !== undefined && wanted !== 0) return wanted;
-  return wanted === 0 ? freePort() : freePort(8080).catch(() => freePort());
+  if (wanted === undefined) return freePort(8080).catch(() => freePort());
+  return freePort(wanted).catch((error: unknown) => {
+    const detail = `--port ${wanted}: ${messageOf(error)}. Give another port, or 0 for any free one.`;
+    throw new EdgewardError('EW_LISTEN', detail, { cause: error });
+  });
 }
 
 function freePort(port = 0): Promise<number> {

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { EdgewardError } from '@edgeward/shared/errors';
+import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { FaultKind } from '../faults.js';
 import { agentConfig, type CastMember, cast, collectorConfig, type Stage } from './cast.js';
 import { Child } from './child.js';
@@ -41,6 +41,15 @@ interface Actor {
   readonly active: Map<string, { fault: FaultKind; untilMs: number }>;
 }
 
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    const detail = `${folder} cannot be made: ${messageOf(error)}. Give --dir a folder that can be written to.`;
+    throw new EdgewardError('EW_USAGE', detail, { cause: error });
+  }
+}
+
 export class Director implements AsyncDisposable {
   /** Devices a fault was injected into, with the time. */
   readonly injected: { gateway: string; device: string; fault: FaultKind; atMs: number }[] = [];
@@ -72,7 +81,7 @@ export class Director implements AsyncDisposable {
   /** Starts everything at once; agents keep trying until the collector is there. */
   async start(): Promise<void> {
     const { directory, brokerPort } = this.#stage;
-    mkdirSync(path.join(directory, 'logs'), { recursive: true });
+    makeFolder(path.join(directory, 'logs'));
     this.#collector = this.#child('collector', collectorConfig(this.#stage), message =>
       this.#fromCollector(message),
     );

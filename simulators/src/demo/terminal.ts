@@ -16,7 +16,12 @@ export class StatusLine {
     this.#out.write(`${this.#clear()}${text}\n${this.#shown()}`);
   }
 
-  status(text: string): void {
+  /** @param parts  as many of them as the line has room for: half a word or address would mislead */
+  status(parts: readonly string[]): void {
+    const text = parts.reduce((line, part) => {
+      const longer = line ? `${line} · ${part}` : part;
+      return longer.length < (this.#out.columns ?? 80) ? longer : line;
+    }, '');
     if (!this.#out.isTTY || text === this.#status) return;
     this.#status = text;
     this.#out.write(`${this.#clear()}${this.#shown()}`);
@@ -32,7 +37,7 @@ export class StatusLine {
   }
 
   #shown(): string {
-    return this.#out.isTTY ? this.#status.slice(0, (this.#out.columns ?? 80) - 1) : '';
+    return this.#out.isTTY ? this.#status : '';
   }
 }
 

@@ -131,7 +131,8 @@ function officeBatch(cells: readonly string[][]): RecordBatch {
     time: Float64Array.from(cells, ([time]) => Date.parse(`${time!.replace(' ', 'T')}Z`)),
     device: new Uint16Array(n),
     row: Float64Array.from({ length: n }, (_, r) => r + 1),
-    values: [Float64Array.from(cells, ([, value]) => Number(value))],
+    // From degrees Fahrenheit, as in the demo.
+    values: [Float64Array.from(cells, ([, value]) => Number(value) * (5 / 9) - 160 / 9)],
     quality: new Uint16Array(n),
   };
 }
