@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError, configFromText, formatIssue, parseConfig } from '@edgeward/shared/config';
+import { guessKind } from '@edgeward/shared/config/guess-kind';
 import { agentConfig } from './config.js';
 
 function issuesOf(sources: readonly string[], more = ''): string[] {
@@ -92,4 +93,10 @@ test('no remedy is a regular expression', () => {
   );
   assert.equal(found.length, 8, found.join('\n'));
   for (const line of found) assert.doesNotMatch(line, /\^|\\d|\[A-Z|matching/, line);
+});
+
+test('edgeward check knows the file by any key that is its own', () => {
+  for (const key of Object.keys(agentConfig.shape)) {
+    if (key !== 'dataDir' && key !== 'log') assert.equal(guessKind({ [key]: {} }), 'agent', key);
+  }
 });

@@ -60,7 +60,7 @@ export const agentConfig = z.strictObject({
     .prefault({})
     .meta({ description: 'What has been read and not yet received' }),
   models: z
-    .array(pathOption())
+    .array(pathOption('folder'))
     .default([])
     .meta({ description: 'Folders of model bundles; each says which device type it is for' }),
   engine: z.enum(['auto', 'onnx', 'typescript']).default('auto').meta({

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError, configFromText, formatIssue, parseConfig } from '@edgeward/shared/config';
+import { guessKind } from '@edgeward/shared/config/guess-kind';
 import { collectorConfig } from './config.js';
 
 function issuesOf(text: string): string[] {
@@ -84,4 +85,10 @@ test('mail addresses and links are asked for in words, with an example', () => {
       'give text with a full address (URL), for example https://edgeward.plant.example',
     ],
   );
+});
+
+test('edgeward check knows the file by any key that is its own', () => {
+  for (const key of Object.keys(collectorConfig.shape)) {
+    if (key !== 'dataDir' && key !== 'log') assert.equal(guessKind({ [key]: {} }), 'collector', key);
+  }
 });

@@ -113,7 +113,7 @@ const options = z.strictObject({
     .strictObject({
       rules: z.array(scoreRule).default([]).meta({ description: 'Rules for POST /score' }),
       models: z
-        .array(pathOption())
+        .array(pathOption('folder'))
         .default([])
         .meta({ description: 'Folders of model bundles for POST /score' }),
     })

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { Command, CommandIo } from './command.js';
+import { findAbsent } from './config/absent.js';
 import { guessKind } from './config/guess-kind.js';
 import { ConfigError, type ConfigIssue, formatIssue } from './config/issue.js';
 import { openConfig, parseConfig, placeIssues } from './config/load.js';
 import { type ConfigModule, type ConfigName, configModules, loadConfigModule } from './config/modules.js';
-import { isMapping } from './config/tree.js';
+import { configTree, isMapping } from './config/tree.js';
 import { EdgewardError } from './errors.js';
 
 export const command: Command = {
@@ -24,31 +25,36 @@ export const command: Command = {
       placeholder: 'KIND',
       description: 'agent or collector (default: the one whose keys the file has)',
     },
+    elsewhere: {
+      type: 'boolean',
+      description: 'the file is for another machine: do not look for the files and variables it names',
+    },
     json: { type: 'boolean', description: 'print {"file", "kind", "ok", "issues"} as JSON' },
   },
   run: (values, io) => {
-    const { config, as, json } = optionsSchema.parse(values);
-    return runCheck(config, as, json, io, loadConfigModule);
+    return runCheck(optionsSchema.parse(values), io, loadConfigModule);
   },
 };
 
 const optionsSchema = z.object({
   config: z.string(),
   as: z.string().optional(),
+  elsewhere: z.boolean().default(false),
   json: z.boolean().default(false),
 });
+
+type Options = z.output<typeof optionsSchema>;
 
 export type LoadModule = (name: ConfigName) => Promise<ConfigModule>;
 
 /** Exit code 0 = fine, 2 = issues; they are printed. */
 export async function runCheck(
-  file: string,
-  as: string | undefined,
-  json: boolean,
+  { config: file, as, elsewhere, json }: Options,
   io: Pick<CommandIo, 'stdout'>,
   load: LoadModule,
 ): Promise<number> {
-  const { kind, summary, issues } = await check(file, as === undefined ? undefined : knownKind(as), load);
+  const known = as === undefined ? undefined : knownKind(as);
+  const { kind, summary, issues } = await check(file, known, elsewhere, load);
   const ok = issues.length === 0;
   if (json) io.stdout.write(`${JSON.stringify({ file, kind: kind ?? null, ok, issues }, null, 2)}\n`);
   else if (ok) io.stdout.write(`${file}: ok (${summary})\n`);
@@ -71,15 +77,21 @@ interface Checked {
   readonly issues: readonly ConfigIssue[];
 }
 
-async function check(file: string, as: ConfigName | undefined, load: LoadModule): Promise<Checked> {
+async function check(
+  file: string,
+  as: ConfigName | undefined,
+  elsewhere: boolean,
+  load: LoadModule,
+): Promise<Checked> {
   let kind = as;
   try {
     const yaml = await openConfig(file);
     kind ??= guessKind(yaml.value);
     const module = await load(kind);
     const config: unknown = parseConfig(yaml, module.schema);
-    const issues = placeIssues(yaml, (await module.checkConfig?.(config)) ?? []);
-    return { kind, summary: summaryOf(kind, config), issues };
+    const deeper = (await module.checkConfig?.(config)) ?? [];
+    const absent = elsewhere ? [] : await findAbsent(yaml, configTree(module.schema), config);
+    return { kind, summary: summaryOf(kind, config), issues: placeIssues(yaml, [...deeper, ...absent]) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { ...(kind && { kind }), summary: '', issues: error.issues };

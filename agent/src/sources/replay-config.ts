@@ -64,7 +64,7 @@ const columns = z
   });
 
 export const replayConfig = z.strictObject({
-  path: pathOption().meta({
+  path: pathOption('file').meta({
     description: 'CSV file with a header line, UTF-8; may be gzipped',
     examples: ['recording.csv'],
   }),

@@ -2,9 +2,15 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { type ConfigNode, childOf, isMapping, shapesOf } from './tree.js';
 
-/** A file or folder; a relative one is relative to the configuration file's folder. */
-export function pathOption() {
-  return z.string().min(1).meta({ path: true });
+/**
+ * A file or folder; a relative one is relative to the configuration file's folder.
+ * @param reads  what must be there, because it is only read; `edgeward check` looks
+ */
+export function pathOption(reads?: 'file' | 'folder') {
+  return z
+    .string()
+    .min(1)
+    .meta({ path: reads ?? true });
 }
 
 /** A copy with every path absolute. Values that a schema turned into something else are left alone. */

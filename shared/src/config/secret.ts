@@ -4,7 +4,10 @@ import { EdgewardError, messageOf } from '../errors.js';
 import { pathOption } from './paths.js';
 
 const inFile = z.strictObject({
-  file: pathOption().meta({ description: 'File that holds the secret', examples: ['./secrets/password'] }),
+  file: pathOption('file').meta({
+    description: 'File that holds the secret',
+    examples: ['./secrets/password'],
+  }),
 });
 const inEnvironment = z.strictObject({
   env: z

@@ -35,8 +35,8 @@ export interface ConfigNode {
   readonly unit?: string;
   /** Never shown. */
   readonly secret?: boolean;
-  /** Relative to the configuration file's folder. */
-  readonly path?: boolean;
+  /** Relative to the configuration file's folder; of what must be there: its kind. */
+  readonly path?: boolean | 'file' | 'folder';
 }
 
 const trees = new WeakMap<z.ZodType, ConfigNode>();
