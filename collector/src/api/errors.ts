@@ -59,7 +59,7 @@ export function notFound(what: string, remedy: string, field?: string, value?: s
 /** Answers every failure, of ours or Fastify's, in the one shape. */
 export function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler((thrown: FastifyError | Error, request, reply) => {
-    const error = asHttpError(thrown);
+    const error = withForms(asHttpError(thrown), request.routeOptions.url);
     if (error.status >= 500) request.log.error({ err: thrown, url: request.url }, 'request failed');
     // A body may carry anything, HTML included: it must never be shown as such.
     return reply
@@ -99,6 +99,20 @@ function asHttpError(error: FastifyError | Error): HttpError {
     });
   }
   return new HttpError('EW_HTTP_REQUEST', error.message, { status, remedy: remedies[status] ?? generic });
+}
+
+/** What a route takes that has more than one form: of a near miss, one cannot know which was meant. */
+const forms: Readonly<Record<string, string>> = {
+  '/score':
+    'An event is {"sensorId": "sensor-1", "timestamp": 1690000000000, "value": 50} or ' +
+    '{"device": "pump-1", "timestamp": 1690000000000, "values": {"temperature": 41}}.',
+};
+
+function withForms(error: HttpError, route: string | undefined): HttpError {
+  const known = route === undefined ? undefined : forms[route];
+  if (known === undefined || error.status !== 400) return error;
+  const remedy = `${error.details.remedy ?? generic} ${known}`;
+  return new HttpError(error.code, error.text, { ...error.details, status: error.status, remedy });
 }
 
 const generic = 'See /api/openapi.json for what this route takes.';

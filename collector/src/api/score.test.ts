@@ -66,6 +66,22 @@ test('what is wrong is named: field, value, remedy', async () => {
   }
 });
 
+test('whatever is wrong, both forms are shown, each as an example that is accepted', async () => {
+  await using api = testApi();
+  for (const body of [
+    { sensorId: 's', timestamp: 1, values: { a: 1 } },
+    [{ device: 's', timestamp: 1, value: 1 }],
+    {},
+    '{"sensorId":',
+  ]) {
+    const { remedy } = errorOf(await api.post('/score', body), 400);
+    const examples = [...(remedy ?? '').matchAll(/\{"[^{}]*(?:\{[^{}]*\})?[^{}]*\}/g)].map(([text]) => text);
+    assert.equal(examples.length, 2, remedy);
+    for (const example of examples)
+      assert.equal((await api.post('/score', example)).statusCode, 200, example);
+  }
+});
+
 test('bodies that are no JSON, too large or of another kind are refused', async () => {
   await using api = testApi();
   errorOf(await api.post('/score', '{"sensorId":'), 400);
