@@ -28,6 +28,8 @@ export interface StoreOptions {
    * read back from the store, else the store is moved aside and a new one begun. Without it the store is refused.
    */
   readonly markerKey?: Buffer;
+  /** What LevelDB keeps in memory, up to twice, before it writes a table; 4 MiB unless told. */
+  readonly writeBufferBytes?: number;
   readonly log: Logger;
 }
 
@@ -149,7 +151,7 @@ async function recall(
 async function markerWithin(options: StoreOptions, key: Buffer): Promise<Marker | undefined> {
   let db: StoreDatabase | undefined;
   try {
-    db = await openDatabase(options.directory, false);
+    db = await openDatabase(options, false);
     const copy = await db.get(key);
     return copy && parseMarker(copy.toString('utf8'), options);
   } catch (error) {
@@ -179,7 +181,7 @@ async function openOrRepair(
   fresh: boolean,
 ): Promise<{ db: StoreDatabase; repairedFrom?: string }> {
   try {
-    return { db: await openDatabase(options.directory, fresh) };
+    return { db: await openDatabase(options, fresh) };
   } catch (error) {
     if (isLocked(error)) throw locked(options, error);
     return repair(options, error);
@@ -194,14 +196,14 @@ async function repair(options: StoreOptions, reason: unknown) {
   log.error({ directory, aside, reason: messageOf(reason) }, 'store is damaged: copied aside, repairing');
   try {
     await ClassicLevel.repair(directory);
-    return { db: await openDatabase(directory, false), repairedFrom: aside };
+    return { db: await openDatabase(options, false), repairedFrom: aside };
   } catch (error) {
     log.error(
       { directory, aside, reason: messageOf(error) },
       'store cannot be repaired: starting an empty one',
     );
     await removeFolder(directory);
-    return { db: await openDatabase(directory, true), repairedFrom: aside };
+    return { db: await openDatabase(options, true), repairedFrom: aside };
   }
 }
 
@@ -220,12 +222,16 @@ async function copyAside(directory: string, aside: string, reason: unknown): Pro
   }
 }
 
-async function openDatabase(directory: string, createIfMissing: boolean): Promise<StoreDatabase> {
+async function openDatabase(
+  { directory, writeBufferBytes }: StoreOptions,
+  createIfMissing: boolean,
+): Promise<StoreDatabase> {
   const db: StoreDatabase = new ClassicLevel(directory, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     compression: false,
     createIfMissing,
+    ...(writeBufferBytes !== undefined && { writeBufferSize: writeBufferBytes }),
   });
   await db.open();
   return db;

@@ -54,6 +54,8 @@ const maxCachedBytes = 4 * 1024 * 1024;
 /** Deletes wait this long for a commit of new blocks to travel with. */
 const deleteLingerMs = 1000;
 const retryMs = 1000;
+/** An outbox is mostly written and deleted again: more would only fill a small box's memory. */
+const writeBufferBytes = 1024 * 1024;
 const lastCommitKey = Buffer.from('t');
 const markerKey = Buffer.from('s');
 const never = new AbortController().signal;
@@ -120,6 +122,7 @@ export class LevelOutbox implements Outbox {
       kind: 'outbox',
       version: outboxStoreVersion,
       markerKey,
+      writeBufferBytes,
       log: options.log,
     });
     if (store.movedTo !== undefined) options.onEvent?.(movedNotice(store.movedTo));
