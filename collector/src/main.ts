@@ -272,7 +272,10 @@ interface HealthParts {
   readonly stopping: boolean;
 }
 
-/** A sink that fails, or a journal that has lost blocks, is told, but does not make the collector unready: gateways can deliver all the same. */
+/**
+ * A sink that fails, or a journal that has lost blocks, is told, but does not make the collector unready: gateways
+ * can deliver all the same.
+ */
 function healthOf({ ingest, journal, broker, consumers, stopping }: HealthParts): HealthView {
   const writable = {
     name: 'journal',
