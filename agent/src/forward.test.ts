@@ -3,10 +3,13 @@ import { test } from 'node:test';
 import type { Entry, Outbox, Receipt, Uplink } from '@edgeward/shared/contracts';
 import { EdgewardError } from '@edgeward/shared/errors';
 import { silentLogger } from '@edgeward/shared/log';
+import { testSchema } from '@edgeward/shared/testing/batches';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
+import { describe } from '@edgeward/shared/wire';
 import { forward } from './forward.js';
 
 const epoch = '000000001-00000000000000aa';
+const described = describe(testSchema);
 const never = new AbortController().signal;
 
 /** Holds seq 1…n until they are released; its walks end when nothing is left. */
@@ -17,7 +20,7 @@ function outboxOf(n: number) {
     append: () => assert.fail('nobody appends'),
     async *entries() {
       for (const seq of [...held])
-        yield { epoch, seq, lane: 'live', bytes: new Uint8Array(1) } satisfies Entry;
+        yield { epoch, seq, lane: 'live', bytes: new Uint8Array(1), described } satisfies Entry;
     },
     receive: async ({ from, through }) => {
       for (let seq = from; seq <= through; seq++) held.delete(seq);

@@ -8,7 +8,7 @@ import { epochOf } from './journal/testing/blocks.js';
 import { parseEvent, parseReport, parseState } from './messages.js';
 
 function state(start: number, link: number, online: boolean) {
-  return { online, epoch: epochOf(start), outbox: 'o', link, version: '1' };
+  return { online, epoch: epochOf(start), outbox: 'o', link, version: '1', schemas: [] };
 }
 
 test('a last will ends its own connection and no later one', () => {

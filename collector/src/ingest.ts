@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { AgentEvent, AgentReport, Clock } from '@edgeward/shared/contracts';
-import { messageOf } from '@edgeward/shared/errors';
+import { hasCode, messageOf } from '@edgeward/shared/errors';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
 import { getOrMake } from '@edgeward/shared/maps';
 import { encodeReceipts, receiptsOf } from '@edgeward/shared/receipts';
 import { type TopicKind, topicOf } from '@edgeward/shared/topics';
-import { decodeBlock } from '@edgeward/shared/wire';
+import { decodeBlock, parseDescribed } from '@edgeward/shared/wire';
 import type { Gateways } from './gateways.js';
 import type { Incoming, Journal } from './journal/journal.js';
 import { parseEvent, parseReport, parseState } from './messages.js';
@@ -95,7 +95,7 @@ export class Ingest {
 
   /** Nothing else is taken until this group is down: a disk that is full stops intake, and agents keep the data. */
   async #storeGroup(group: Message[], stop: AbortSignal): Promise<void> {
-    const blocks = await this.#decode(group.filter(({ kind }) => kind === 'block'));
+    const blocks = await this.#decode(group);
     while (!(await this.#tryStore(blocks))) {
       if (stop.aborted) return;
       await this.#options.clock.sleep(retryMs, stop);
@@ -128,8 +128,8 @@ export class Ingest {
   /** For stored and for doubled blocks alike: both are in the journal. */
   async #sendReceipts(blocks: readonly Incoming[]): Promise<void> {
     const byEpoch = new Map<string, { gateway: string; epoch: string; seqs: number[] }>();
-    for (const { header } of blocks) {
-      const { gateway, epoch, seq } = header;
+    for (const { gateway, header } of blocks) {
+      const { epoch, seq } = header;
       getOrMake(byEpoch, `${gateway}/${epoch}`, () => ({ gateway, epoch, seqs: [] as number[] })).seqs.push(
         seq,
       );
@@ -146,22 +146,43 @@ export class Ingest {
   }
 
   async #decode(messages: readonly Message[]): Promise<Incoming[]> {
-    const { clock, lateAfterMs } = this.#options;
+    const { clock, lateAfterMs, journal } = this.#options;
     const blocks: Incoming[] = [];
-    for (const { gateway, payload } of messages) {
+    for (const { gateway, kind, payload } of messages) {
+      if (kind === 'state') this.#learn(payload);
+      if (kind !== 'block') continue;
       this.counts.bytes += payload.length;
       try {
-        const { header, batch } = decodeBlock(payload);
-        if (header.gateway !== gateway)
-          throw new Error(`It came as ${gateway} and says it is of ${header.gateway}.`);
+        const { header, batch } = decodeBlock(payload, id => journal.described(id));
         const ingestedMs = clock.now();
         const newest = batch.time.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-        blocks.push({ bytes: payload, header, batch, ingestedMs, late: ingestedMs - newest > lateAfterMs });
+        blocks.push({
+          gateway,
+          bytes: payload,
+          header,
+          batch,
+          ingestedMs,
+          late: ingestedMs - newest > lateAfterMs,
+        });
       } catch (error) {
-        await this.#deadLetter(gateway, payload, messageOf(error));
+        if (hasCode(error, 'EW_SCHEMA_UNKNOWN')) await this.#ask(gateway, error);
+        else await this.#deadLetter(gateway, payload, messageOf(error));
       }
     }
     return blocks;
+  }
+
+  /** Before the blocks behind it: they may need what it tells. */
+  #learn(payload: Uint8Array): void {
+    const schemas = (parseState(payload)?.schemas ?? []).flatMap(json => parseDescribed(json) ?? []);
+    this.#options.journal.learn(schemas);
+  }
+
+  /** No dead letter: without a receipt it comes again, after its schema. */
+  async #ask(gateway: string, why: Error): Promise<void> {
+    const { publish, log } = this.#options;
+    log.warn({ gateway, why: why.message }, 'asked the gateway for its schemas');
+    await publish(topicOf(gateway, 'desired'), JSON.stringify({ ask: 'state' })).catch(() => undefined);
   }
 
   async #deadLetter(gateway: string, bytes: Uint8Array, reason: string): Promise<void> {

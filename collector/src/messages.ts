@@ -16,6 +16,8 @@ const stateSchema = z.object({
   link: count,
   version: z.string().max(64),
   site: name.optional(),
+  /** What the blocks on their way need to be understood. */
+  schemas: z.array(z.unknown()).max(1024).default([]),
 });
 export type GatewayState = z.infer<typeof stateSchema>;
 

@@ -114,12 +114,22 @@ export interface Detector extends AsyncDisposable {
 /** `journaled`: stop resending, the window moves. `released`: forget. */
 export type Mark = 'journaled' | 'released';
 
+/** What blocks of one kind share: their schema and the model that scored them. Travels apart, under its id. */
+export interface Described {
+  /** Hash of the content, hex: equal content has equal ids wherever it is described. */
+  readonly id: string;
+  readonly schema: Schema;
+  readonly model?: string;
+}
+
 /** A new epoch at every process start; seq never repeats within it. */
 export interface Entry {
   readonly epoch: string;
   readonly seq: number;
   readonly lane: 'live' | 'backlog';
   readonly bytes: Uint8Array;
+  /** What is needed to decode it; must have reached the collector before it. */
+  readonly described: Described;
 }
 
 /** "I have from…through of this epoch", and no claim about anything else. */

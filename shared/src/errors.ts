@@ -27,6 +27,7 @@ export const errorTable = {
   EW_STORE_WRITE: { retryable: true, text: 'The store cannot be written now.' },
   EW_BLOCK_CORRUPT: { retryable: false, text: 'A block fails its checksum or is cut short.' },
   EW_BLOCK_VERSION: { retryable: false, text: 'A block has an unknown wire version.' },
+  EW_SCHEMA_UNKNOWN: { retryable: true, text: 'The schema of a block is not known yet.' },
   EW_LINK_LOST: { retryable: true, text: 'The connection to the broker broke.' },
   EW_RECEIPT_LATE: { retryable: true, text: 'The collector did not send a receipt in time.' },
   EW_SINK_WRITE: { retryable: true, text: 'A sink cannot store now.' },

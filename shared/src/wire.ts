@@ -6,16 +6,25 @@
  *  16  header, UTF-8 JSON, padded with spaces to a multiple of 8
  *      columns, each starting at a multiple of 8, in the order of `layout` below
  *
- * Numbers are little-endian. Every block stands alone: its schema is in its header.
+ * Numbers are little-endian. Every block stands alone but for its schema, which its header names by id.
  */
-import { deviceRows } from './batch.js';
-import type { Column, Evidence, Field, RecordBatch, Schema } from './contracts.js';
+import { createHash } from 'node:crypto';
+import type { DeviceRows } from './batch.js';
+import type { Column, Described, Evidence, Field, RecordBatch, Schema } from './contracts.js';
 import { crc32c } from './crc32c.js';
 import { EdgewardError, messageOf } from './errors.js';
 import { getOrMake } from './maps.js';
-import { type BlockHeader, type BlockId, type Header, headerSchema, wireLimits } from './wire-header.js';
+import {
+  type BlockDevice,
+  type BlockHeader,
+  type BlockId,
+  describedSchema,
+  type Header,
+  headerSchema,
+  wireLimits,
+} from './wire-header.js';
 
-export type { BlockHeader, BlockId } from './wire-header.js';
+export type { BlockDevice, BlockHeader, BlockId } from './wire-header.js';
 
 export const wireVersion = 0;
 const prefixBytes = 16;
@@ -25,6 +34,37 @@ const maxEvidenceBytes = 256 * 1024;
 export interface Block {
   readonly header: BlockHeader;
   readonly batch: RecordBatch;
+}
+
+const describedSchemas = new WeakMap<Schema, Map<string | undefined, Described>>();
+
+/** The id is a hash of the content: equal content has equal ids wherever it is described. */
+export function describe(schema: Schema, model?: string): Described {
+  const models = describedSchemas.get(schema) ?? new Map<string | undefined, Described>();
+  describedSchemas.set(schema, models);
+  return getOrMake(models, model, () => {
+    const { type, fields, devices } = schema;
+    const canonical = JSON.stringify([type, fields.map(field => fieldFacts(field)), devices, model ?? null]);
+    const id = createHash('sha256').update(canonical).digest('hex').slice(0, 16);
+    return { id, schema, ...(model !== undefined && { model }) };
+  });
+}
+
+function fieldFacts({ name, kind, unit, min, max, maxRate, stuckAfter }: Field): unknown[] {
+  return [name, kind, unit ?? null, min ?? null, max ?? null, maxRate ?? null, stuckAfter ?? null];
+}
+
+export function describedToJson({ schema, model }: Described): unknown {
+  const { type, fields, devices } = schema;
+  return { type, fields, devices, ...(model !== undefined && { model }) };
+}
+
+/** Undefined for anything that describes no block. */
+export function parseDescribed(json: unknown): Described | undefined {
+  const parsed = describedSchema.safeParse(json).data;
+  if (!parsed) return undefined;
+  const { model, ...schema } = parsed;
+  return describe(schema as Schema, model);
 }
 
 /**
@@ -64,14 +104,18 @@ export function readHeader(bytes: Uint8Array): BlockHeader {
 
 /**
  * The whole block. Columns are views into `bytes` where it is aligned to 8, else into one aligned copy.
- * @throws EW_BLOCK_CORRUPT, EW_BLOCK_VERSION
+ * @throws EW_BLOCK_CORRUPT, EW_BLOCK_VERSION; EW_SCHEMA_UNKNOWN if `describedOf` does not know its schema's id
  */
-export function decodeBlock(bytes: Uint8Array): Block {
+export function decodeBlock(bytes: Uint8Array, describedOf: (id: string) => Described | undefined): Block {
   const { header, columnsAt } = parse(bytes);
+  const described = describedOf(header.schemaId);
+  if (!described) {
+    throw new EdgewardError('EW_SCHEMA_UNKNOWN', `Schema ${header.schemaId} has not been told yet.`);
+  }
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : Uint8Array.from(bytes);
   const reader = new ColumnReader(aligned, columnsAt);
   try {
-    const batch = readColumns(header, reader);
+    const batch = readColumns(header, described, reader);
     checkRows(header, batch);
     return { header: publicHeader(header), batch };
   } catch (error) {
@@ -84,9 +128,18 @@ function checkReadable(header: string, headerBytes: number, total: number, batch
   try {
     checkSizes(headerBytes, total);
     checkRows(parseHeader(header), batch);
+    checkDescribed(describe(batch.schema, batch.model));
   } catch (error) {
     throw new TypeError(`The batch makes no block: ${messageOf(error)}`, { cause: error });
   }
+}
+
+const checked = new WeakSet<Described>();
+
+function checkDescribed(described: Described): void {
+  if (checked.has(described)) return;
+  describedSchema.parse(describedToJson(described));
+  checked.add(described);
 }
 
 function checkSizes(headerBytes: number, total: number): void {
@@ -100,15 +153,17 @@ function headerOf(id: BlockId, batch: RecordBatch): Header {
   const present = (list: readonly (Uint8Array | undefined)[] | undefined) =>
     (list ?? []).flatMap((column, f) => (column ? [f] : []));
   return {
-    gateway: id.gateway,
     epoch: id.epoch,
     seq: id.seq,
     oldestEpoch: id.oldestEpoch,
     atMs: id.atMs,
+    ...(id.voids?.length && {
+      voids: id.voids.map(([from, through]) => [from, through] as [number, number]),
+    }),
+    ...(id.clock && { clock: id.clock }),
+    schemaId: describe(batch.schema, batch.model).id,
     rows: batch.time.length,
-    devices: deviceRows(batch).map(rows => ({ ...rows })),
-    schema: batch.schema as Header['schema'],
-    ...(batch.model !== undefined && { model: batch.model }),
+    devices: blockDevices(batch),
     ...(evidence.length && { evidence: evidence as NonNullable<Header['evidence']> }),
     missing: present(batch.missing),
     fieldQuality: present(batch.fieldQuality),
@@ -189,17 +244,17 @@ function parseHeader(json: string): Header {
 }
 
 function publicHeader(header: Header): BlockHeader {
-  const { gateway, epoch, seq, oldestEpoch, atMs, rows, devices, model, evidence } = header;
+  const { epoch, seq, oldestEpoch, atMs, voids, clock, schemaId, rows, devices, evidence } = header;
   return {
-    gateway,
     epoch,
     seq,
     oldestEpoch,
     atMs,
+    ...(voids && { voids }),
+    ...(clock && { clock }),
+    schemaId,
     rows,
     devices,
-    schema: header.schema as Schema,
-    ...(model !== undefined && { model }),
     ...(evidence && { evidence: evidence as readonly Evidence[] }),
   };
 }
@@ -248,15 +303,15 @@ class ColumnReader {
   }
 }
 
-function readColumns(header: Header, reader: ColumnReader): RecordBatch {
+function readColumns(header: Header, { schema, model }: Described, reader: ColumnReader): RecordBatch {
   const n = header.rows;
   const time = reader.floats(n);
   const row = reader.floats(n);
-  const values = header.schema.fields.map(field => readColumn(field.kind, n, reader));
+  const values = schema.fields.map(field => readColumn(field.kind, n, reader));
   const device = shorts(n, reader);
   const quality = shorts(n, reader);
   const spread = (indexes: readonly number[], size: number) => {
-    const list: (Uint8Array | undefined)[] = new Array(header.schema.fields.length).fill(undefined);
+    const list: (Uint8Array | undefined)[] = new Array(schema.fields.length).fill(undefined);
     for (const f of indexes) list[checkIndex(f, list.length)] = reader.bytesOf(size);
     return list;
   };
@@ -266,7 +321,7 @@ function readColumns(header: Header, reader: ColumnReader): RecordBatch {
   const anomaly = header.anomaly ? reader.bytesOf(n) : undefined;
   if (!reader.atEnd) throw corrupt('bytes are left behind its columns');
   return {
-    schema: header.schema as Schema,
+    schema,
     time,
     device,
     row,
@@ -274,7 +329,7 @@ function readColumns(header: Header, reader: ColumnReader): RecordBatch {
     quality,
     ...(header.missing.length && { missing }),
     ...(header.fieldQuality.length && { fieldQuality }),
-    ...(header.model !== undefined && { model: header.model }),
+    ...(model !== undefined && { model }),
     ...(score && { score }),
     ...(anomaly && { anomaly }),
     ...(header.evidence && { evidence: header.evidence as readonly Evidence[] }),
@@ -308,24 +363,40 @@ function readScore(n: number, reader: ColumnReader): Float32Array {
 
 /** What the ledger will count must be what the columns hold. */
 function checkRows(header: Header, batch: RecordBatch): void {
-  for (const index of batch.device) checkIndex(index, header.schema.devices.length);
-  const found = deviceRows(batch);
-  const same =
-    found.length === header.devices.length &&
-    found.every((rows, i) => {
-      const said = header.devices[i]!;
-      return (
-        said.device === rows.device &&
-        said.first === rows.first &&
-        said.last === rows.last &&
-        said.count === rows.count
-      );
-    });
-  if (!same) throw corrupt('its header and its rows disagree');
-  // Receipts and ledgers count row ranges, so a block's rows of one device must be one range.
-  if (found.some(rows => rows.last - rows.first + 1 !== rows.count))
-    throw corrupt('its row numbers have gaps');
+  for (const index of batch.device) checkIndex(index, batch.schema.devices.length);
+  const found = blockDevices(batch);
+  if (JSON.stringify(found) !== JSON.stringify(header.devices))
+    throw corrupt('its header and its rows disagree');
+  const last = new Map<number, number>();
+  for (const [i, row] of batch.row.entries()) {
+    if (!(row > (last.get(batch.device[i]!) ?? 0))) throw corrupt('its row numbers do not rise');
+    last.set(batch.device[i]!, row);
+  }
   for (const evidence of header.evidence ?? []) checkIndex(evidence.at, header.rows);
+}
+
+/** Rows by device, in the order in which devices first appear. */
+export function blockDevices({ device, row }: Pick<RecordBatch, 'device' | 'row'>): BlockDevice[] {
+  const found = new Map<number, { first: number; last: number; count: number }>();
+  for (let i = 0; i < row.length; i++) {
+    const seen = found.get(device[i]!);
+    if (!seen) found.set(device[i]!, { first: row[i]!, last: row[i]!, count: 1 });
+    else {
+      seen.last = row[i]!;
+      seen.count += 1;
+    }
+  }
+  return [...found].map(([index, rows]) => ({ index, ...rows }));
+}
+
+/** The same under the devices' names. */
+export function namedRows(devices: readonly BlockDevice[], { schema }: Described): DeviceRows[] {
+  return devices.map(({ index, first, last, count }) => ({
+    device: schema.devices[checkIndex(index, schema.devices.length)]!,
+    first,
+    last,
+    count,
+  }));
 }
 
 function checkIndex(index: number, length: number): number {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { testSchema } from '@edgeward/shared/testing/batches';
+import { describe } from '@edgeward/shared/wire';
 import fc from 'fast-check';
 import { type HeldBlock, HeldBlocks, rowsOf } from './held.js';
 
@@ -7,6 +9,7 @@ const epochs = [1, 2, 10].map(n => `${String(n).padStart(9, '0')}-00000000000000
 
 function block(epoch: number, seq: number, sent = false): HeldBlock {
   return {
+    described: describe(testSchema),
     epoch: epochs[epoch]!,
     counter: [1, 2, 10][epoch]!,
     seq,

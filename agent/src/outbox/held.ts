@@ -1,9 +1,11 @@
 import type { DeviceRows } from '@edgeward/shared/batch';
+import type { Described } from '@edgeward/shared/contracts';
 import { getOrMake } from '@edgeward/shared/maps';
 import { RangeSet } from '@edgeward/shared/ranges';
 
 /** One durable block of the outbox. Its bytes are in the store. */
 export interface HeldBlock {
+  readonly described: Described;
   readonly epoch: string;
   readonly counter: number;
   readonly seq: number;

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { testSchema } from '@edgeward/shared/testing/batches';
+import { describe } from '@edgeward/shared/wire';
 import { type HeldBlock, HeldBlocks } from './held.js';
 import { Lanes } from './lanes.js';
 
@@ -15,6 +17,7 @@ class Held extends HeldBlocks {
   put(epoch: string, from: number, through = from): void {
     for (let seq = from; seq <= through; seq++)
       this.add({
+        described: describe(testSchema),
         epoch,
         counter: Number.parseInt(epoch, 10),
         seq,

@@ -68,8 +68,8 @@ test('offers blocks in order and keeps them until they are released', async () =
     [1, 2, 3, 4, 5],
   );
   assert.ok(entries.every(({ epoch, lane }) => epoch === outbox.epoch && lane === 'live'));
-  const { header } = decodeBlock(entries[2]!.bytes);
-  assert.deepEqual(header.devices[0], { device: 'probe-1', first: 11, last: 15, count: 5 });
+  const { header } = decodeBlock(entries[2]!.bytes, () => entries[2]!.described);
+  assert.deepEqual(header.devices[0], { index: 0, first: 11, last: 15, count: 5 });
 
   await outbox.receive(receipt(entries[1]!, 'journaled'));
   assert.deepEqual(

@@ -13,6 +13,7 @@ import type {
   Admission,
   AgentEvent,
   Clock,
+  Described,
   DeviceReport,
   Entry,
   Outbox,
@@ -25,12 +26,13 @@ import { failpoint } from '@edgeward/shared/failpoint';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
 import { jsonValue, numberKey, openStore, type Store, textKey } from '@edgeward/shared/store';
-import { encodeBlock, readHeader } from '@edgeward/shared/wire';
+import { describe, describedToJson, encodeBlock, readHeader } from '@edgeward/shared/wire';
 
 import { type HeldBlock, type HeldBlocks, rowsOf } from './held.js';
 import { Lanes } from './lanes.js';
 import { LedgerChanges, OutboxLedger } from './ledger.js';
 import { recover } from './recover.js';
+import { loadSchemas, schemaPrefix } from './schemas.js';
 
 export const outboxStoreVersion = 1;
 
@@ -77,6 +79,7 @@ export class LevelOutbox implements Outbox {
   readonly #held: HeldBlocks;
   readonly #positions: Map<string, SourcePosition>;
   readonly #cache = new Map<HeldBlock, Uint8Array>();
+  readonly #savedSchemas: Set<string>;
   readonly #lastRow = new Map<string, number>();
   /** Opens when blocks were committed, receipts came, or all is to end. */
   readonly #changed = new Gate();
@@ -101,6 +104,7 @@ export class LevelOutbox implements Outbox {
     ledger: OutboxLedger,
     held: HeldBlocks,
     positions: Map<string, SourcePosition>,
+    savedSchemas: Iterable<string>,
     lastCommitMs: number | undefined,
   ) {
     this.#options = options;
@@ -108,6 +112,7 @@ export class LevelOutbox implements Outbox {
     this.#ledger = ledger;
     this.#held = held;
     this.#positions = positions;
+    this.#savedSchemas = new Set(savedSchemas);
     this.epoch = `${String(store.starts).padStart(9, '0')}-${randomBytes(8).toString('hex')}`;
     if (!store.closedCleanly && lastCommitMs !== undefined) {
       this.gap = { fromMs: lastCommitMs, toMs: options.clock.now() };
@@ -127,7 +132,8 @@ export class LevelOutbox implements Outbox {
     });
     if (store.movedTo !== undefined) options.onEvent?.(movedNotice(store.movedTo));
     const ledger = await OutboxLedger.load(store.db);
-    const found = await recover(store.db, ledger, options.log);
+    const schemas = await loadSchemas(store.db);
+    const found = await recover(store.db, ledger, schemas, options.log);
     const counts = ledger.prepare(found.changes);
     const repairs = [
       ...counts.puts.map(put => ({ type: 'put' as const, ...put })),
@@ -149,6 +155,7 @@ export class LevelOutbox implements Outbox {
       ledger,
       found.held,
       await loadPositions(store),
+      schemas.keys(),
       lastCommit?.readDoubleLE(0),
     );
   }
@@ -187,11 +194,11 @@ export class LevelOutbox implements Outbox {
     const seq = this.#seq + 1;
     const oldestEpoch = this.#held.oldest()?.epoch ?? this.epoch;
     const atMs = this.#options.clock.now();
-    const { gateway } = this.#options;
+    const described = describe(batch.schema, batch.model);
     const devices = deviceRows(batch);
     let bytes: Uint8Array;
     try {
-      bytes = encodeBlock({ gateway, epoch: this.epoch, seq, oldestEpoch, atMs }, batch);
+      bytes = encodeBlock({ epoch: this.epoch, seq, oldestEpoch, atMs }, batch);
     } catch (error) {
       this.#refuse(devices, source, error);
       return undefined;
@@ -201,7 +208,10 @@ export class LevelOutbox implements Outbox {
     const { length: size } = bytes;
     const { epoch } = this;
     const counter = this.#store.starts;
-    return { block: { epoch, counter, seq, size, devices, atMs, sent: false, journaled: false }, bytes };
+    return {
+      block: { described, epoch, counter, seq, size, devices, atMs, sent: false, journaled: false },
+      bytes,
+    };
   }
 
   #refuse(devices: readonly DeviceRows[], source: string, reason: unknown): void {
@@ -235,7 +245,8 @@ export class LevelOutbox implements Outbox {
       }
       block.sent = true; // before anything is awaited: from here on it may not be dropped
       const bytes = await this.#bytesOf(block);
-      if (bytes) yield { epoch: block.epoch, seq: block.seq, lane: lanes.laneOf(block), bytes };
+      const { epoch, seq, described } = block;
+      if (bytes) yield { epoch, seq, lane: lanes.laneOf(block), bytes, described };
     }
   }
 
@@ -398,6 +409,7 @@ export class LevelOutbox implements Outbox {
     this.#changes = new LedgerChanges();
     const counts = this.#ledger.prepare(changes);
     const positions = new Map(pending.flatMap(p => (p.position ? [[p.source, p.position] as const] : [])));
+    const newSchemas = this.#unsavedSchemas(pending);
     failpoint('outbox.before-commit');
     try {
       await this.#store.db.batch(
@@ -407,6 +419,11 @@ export class LevelOutbox implements Outbox {
           ),
           ...deletes.map(block => ({ type: 'del' as const, key: keyOf(block) })),
           ...counts.puts.map(put => ({ type: 'put' as const, ...put })),
+          ...newSchemas.map(described => ({
+            type: 'put' as const,
+            key: textKey(schemaPrefix, described.id),
+            value: jsonValue(describedToJson(described)),
+          })),
           ...[...positions].map(([source, position]) => ({
             type: 'put' as const,
             key: textKey('p', source),
@@ -425,6 +442,7 @@ export class LevelOutbox implements Outbox {
     }
     failpoint('outbox.after-commit');
     counts.apply();
+    for (const { id } of newSchemas) this.#savedSchemas.add(id);
     this.#losing = this.#losing.slice(losing);
     for (const [source, position] of positions) this.#positions.set(source, position);
     for (const { made, resolve } of pending) {
@@ -432,6 +450,11 @@ export class LevelOutbox implements Outbox {
       resolve();
     }
     this.#changed.open();
+  }
+
+  #unsavedSchemas(pending: readonly Pending[]): Described[] {
+    const used = pending.flatMap(({ made }) => (made ? [made.block.described] : []));
+    return [...new Set(used)].filter(({ id }) => !this.#savedSchemas.has(id));
   }
 
   #committed({ block, bytes }: NonNullable<Pending['made']>): void {

@@ -7,8 +7,8 @@ import { after, test } from 'node:test';
 import { deviceRows } from '@edgeward/shared/batch';
 import { silentLogger } from '@edgeward/shared/log';
 import { numberKey, openStore, type Store } from '@edgeward/shared/store';
-import { TestBatches } from '@edgeward/shared/testing/batches';
-import { encodeBlock } from '@edgeward/shared/wire';
+import { TestBatches, testSchema } from '@edgeward/shared/testing/batches';
+import { describe, encodeBlock } from '@edgeward/shared/wire';
 import { LedgerChanges, OutboxLedger } from './ledger.js';
 import { recover } from './recover.js';
 
@@ -31,6 +31,9 @@ async function openEmpty(): Promise<Store> {
   return store;
 }
 
+const described = describe(testSchema);
+const schemas = new Map([[described.id, described]]);
+
 /** Five blocks of two devices, 4 rows each, and a ledger that knows all of them. */
 async function filled(): Promise<{ db: Store['db']; ledger: OutboxLedger }> {
   const { db } = await openEmpty();
@@ -38,7 +41,7 @@ async function filled(): Promise<{ db: Store['db']; ledger: OutboxLedger }> {
   for (let seq = 1; seq <= 5; seq++) {
     const batch = batches.next(4);
     changes.addRows(deviceRows(batch), 'read');
-    const bytes = encodeBlock({ gateway: 'gw', epoch, seq, oldestEpoch: epoch, atMs: seq }, batch);
+    const bytes = encodeBlock({ epoch, seq, oldestEpoch: epoch, atMs: seq }, batch);
     await db.put(numberKey('b', 1, seq), Buffer.from(bytes));
   }
   const ledger = await OutboxLedger.load(db);
@@ -51,7 +54,7 @@ async function filled(): Promise<{ db: Store['db']; ledger: OutboxLedger }> {
 
 test('finds every block, unsent to this start, though an earlier one may have sent it', async () => {
   const { db, ledger } = await filled();
-  const found = await recover(db, ledger, silentLogger);
+  const found = await recover(db, ledger, schemas, silentLogger);
   const blocks = [...found.held.inOrder()];
   assert.deepEqual(
     blocks.map(({ seq, sent, journaled, counter }) => [seq, sent, journaled, counter]),
@@ -67,7 +70,7 @@ test('a block that fails its checksum and one that is gone are counted as damage
   broken[broken.length - 1]! ^= 1;
   await db.put(numberKey('b', 1, 2), broken);
   await db.del(numberKey('b', 1, 4));
-  const found = await recover(db, ledger, silentLogger);
+  const found = await recover(db, ledger, schemas, silentLogger);
   assert.equal(found.damagedRows, 16);
   assert.deepEqual(found.damagedKeys, [numberKey('b', 1, 2)]);
   assert.equal(found.held.count, 3);
@@ -85,6 +88,6 @@ test('rows that ended in any counted way are not missed', async () => {
     for (const device of ['probe-1', 'probe-2']) ended.add(device, kind, 4);
   ledger.prepare(new LedgerChanges().plus(ended)).apply();
   await db.clear({ gte: numberKey('b', 0, 0), lt: Buffer.from('c') });
-  const found = await recover(db, ledger, silentLogger);
+  const found = await recover(db, ledger, schemas, silentLogger);
   assert.deepEqual([found.damagedRows, found.held.count], [0, 0]);
 });

@@ -1,7 +1,8 @@
 import type { DeviceRows } from '@edgeward/shared/batch';
+import type { Described } from '@edgeward/shared/contracts';
 import type { Logger } from '@edgeward/shared/log';
 import { numberInKey, numberKey, type StoreDatabase } from '@edgeward/shared/store';
-import { readHeader } from '@edgeward/shared/wire';
+import { namedRows, readHeader } from '@edgeward/shared/wire';
 import { HeldBlocks } from './held.js';
 import { LedgerChanges, type OutboxLedger } from './ledger.js';
 
@@ -17,12 +18,17 @@ export interface Recovered {
  * Reads every block left from earlier starts and checks it. LevelDB can lose records in the middle and still
  * open "OK", so what is found is held against what the ledger says must be there.
  */
-export async function recover(db: StoreDatabase, ledger: OutboxLedger, log: Logger): Promise<Recovered> {
+export async function recover(
+  db: StoreDatabase,
+  ledger: OutboxLedger,
+  schemas: ReadonlyMap<string, Described>,
+  log: Logger,
+): Promise<Recovered> {
   const held = new HeldBlocks();
   const damagedKeys: Buffer[] = [];
   const rowsFound = new Map<string, number>();
   for await (const [key, value] of db.iterator({ gte: numberKey('b', 0, 0), lt: Buffer.from('c') })) {
-    const devices = addBlock(held, key, value);
+    const devices = addBlock(held, schemas, key, value);
     if (!devices) damagedKeys.push(key);
     for (const { device, count } of devices ?? [])
       rowsFound.set(device, (rowsFound.get(device) ?? 0) + count);
@@ -45,20 +51,29 @@ export async function recover(db: StoreDatabase, ledger: OutboxLedger, log: Logg
   return { held, changes, damagedRows, damagedKeys };
 }
 
-function addBlock(held: HeldBlocks, key: Buffer, value: Buffer): readonly DeviceRows[] | undefined {
+function addBlock(
+  held: HeldBlocks,
+  schemas: ReadonlyMap<string, Described>,
+  key: Buffer,
+  value: Buffer,
+): readonly DeviceRows[] | undefined {
   try {
     const header = readHeader(value);
+    const described = schemas.get(header.schemaId);
+    if (!described) return undefined;
+    const devices = namedRows(header.devices, described);
     held.add({
+      described,
       epoch: header.epoch,
       counter: numberInKey(key, 0),
       seq: header.seq,
       size: value.length,
-      devices: header.devices,
+      devices,
       atMs: header.atMs,
       sent: true, // an earlier start may have sent it
       journaled: false,
     });
-    return header.devices;
+    return devices;
   } catch {
     return undefined;
   }

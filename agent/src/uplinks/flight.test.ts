@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Entry } from '@edgeward/shared/contracts';
+import { testSchema } from '@edgeward/shared/testing/batches';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
+import { describe } from '@edgeward/shared/wire';
 import { Flight, ReceiptTimeout } from './flight.js';
 
 const [old, now] = ['000000001-00000000000000aa', '000000002-00000000000000bb'];
 
 function entry(seq: number, size = 100, epoch = now): Entry {
-  return { epoch, seq, lane: 'live', bytes: new Uint8Array(size) };
+  return { epoch, seq, lane: 'live', bytes: new Uint8Array(size), described: describe(testSchema) };
 }
 
 function receipt(from: number, through = from, epoch = now) {

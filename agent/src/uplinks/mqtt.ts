@@ -2,12 +2,21 @@
  * The way to the collector. MQTT carries the blocks; what counts is the collector's receipt, not MQTT's own
  * acknowledgement, so sessions are clean, the client stores nothing, and resending is the outbox's business.
  */
-import type { AgentEvent, AgentReport, Clock, Entry, Receipt, Uplink } from '@edgeward/shared/contracts';
+import type {
+  AgentEvent,
+  AgentReport,
+  Clock,
+  Described,
+  Entry,
+  Receipt,
+  Uplink,
+} from '@edgeward/shared/contracts';
 import { EdgewardError } from '@edgeward/shared/errors';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
 import { parseReceipts } from '@edgeward/shared/receipts';
 import { topicOf } from '@edgeward/shared/topics';
+import { describedToJson } from '@edgeward/shared/wire';
 import { Flight, ReceiptTimeout } from './flight.js';
 import { Link } from './link.js';
 
@@ -29,6 +38,8 @@ export interface MqttUplinkOptions {
 }
 
 const maxEvents = 1000;
+/** Schemas that the retained `state` message carries: the newest of those that blocks needed. */
+const maxSchemas = 256;
 
 export class MqttUplink implements Uplink {
   readonly #options: MqttUplinkOptions;
@@ -40,6 +51,8 @@ export class MqttUplink implements Uplink {
   #inbox: Receipt[] = [];
   #events: AgentEvent[] = [];
   #links = 0;
+  /** By id; insertion order is the order of last need. */
+  readonly #schemas = new Map<string, Described>();
 
   constructor(options: MqttUplinkOptions) {
     this.#options = options;
@@ -129,7 +142,8 @@ export class MqttUplink implements Uplink {
   }
 
   #state(online: boolean): string {
-    return JSON.stringify({ ...this.#options.birth, link: this.#links, online });
+    const schemas = [...this.#schemas.values()].map(described => describedToJson(described));
+    return JSON.stringify({ ...this.#options.birth, link: this.#links, online, schemas });
   }
 
   #received(payload: Buffer): void {
@@ -176,9 +190,21 @@ export class MqttUplink implements Uplink {
       if (next.done) return;
       while (!flight.hasRoom(next.value) && !over()) await this.#changed.wait(leave);
       if (over()) return;
+      this.#tellSchema(link, next.value.described);
       flight.add(next.value);
       link.publish(this.#topic('block'), next.value.bytes);
     }
+  }
+
+  /** A block is of no use before its schema: the broker keeps the order of one connection. */
+  #tellSchema(link: Link, described: Described): void {
+    if (this.#schemas.has(described.id)) return;
+    this.#schemas.set(described.id, described);
+    for (const oldest of this.#schemas.keys()) {
+      if (this.#schemas.size <= maxSchemas) break;
+      this.#schemas.delete(oldest);
+    }
+    link.publish(this.#topic('state'), this.#state(true), true);
   }
 
   #pull(walk: AsyncIterator<Entry>) {

@@ -12,6 +12,7 @@ import type {
   Clock,
   Cursor,
   Delivery,
+  Described,
   RecordBatch,
 } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
@@ -19,7 +20,14 @@ import { failpoint } from '@edgeward/shared/failpoint';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
 import { jsonValue, numberInKey, numberKey, openStore, type Store, textKey } from '@edgeward/shared/store';
-import { type BlockHeader, decodeBlock } from '@edgeward/shared/wire';
+import {
+  type BlockHeader,
+  decodeBlock,
+  describe,
+  describedToJson,
+  namedRows,
+  parseDescribed,
+} from '@edgeward/shared/wire';
 import { Received, ReceivedEpoch } from './received.js';
 import { Tail } from './tail.js';
 
@@ -41,13 +49,14 @@ export interface Reading {
 
 export interface Incoming {
   readonly bytes: Uint8Array;
+  readonly gateway: string;
   readonly header: BlockHeader;
   readonly batch: RecordBatch;
   readonly ingestedMs: number;
   readonly late: boolean;
 }
 
-/** In front of each stored block: when it came, and flags. */
+/** In front of each stored block, before the gateway's name. */
 const prefixBytes = 16;
 const lateFlag = 1;
 const maxEvents = 1000;
@@ -61,6 +70,8 @@ export class Journal implements AsyncDisposable {
   readonly #store: Store;
   readonly #cursors: Map<string, Cursor>;
   readonly #changed = new Gate();
+  readonly #schemas = new Map<string, Described>();
+  readonly #savedSchemas = new Set<string>();
   readonly #damage: string[] = [];
   #tail = new Tail(tailBytes);
   #position: number;
@@ -92,6 +103,12 @@ export class Journal implements AsyncDisposable {
     const cursors = new Map<string, Cursor>();
     for await (const [key, value] of prefixed(store, 'c')) cursors.set(key, JSON.parse(value) as Cursor);
     const journal = new Journal(options, store, received, cursors);
+    for await (const [, value] of prefixed(store, 'q')) {
+      const described = parseDescribed(JSON.parse(value));
+      if (!described) continue;
+      journal.#schemas.set(described.id, described);
+      journal.#savedSchemas.add(described.id);
+    }
     const skipped = await store.db.get(skippedKey);
     journal.#position = Math.max(await lastNumber(store, 'd', 'e'), skipped ? numberInKey(skipped, 0) : 0);
     journal.#eventNumber = await lastNumber(store, 'n', 'o');
@@ -113,6 +130,16 @@ export class Journal implements AsyncDisposable {
     return this.#damage;
   }
 
+  /** What a gateway told of its blocks, now or before the last start. */
+  described(id: string): Described | undefined {
+    return this.#schemas.get(id);
+  }
+
+  /** Kept on disk once a block needs it. */
+  learn(schemas: readonly Described[]): void {
+    for (const described of schemas) this.#schemas.set(described.id, described);
+  }
+
   /**
    * Stores what is new of these, in one synced commit.
    * @returns the new deliveries; what is missing from them was stored before
@@ -131,9 +158,12 @@ export class Journal implements AsyncDisposable {
       key: numberKey('d', deliveries[i]!.position),
       value: withPrefix(block),
     }));
+    const schemas = this.#unsaved(fresh.taken);
     failpoint('journal.before-commit');
-    await this.#store.db.batch([...blocks, ...received], { sync: true });
+    await this.#store.db.batch([...blocks, ...received, ...schemas.map(schemaPut)], { sync: true });
     failpoint('journal.after-commit');
+    for (const { id } of schemas) this.#savedSchemas.add(id);
+    this.learn(schemas);
     for (const [key, epoch] of fresh.changed) {
       const [gateway, name] = key.split('/') as [string, string];
       this.received.set(gateway, name, epoch);
@@ -200,7 +230,7 @@ export class Journal implements AsyncDisposable {
 
   #decode(position: number, value: Buffer): Delivery | undefined {
     try {
-      return fromStored(position, value);
+      return fromStored(position, value, id => this.#schemas.get(id));
     } catch (error) {
       this.#options.log.error(
         { position, error: messageOf(error) },
@@ -285,22 +315,39 @@ export class Journal implements AsyncDisposable {
     await this.#store.close();
   }
 
+  /** A block is of no use without its schema: both go down together. */
+  #unsaved(blocks: readonly Incoming[]): Described[] {
+    const used = new Map<string, Described>();
+    for (const { batch } of blocks) {
+      const described = describe(batch.schema, batch.model);
+      if (!this.#savedSchemas.has(described.id)) used.set(described.id, described);
+    }
+    return [...used.values()];
+  }
+
   /** What of these is new, and the received ranges as they will be once it is stored. */
   #unseen(incoming: readonly Incoming[]): { taken: Incoming[]; changed: Map<string, ReceivedEpoch> } {
     const changed = new Map<string, ReceivedEpoch>();
     const taken: Incoming[] = [];
     for (const block of incoming) {
-      const { gateway, epoch, seq, devices } = block.header;
+      const { gateway, header, batch } = block;
+      const { epoch, seq } = header;
       const key = `${gateway}/${epoch}`;
       const known = changed.get(key) ?? this.received.get(gateway, epoch)?.clone() ?? new ReceivedEpoch();
       if (known.seqs.has(seq)) continue;
       changed.set(key, known);
       known.seqs.add(seq);
-      for (const { device, first, last } of devices) known.addRows(device, first, last);
+      for (const { device, first, last } of namedRows(header.devices, describe(batch.schema, batch.model)))
+        known.addRows(device, first, last);
       taken.push(block);
     }
     return { taken, changed };
   }
+}
+
+function schemaPut(described: Described) {
+  const value = jsonValue(describedToJson(described));
+  return { type: 'put' as const, key: textKey('q', described.id), value };
 }
 
 async function* prefixed(store: Store, prefix: string): AsyncGenerator<[string, string]> {
@@ -316,18 +363,22 @@ async function lastNumber(store: Store, prefix: string, end: string): Promise<nu
   return 0;
 }
 
+/** When it came, flags, and whose it is: a block itself does not say. */
 function withPrefix(block: Incoming): Buffer {
-  const value = Buffer.alloc(prefixBytes + block.bytes.length);
+  const gateway = Buffer.from(block.gateway, 'utf8');
+  const value = Buffer.alloc(prefixBytes + gateway.length + block.bytes.length);
   value.writeDoubleLE(block.ingestedMs, 0);
   value[8] = block.late ? lateFlag : 0;
-  value.set(block.bytes, prefixBytes);
+  value[9] = gateway.length;
+  value.set(gateway, prefixBytes);
+  value.set(block.bytes, prefixBytes + gateway.length);
   return value;
 }
 
 function toDelivery(block: Incoming, position: number): Delivery {
-  const { gateway, epoch, seq } = block.header;
+  const { epoch, seq } = block.header;
   return {
-    gateway,
+    gateway: block.gateway,
     epoch,
     seq,
     position,
@@ -337,8 +388,17 @@ function toDelivery(block: Incoming, position: number): Delivery {
   };
 }
 
-function fromStored(position: number, value: Buffer): Delivery {
-  const { header, batch } = decodeBlock(value.subarray(prefixBytes));
+function fromStored(
+  position: number,
+  value: Buffer,
+  describedOf: (id: string) => Described | undefined,
+): Delivery {
+  const blockAt = prefixBytes + value[9]!;
+  const gateway = value.toString('utf8', prefixBytes, blockAt);
+  const { header, batch } = decodeBlock(value.subarray(blockAt), describedOf);
   const late = (value[8]! & lateFlag) !== 0;
-  return toDelivery({ header, batch, bytes: value, ingestedMs: value.readDoubleLE(0), late }, position);
+  return toDelivery(
+    { gateway, header, batch, bytes: value, ingestedMs: value.readDoubleLE(0), late },
+    position,
+  );
 }

@@ -13,7 +13,7 @@ import type { AgentReport, Entry, Rng } from '@edgeward/shared/contracts';
 import { silentLogger } from '@edgeward/shared/log';
 import { seededRng } from '@edgeward/shared/rng';
 import { TestBatches } from '@edgeward/shared/testing/batches';
-import { readHeader } from '@edgeward/shared/wire';
+import { namedRows, readHeader } from '@edgeward/shared/wire';
 
 const gateway = 'gw-1';
 const never = new AbortController().signal;
@@ -119,7 +119,8 @@ class World implements AsyncDisposable {
     const known = this.received.get(gateway, epoch) ?? new ReceivedEpoch();
     this.received.set(gateway, epoch, known);
     known.seqs.add(seq);
-    for (const { device, first, last } of devices) known.addRows(device, first, last);
+    for (const { device, first, last } of namedRows(devices, entry.described))
+      known.addRows(device, first, last);
     // A receipt that is lost leaves the entry with the agent.
     if (this.#rng() < 0.9) this.#journaled.push(entry);
   }

@@ -1,4 +1,5 @@
 /** The agent's way to the collector's broker, over real sockets. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MqttUplink, type MqttUplinkOptions } from '@edgeward/agent/uplinks/mqtt';
@@ -9,8 +10,10 @@ import type { AgentEvent, AgentReport, Clock, Entry, Receipt } from '@edgeward/s
 import { Gate } from '@edgeward/shared/gate';
 import { silentLogger } from '@edgeward/shared/log';
 import { encodeReceipts } from '@edgeward/shared/receipts';
+import { testSchema } from '@edgeward/shared/testing/batches';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
 import { topicOf } from '@edgeward/shared/topics';
+import { describe } from '@edgeward/shared/wire';
 
 const epoch = '000000001-00000000000000aa';
 const never = new AbortController().signal;
@@ -40,7 +43,11 @@ async function openBroker(options: Partial<BrokerOptions> = {}) {
     const receipts: Receipt[] = [{ epoch, from, through, mark: 'released' }];
     return broker.publish(topicOf('gw-1', 'receipt'), encodeReceipts(receipts));
   };
-  const states = () => textsOf('state').map(text => (JSON.parse(text) as { online: boolean }).online);
+  /** Whether it is there, whenever that changed; the message also comes when a schema is new. */
+  const states = () =>
+    textsOf('state')
+      .map(text => (JSON.parse(text) as { online: boolean }).online)
+      .filter((online, i, all) => i === 0 || online !== all[i - 1]);
   return {
     broker,
     textsOf,
@@ -66,9 +73,11 @@ function uplinkTo({ port }: { port: number }, more: Partial<MqttUplinkOptions> =
   });
 }
 
+const described = describe(testSchema);
 /** Blocks 1…n, then, unless told to end, nothing for ever. */
 async function* blocks(n: number, end = true): AsyncGenerator<Entry, void, void> {
-  for (let seq = 1; seq <= n; seq++) yield { epoch, seq, lane: 'live', bytes: Buffer.from(`block ${seq}`) };
+  for (let seq = 1; seq <= n; seq++)
+    yield { epoch, seq, lane: 'live', bytes: Buffer.from(`block ${seq}`), described };
   if (!end) await new Promise(() => undefined);
 }
 

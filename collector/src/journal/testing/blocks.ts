@@ -4,8 +4,8 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { systemClock } from '@edgeward/shared/clock';
 import { silentLogger } from '@edgeward/shared/log';
-import { TestBatches } from '@edgeward/shared/testing/batches';
-import { decodeBlock, encodeBlock } from '@edgeward/shared/wire';
+import { TestBatches, testSchema } from '@edgeward/shared/testing/batches';
+import { decodeBlock, describe, encodeBlock } from '@edgeward/shared/wire';
 import { type Incoming, Journal } from '../journal.js';
 
 /** `start`-th epoch of a gateway; any hexadecimal digits after it do. */
@@ -27,18 +27,16 @@ export class TestGateway {
   }
 
   bytes(rows = 2): Uint8Array {
-    const { name: gateway, epoch } = this;
+    const { epoch } = this;
     this.#seq += 1;
-    return encodeBlock(
-      { gateway, epoch, seq: this.#seq, oldestEpoch: epoch, atMs: 1 },
-      this.#batches.next(rows),
-    );
+    return encodeBlock({ epoch, seq: this.#seq, oldestEpoch: epoch, atMs: 1 }, this.#batches.next(rows));
   }
 
   incoming(n = 1): Incoming[] {
     return Array.from({ length: n }, () => {
       const bytes = this.bytes();
-      return { bytes, ...decodeBlock(bytes), ingestedMs: 1000, late: false };
+      const block = decodeBlock(bytes, () => describe(testSchema));
+      return { gateway: this.name, bytes, ...block, ingestedMs: 1000, late: false };
     });
   }
 }
