@@ -165,6 +165,8 @@ export interface Outbox extends AsyncDisposable {
 }
 
 export interface Uplink extends AsyncDisposable {
+  /** 99th percentile of the last times from sending a block to its receipt, ms; undefined before the first. */
+  readonly roundTripP99Ms?: number | undefined;
   /** Pulls while the window has room. Throws if the link breaks or a receipt is late. */
   exchange(entries: AsyncIterable<Entry>, deadline: AbortSignal): AsyncIterable<Receipt>;
 }

@@ -4,7 +4,9 @@ import type { Entry } from '@edgeward/shared/contracts';
 import { testSchema } from '@edgeward/shared/testing/batches';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
 import { describe } from '@edgeward/shared/wire';
-import { Flight, ReceiptTimeout } from './flight.js';
+import { Flight } from './flight.js';
+import { RoundTrips } from './round-trips.js';
+import { Window } from './window.js';
 
 const [old, now] = ['000000001-00000000000000aa', '000000002-00000000000000bb'];
 
@@ -17,8 +19,8 @@ function receipt(from: number, through = from, epoch = now) {
 }
 
 function make(windowBytes = 1000) {
-  const [clock, timeout] = [new FakeClock(), new ReceiptTimeout()];
-  return { clock, timeout, flight: new Flight(windowBytes, clock, timeout) };
+  const [clock, timeout] = [new FakeClock(), new RoundTrips()];
+  return { clock, timeout, flight: new Flight(new Window(windowBytes), clock, timeout) };
 }
 
 test('a window is in bytes, but a few blocks always fit, however large', () => {
@@ -58,15 +60,15 @@ test('the oldest block decides when a receipt is late, and each miss doubles the
   flight.add(entry(5, 100, old));
   await clock.advance(4000);
   flight.add(entry(1));
-  const patience = timeout.ms;
+  const patience = timeout.timeoutMs;
   assert.equal(flight.untilLateMs(), patience - 4000);
   await clock.advance(patience - 4001);
   flight.check();
   await clock.advance(1);
   assert.throws(() => flight.check(), { code: 'EW_RECEIPT_LATE', retryable: true });
-  assert.equal(timeout.ms, Math.min(ReceiptTimeout.maxMs, 2 * patience));
+  assert.equal(timeout.timeoutMs, Math.min(RoundTrips.maxTimeoutMs, 2 * patience));
   for (let i = 0; i < 50; i++) timeout.missed();
-  assert.equal(timeout.ms, ReceiptTimeout.maxMs);
+  assert.equal(timeout.timeoutMs, RoundTrips.maxTimeoutMs);
 });
 
 test('patience follows the measured round trips, within bounds', async () => {
@@ -79,10 +81,10 @@ test('patience follows the measured round trips, within bounds', async () => {
     }
   };
   await roundTrips(5, 50);
-  assert.equal(timeout.ms, ReceiptTimeout.minMs);
+  assert.equal(timeout.timeoutMs, RoundTrips.minTimeoutMs);
   await roundTrips(5000, 50);
-  assert.ok(timeout.ms > 5000 && timeout.ms < 8000, `${timeout.ms}`);
+  assert.ok(timeout.timeoutMs > 5000 && timeout.timeoutMs < 8000, `${timeout.timeoutMs}`);
   timeout.missed();
   await roundTrips(5000, 1);
-  assert.ok(timeout.ms < 8000, 'a receipt in time ends the doubling');
+  assert.ok(timeout.timeoutMs < 8000, 'a receipt in time ends the doubling');
 });

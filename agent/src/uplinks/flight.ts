@@ -1,36 +1,8 @@
 import type { Clock, Entry, Receipt } from '@edgeward/shared/contracts';
 import { EdgewardError } from '@edgeward/shared/errors';
 import { getOrMake } from '@edgeward/shared/maps';
-
-/** How long a receipt may take: from measured round trips, as TCP does it (RFC 6298), doubled after each miss. */
-export class ReceiptTimeout {
-  static readonly minMs = 2_000;
-  static readonly maxMs = 60_000;
-  #smoothed: number | undefined;
-  #variation = 0;
-  #misses = 0;
-
-  get ms(): number {
-    const base = this.#smoothed === undefined ? 10_000 : this.#smoothed + 4 * this.#variation;
-    const bounded = Math.max(ReceiptTimeout.minMs, base) * 2 ** this.#misses;
-    return Math.min(ReceiptTimeout.maxMs, bounded);
-  }
-
-  measured(roundTripMs: number): void {
-    this.#misses = 0;
-    if (this.#smoothed === undefined) {
-      this.#smoothed = roundTripMs;
-      this.#variation = roundTripMs / 2;
-      return;
-    }
-    this.#variation = 0.75 * this.#variation + 0.25 * Math.abs(this.#smoothed - roundTripMs);
-    this.#smoothed = 0.875 * this.#smoothed + 0.125 * roundTripMs;
-  }
-
-  missed(): void {
-    this.#misses = Math.min(this.#misses + 1, 10);
-  }
-}
+import type { RoundTrips } from './round-trips.js';
+import type { Window } from './window.js';
 
 interface Sent {
   readonly bytes: number;
@@ -45,11 +17,13 @@ export class Flight {
   readonly #epochs = new Map<string, Map<number, Sent>>();
   #bytes = 0;
   #size = 0;
+  /** Something had to wait for room since the last receipt. */
+  #limited = false;
 
   constructor(
-    private readonly windowBytes: number,
+    private readonly window: Window,
     private readonly clock: Clock,
-    private readonly timeout: ReceiptTimeout,
+    private readonly roundTrips: RoundTrips,
   ) {}
 
   get size(): number {
@@ -57,7 +31,9 @@ export class Flight {
   }
 
   hasRoom(entry: Entry): boolean {
-    return this.#size < alwaysBlocks || this.#bytes + entry.bytes.length <= this.windowBytes;
+    const fits = this.#size < alwaysBlocks || this.#bytes + entry.bytes.length <= this.window.bytes;
+    if (!fits) this.#limited = true;
+    return fits;
   }
 
   add(entry: Entry): void {
@@ -71,16 +47,23 @@ export class Flight {
   settle(receipt: Receipt): void {
     const epoch = this.#epochs.get(receipt.epoch);
     if (!epoch) return;
-    let newest: Sent | undefined;
+    let [newest, bytes]: [Sent | undefined, number] = [undefined, 0];
     for (const [seq, sent] of epoch) {
       if (seq < receipt.from || seq > receipt.through) continue;
       epoch.delete(seq);
-      this.#bytes -= sent.bytes;
+      bytes += sent.bytes;
       this.#size -= 1;
       newest = sent;
     }
     if (epoch.size === 0) this.#epochs.delete(receipt.epoch);
-    if (newest) this.timeout.measured(this.clock.monotonic() - newest.atMs);
+    this.#bytes -= bytes;
+    if (newest) this.#measure(this.clock.monotonic() - newest.atMs, bytes);
+  }
+
+  #measure(roundTripMs: number, bytes: number): void {
+    this.roundTrips.measured(roundTripMs);
+    this.window.settled(bytes, roundTripMs - this.roundTrips.shortestMs, this.#limited);
+    this.#limited = false;
   }
 
   /** Until the oldest block's receipt is late, ms; Infinity with nothing under way. */
@@ -92,14 +75,15 @@ export class Flight {
         break; // in sending order
       }
     }
-    return oldest + this.timeout.ms - this.clock.monotonic();
+    return oldest + this.roundTrips.timeoutMs - this.clock.monotonic();
   }
 
   /** @throws EW_RECEIPT_LATE */
   check(): void {
     if (this.untilLateMs() > 0) return;
-    const waited = Math.round(this.timeout.ms);
-    this.timeout.missed();
+    const waited = Math.round(this.roundTrips.timeoutMs);
+    this.roundTrips.missed();
+    this.window.missed();
     throw new EdgewardError(
       'EW_RECEIPT_LATE',
       `Nothing for ${waited} ms with ${this.#size} blocks under way.`,

@@ -42,7 +42,7 @@ export class Link {
     try {
       await connected(client);
       const link = new Link(client, gate, onMessage);
-      const granted = await client.subscribeAsync([...subscribe], { qos: 1 });
+      const granted = await inTime(client.subscribeAsync([...subscribe], { qos: 1 }), options.connectTimeout);
       if (granted.some(({ qos }) => qos > 2)) throw new Error('the broker refused a subscription');
       return link;
     } catch (error) {
@@ -58,13 +58,20 @@ export class Link {
     return this.#closed;
   }
 
-  publish(topic: string, payload: string | Uint8Array, retain = false): void {
+  /** @param onAcknowledged  the broker has it; never called if the link breaks before */
+  publish(
+    topic: string,
+    payload: string | Uint8Array,
+    { retain = false, onAcknowledged }: { retain?: boolean; onAcknowledged?: () => void } = {},
+  ): void {
     if (this.#closed) return;
     const bytes =
       typeof payload === 'string'
         ? payload
         : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-    this.#client.publish(topic, bytes, { qos: 1, retain });
+    this.#client.publish(topic, bytes, { qos: 1, retain }, error => {
+      if (!error) onAcknowledged?.();
+    });
   }
 
   /** Says goodbye, so that no last will is sent; whoever does not answer in time is cut off. Safe to call twice. */
@@ -88,6 +95,15 @@ export class Link {
 
 /** How long a broker may take to acknowledge what was published last. */
 const goodbyeMs = 1000;
+
+/** A broker may accept a connection and never answer on it. */
+async function inTime<T>(answer: Promise<T>, ms = 30_000): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it did not answer within ${ms} ms`)), ms);
+  });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+}
 
 /** A connection that closes before the broker's answer raises no error of its own. */
 function connected(client: MqttClient): Promise<void> {

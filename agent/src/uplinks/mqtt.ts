@@ -2,23 +2,19 @@
  * The way to the collector. MQTT carries the blocks; what counts is the collector's receipt, not MQTT's own
  * acknowledgement, so sessions are clean, the client stores nothing, and resending is the outbox's business.
  */
-import type {
-  AgentEvent,
-  AgentReport,
-  Clock,
-  Described,
-  Entry,
-  Receipt,
-  Uplink,
-} from '@edgeward/shared/contracts';
+import type { AgentEvent, AgentReport, Clock, Entry, Receipt, Uplink } from '@edgeward/shared/contracts';
 import { EdgewardError } from '@edgeward/shared/errors';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
 import { parseReceipts } from '@edgeward/shared/receipts';
 import { topicOf } from '@edgeward/shared/topics';
-import { describedToJson } from '@edgeward/shared/wire';
-import { Flight, ReceiptTimeout } from './flight.js';
+import { parseDesired } from './desired.js';
+import { EventBox } from './event-box.js';
+import { Flight } from './flight.js';
 import { Link } from './link.js';
+import { RoundTrips } from './round-trips.js';
+import { ToldSchemas } from './told-schemas.js';
+import { Window } from './window.js';
 
 export interface MqttUplinkOptions {
   readonly url: string;
@@ -35,27 +31,36 @@ export interface MqttUplinkOptions {
   readonly birth: Readonly<Record<string, string | number | boolean>>;
   /** The agent's side of the ledger, as it is now. */
   readonly report: () => AgentReport;
+  /** The collector has answered on a new link. */
+  readonly onHello?: (hello: Hello) => void;
 }
 
-const maxEvents = 1000;
-/** Schemas that the retained `state` message carries: the newest of those that blocks needed. */
-const maxSchemas = 256;
+/** What the collector says of itself when a link is up. */
+export interface Hello {
+  /** Id of its journal: another one than before may have forgotten what was received. */
+  readonly journal: string | undefined;
+  /** Its time, ms since Unix epoch, and how long after our question it came, ms. */
+  readonly timeMs: number | undefined;
+  readonly roundTripMs: number;
+}
 
 export class MqttUplink implements Uplink {
   readonly #options: MqttUplinkOptions;
-  readonly #timeout = new ReceiptTimeout();
+  readonly #roundTrips = new RoundTrips();
+  readonly #window: Window;
+  readonly #schemas = new ToldSchemas();
+  readonly #events = new EventBox();
   /** Opens when anything about the link, the flight or the inbox changed. */
   readonly #changed = new Gate();
   readonly #topic;
   #link: Link | undefined;
   #inbox: Receipt[] = [];
-  #events: AgentEvent[] = [];
   #links = 0;
-  /** By id; insertion order is the order of last need. */
-  readonly #schemas = new Map<string, Described>();
+  #bornAtMs = 0;
 
   constructor(options: MqttUplinkOptions) {
     this.#options = options;
+    this.#window = new Window(options.windowBytes);
     this.#topic = (kind: Parameters<typeof topicOf>[1]) => topicOf(options.gateway, kind);
   }
 
@@ -63,9 +68,14 @@ export class MqttUplink implements Uplink {
     return this.#link !== undefined && !this.#link.closed;
   }
 
+  /** 99th percentile of the last times from sending a block to its receipt, ms; undefined before the first. */
+  get roundTripP99Ms(): number | undefined {
+    return this.#roundTrips.p99Ms;
+  }
+
   async *exchange(entries: AsyncIterable<Entry>, deadline: AbortSignal): AsyncGenerator<Receipt, void, void> {
     const link = await this.#connect();
-    const flight = new Flight(this.#options.windowBytes, this.#options.clock, this.#timeout);
+    const flight = new Flight(this.#window, this.#options.clock, this.#roundTrips);
     const leave = new AbortController();
     const sending = this.#send(link, entries, flight, leave.signal);
     let complete = false;
@@ -88,7 +98,7 @@ export class MqttUplink implements Uplink {
       await sending.finished; // throws what kept it from sending
       // All is received: the last report is the one the ledger is held against while this gateway is away.
       this.report();
-      link.publish(this.#topic('state'), this.#state(false), true);
+      link.publish(this.#topic('state'), this.#state(false), { retain: true });
       complete = true;
     } finally {
       leave.abort();
@@ -98,10 +108,9 @@ export class MqttUplink implements Uplink {
     }
   }
 
-  /** Kept until a link is up: an event must not pass silently. */
+  /** Kept until the broker has it: an event must not pass silently. */
   event(event: AgentEvent): void {
-    this.#events.push(event);
-    if (this.#events.length > maxEvents) this.#events.shift();
+    this.#events.add(event);
     this.#sendEvents();
   }
 
@@ -129,21 +138,40 @@ export class MqttUplink implements Uplink {
         ...(username !== undefined && { username }),
         ...(password !== undefined && { password }),
       },
-      [this.#topic('receipt')],
+      [this.#topic('receipt'), this.#topic('desired')],
       this.#changed,
-      (_topic, payload) => this.#received(payload),
+      (topic, payload) => (topic === this.#topic('desired') ? this.#told(payload) : this.#received(payload)),
     );
     this.#options.log.info('connected');
     this.#link = link;
-    link.publish(this.#topic('state'), this.#state(true), true);
+    this.#bear(link);
     this.#sendEvents();
     this.report();
     return link;
   }
 
   #state(online: boolean): string {
-    const schemas = [...this.#schemas.values()].map(described => describedToJson(described));
-    return JSON.stringify({ ...this.#options.birth, link: this.#links, online, schemas });
+    const { birth } = this.#options;
+    return JSON.stringify({ ...birth, link: this.#links, online, schemas: this.#schemas });
+  }
+
+  #bear(link: Link): void {
+    this.#bornAtMs = this.#options.clock.monotonic();
+    link.publish(this.#topic('state'), this.#state(true), { retain: true });
+  }
+
+  #told(payload: Buffer): void {
+    const { log, clock, onHello } = this.#options;
+    const desired = parseDesired(payload);
+    if (!desired) {
+      log.warn({ bytes: payload.length }, 'ignored a message from the collector');
+      return;
+    }
+    const { journal, timeMs, ask, refused } = desired;
+    if (ask && this.#link) this.#bear(this.#link);
+    if (refused !== undefined) log.error({ reason: refused }, 'the collector refuses this gateway');
+    if (journal === undefined && timeMs === undefined) return;
+    onHello?.({ journal, timeMs, roundTripMs: clock.monotonic() - this.#bornAtMs });
   }
 
   #received(payload: Buffer): void {
@@ -157,9 +185,12 @@ export class MqttUplink implements Uplink {
   }
 
   #sendEvents(): void {
-    if (!this.#link || this.#link.closed) return;
-    for (const event of this.#events.splice(0))
-      this.#link.publish(this.#topic('events'), JSON.stringify(event));
+    const link = this.#link;
+    if (!link || link.closed) return;
+    for (const event of this.#events.unsent(link)) {
+      const onAcknowledged = () => this.#events.told(event);
+      link.publish(this.#topic('events'), JSON.stringify(event), { onAcknowledged });
+    }
   }
 
   /** Runs beside the receipts; `done` and `finished` say how it went. */
@@ -190,21 +221,11 @@ export class MqttUplink implements Uplink {
       if (next.done) return;
       while (!flight.hasRoom(next.value) && !over()) await this.#changed.wait(leave);
       if (over()) return;
-      this.#tellSchema(link, next.value.described);
+      // A block is of no use before its schema, and the broker keeps the order of one connection.
+      if (this.#schemas.need(next.value.described)) this.#bear(link);
       flight.add(next.value);
       link.publish(this.#topic('block'), next.value.bytes);
     }
-  }
-
-  /** A block is of no use before its schema: the broker keeps the order of one connection. */
-  #tellSchema(link: Link, described: Described): void {
-    if (this.#schemas.has(described.id)) return;
-    this.#schemas.set(described.id, described);
-    for (const oldest of this.#schemas.keys()) {
-      if (this.#schemas.size <= maxSchemas) break;
-      this.#schemas.delete(oldest);
-    }
-    link.publish(this.#topic('state'), this.#state(true), true);
   }
 
   #pull(walk: AsyncIterator<Entry>) {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MqttUplink, type MqttUplinkOptions } from '@edgeward/agent/uplinks/mqtt';
+import { type Hello, MqttUplink, type MqttUplinkOptions } from '@edgeward/agent/uplinks/mqtt';
 import { Broker, type BrokerOptions } from '@edgeward/collector/broker';
 import type { Message } from '@edgeward/collector/ingest';
 import { systemClock } from '@edgeward/shared/clock';
@@ -13,7 +13,7 @@ import { encodeReceipts } from '@edgeward/shared/receipts';
 import { testSchema } from '@edgeward/shared/testing/batches';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
 import { topicOf } from '@edgeward/shared/topics';
-import { describe } from '@edgeward/shared/wire';
+import { describe, describedToJson } from '@edgeward/shared/wire';
 
 const epoch = '000000001-00000000000000aa';
 const never = new AbortController().signal;
@@ -51,6 +51,7 @@ async function openBroker(options: Partial<BrokerOptions> = {}) {
   return {
     broker,
     textsOf,
+    kinds: () => messages.map(({ kind }) => kind),
     until,
     answer,
     states,
@@ -206,6 +207,41 @@ test('a wrong password is an error like any other broken link, with no secret in
   });
   await using right = uplinkTo(at.broker, { username: 'gw-1', password: 'right' });
   assert.deepEqual(await take(right.exchange(blocks(0), never)), []);
+});
+
+test('says how the collector answers, and tells its state again when it is asked', limit, async () => {
+  await using at = await openBroker();
+  const hellos: Hello[] = [];
+  await using uplink = uplinkTo(at.broker, { onHello: hello => void hellos.push(hello) });
+  const exchanged = take(uplink.exchange(blocks(1), never));
+  await at.until(() => at.textsOf('block').length === 1);
+  const told = () => at.textsOf('state').length;
+  const before = told();
+  const desired = topicOf('gw-1', 'desired');
+  for (const text of ['', '[]', '{"timeMs":"now"}', '{"refused":"you are a copy"}'])
+    await at.broker.publish(desired, text);
+  await at.broker.publish(desired, JSON.stringify({ journal: 'j-1', timeMs: 5, more: 'later releases say' }));
+  await at.broker.publish(desired, JSON.stringify({ ask: 'state' }));
+  await at.until(() => told() > before);
+  const last = JSON.parse(at.textsOf('state').at(-1)!) as { schemas: unknown[]; online: boolean };
+  assert.deepEqual([last.online, last.schemas], [true, [describedToJson(described)]]);
+  const [hello] = hellos;
+  assert.deepEqual([hellos.length, hello!.journal, hello!.timeMs], [1, 'j-1', 5]);
+  assert.ok(hello!.roundTripMs >= 0 && hello!.roundTripMs < 60_000);
+  await at.answer(1);
+  await exchanged;
+  assert.ok(uplink.roundTripP99Ms! > 0);
+});
+
+test('a schema is told before the first block that needs it, once', limit, async () => {
+  await using at = await openBroker();
+  await using uplink = uplinkTo(at.broker);
+  const exchanged = take(uplink.exchange(blocks(3), never));
+  await at.until(() => at.textsOf('block').length === 3);
+  const kinds = at.kinds().filter(kind => kind === 'state' || kind === 'block');
+  assert.deepEqual(kinds, ['state', 'state', 'block', 'block', 'block']);
+  await at.answer(1, 3);
+  await exchanged;
 });
 
 function anEvent(atMs: number): AgentEvent {
