@@ -26,13 +26,17 @@ export class RowNumbers {
     return new RowNumbers(source, this);
   }
 
+  /** Makes the device this source's, unless it is another's already. @returns whether it is this source's now */
+  claim(device: string): boolean {
+    return getOrMake(this.#owners, device, () => this.#source) === this.#source;
+  }
+
   /** @throws EW_SOURCE_INPUT if the device is another source's: two would tear gaps into each other's blocks */
   next(device: string): number {
-    const owner = getOrMake(this.#owners, device, () => this.#source);
-    if (owner !== this.#source) {
+    if (!this.claim(device)) {
       throw new EdgewardError(
         'EW_SOURCE_INPUT',
-        `Device ${device} is read by source ${owner} already: give it another name in ${this.#source}.`,
+        `Device ${device} is read by source ${this.#owners.get(device)} already: give it another name in ${this.#source}.`,
       );
     }
     const row = (this.#last.get(device) ?? 0) + 1;

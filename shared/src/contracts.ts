@@ -93,8 +93,8 @@ export interface Source {
   readonly acknowledges: boolean;
   /** Ends by itself when the input ends or `stop` fires; hands over what it holds first. */
   read(stop: AbortSignal): AsyncGenerator<RecordBatch, void, void>;
-  /** Where to read on after a restart; stored in the same commit as the batch just yielded. */
-  position?(): SourcePosition;
+  /** Where to read on after a restart; stored in the same commit as the batch just yielded. Undefined = as before. */
+  position?(): SourcePosition | undefined;
 }
 
 export interface Stage {

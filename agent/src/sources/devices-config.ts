@@ -1,6 +1,7 @@
 import type { z } from 'zod';
+import { httpMisfits } from './http-config.js';
 import type { SourceConfig } from './index.js';
-import { misfitsOf } from './simulated-config.js';
+import { type Misfit, misfitsOf } from './simulated-config.js';
 
 type Path = readonly (string | number)[];
 
@@ -16,14 +17,18 @@ export function checkDevices(sources: readonly SourceConfig[], context: z.Refine
       // Twice within one source is that source's own to refuse.
       if (earlier !== i) issue(path, `sources[${earlier}] reads this device already`, 'choose another name');
     }
-    if (source.type === 'simulated')
-      for (const { path, problem, remedy } of misfitsOf(source)) issue(path, problem, remedy);
+    for (const { path, problem, remedy } of misfitsIn(source)) issue(path, problem, remedy);
   }
+}
+
+function misfitsIn(source: SourceConfig): readonly Misfit[] {
+  if (source.type === 'simulated') return misfitsOf(source);
+  return source.type === 'http' ? httpMisfits(source) : [];
 }
 
 /** Devices that are known before anything is read, and where each is named. */
 function devicesOf(source: SourceConfig): { name: string; path: Path }[] {
-  if (source.type === 'simulated')
+  if (source.type === 'simulated' || source.type === 'http')
     return source.devices.map(({ name }, i) => ({ name, path: ['devices', i, 'name'] }));
   return source.deviceColumn === undefined ? [{ name: source.device, path: ['device'] }] : [];
 }

@@ -35,10 +35,12 @@ test('every type can be created, without touching anything', () => {
     position: undefined,
     reject: () => {},
   };
-  const made = [recording, plant].map(config => createSource(sourceConfig.parse(config), context));
+  const made = [recording, plant, { type: 'http' }].map(config =>
+    createSource(sourceConfig.parse(config), context),
+  );
   assert.deepEqual(
     made.map(({ acknowledges }) => acknowledges),
-    [true, false],
+    [true, false, true],
   );
   assert.equal(made.length, sources.length);
 });

@@ -2,11 +2,12 @@ import { nameOption } from '@edgeward/shared/config';
 import type { Source } from '@edgeward/shared/contracts';
 import { z } from 'zod';
 import type { SourceContext, SourceDefinition } from './define.js';
+import { http } from './http.js';
 import { replay } from './replay.js';
 import { simulated } from './simulated.js';
 
 /** All there are. A new source is a file beside this one and its name here. */
-export const sources = [replay, simulated] as const;
+export const sources = [http, replay, simulated] as const;
 
 type Definition = (typeof sources)[number];
 

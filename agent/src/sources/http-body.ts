@@ -1,0 +1,120 @@
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { HttpRefusal } from './http-problem.js';
+
+const inflate = promisify(gunzip);
+
+/** Bytes that all requests together may hold. */
+export class Room {
+  #left: number;
+
+  constructor(bytes: number) {
+    this.#left = bytes;
+  }
+
+  /** @throws HttpRefusal 429 if there is none */
+  take(bytes: number): void {
+    if (bytes > this.#left) {
+      const remedy = 'Remedy: send it again after Retry-After.';
+      throw new HttpRefusal(429, 'EW_HTTP_BUSY', `Too many requests wait to be stored. ${remedy}`, 1);
+    }
+    this.#left -= bytes;
+  }
+
+  give(bytes: number): void {
+    this.#left += bytes;
+  }
+}
+
+/** What one request holds of the room. */
+export class Share {
+  readonly #room: Room;
+  #bytes = 0;
+
+  constructor(room: Room) {
+    this.#room = room;
+  }
+
+  take(bytes: number): void {
+    this.#room.take(bytes);
+    this.#bytes += bytes;
+  }
+
+  giveBack(): void {
+    this.#room.give(this.#bytes);
+    this.#bytes = 0;
+  }
+}
+
+/**
+ * The body as text, gzip undone.
+ * @throws HttpRefusal  400, 413, 415, 429
+ */
+export async function readBody(request: IncomingMessage, maxBytes: number, share: Share): Promise<string> {
+  const coding = codingOf(request);
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > maxBytes) throw tooLarge(maxBytes);
+  let body = await collect(request, maxBytes, share);
+  if (coding === 'gzip') body = await unzip(body, maxBytes, share);
+  if (!isUtf8(body)) throw new HttpRefusal(400, 'EW_HTTP_REQUEST', 'The body is not UTF-8.');
+  return body.toString('utf8');
+}
+
+function codingOf({ headers }: IncomingMessage): 'gzip' | 'identity' {
+  const coding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  if (coding === 'gzip' || coding === 'x-gzip') return 'gzip';
+  if (coding === 'identity' || coding === '') return 'identity';
+  throw new HttpRefusal(
+    415,
+    'EW_HTTP_REQUEST',
+    'This content-encoding is not known. Remedy: use gzip, or none.',
+  );
+}
+
+function collect(request: IncomingMessage, maxBytes: number, share: Share): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const end = (error?: unknown) => {
+      request.removeAllListeners('data');
+      request.resume(); // the rest of a refused body goes nowhere, within the time a request may take
+      if (error === undefined) resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length));
+      else reject(error);
+    };
+    request.on('data', (chunk: Buffer) => {
+      try {
+        length += chunk.length;
+        if (length > maxBytes) throw tooLarge(maxBytes);
+        share.take(chunk.length);
+        chunks.push(chunk);
+      } catch (error) {
+        end(error);
+      }
+    });
+    request.once('end', () => end());
+    request.once('error', end);
+  });
+}
+
+async function unzip(body: Buffer, maxBytes: number, share: Share): Promise<Buffer> {
+  let inflated: Buffer;
+  try {
+    inflated = await inflate(body, { maxOutputLength: maxBytes });
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes);
+    throw new HttpRefusal(400, 'EW_HTTP_REQUEST', 'The body is no gzip, though content-encoding says so.');
+  }
+  share.take(inflated.length);
+  return inflated;
+}
+
+function tooLarge(maxBytes: number): HttpRefusal {
+  const remedy = 'split it, or raise maxBodyBytes of this source';
+  return new HttpRefusal(
+    413,
+    'EW_HTTP_REQUEST',
+    `The body has more than ${maxBytes} bytes. Remedy: ${remedy}.`,
+  );
+}
