@@ -30,7 +30,7 @@ export function chainText(result: ChainResult): string {
   ].join('\n\n');
 }
 
-function machineText(machine: Machine, loadAfter: number): string {
+export function machineText(machine: Machine, loadAfter: number): string {
   const { date, revision, node, system, cpu, cores, memoryBytes, load } = machine;
   const memory = `${figure(memoryBytes / 1e9)} GB`;
   return [

@@ -1,0 +1,109 @@
+/**
+ * Wire version 1: one block = one batch, as one stream of bits, then CRC-32C of all before. The page that says how
+ * to read one is shared/wire.md.
+ *
+ * Every block stands alone but for its schema, which it names. What comes back is what went in, to the bit.
+ */
+import type { RecordBatch } from '../contracts.js';
+import { crc32c } from '../crc32c.js';
+import { EdgewardError, messageOf } from '../errors.js';
+import { BitReader } from './bit-reader.js';
+import { BitWriter } from './bit-writer.js';
+import { checkBatch } from './check-batch.js';
+import { readColumns, writeColumns } from './columns.js';
+import { type Described, describe } from './described.js';
+import { type BlockHeader, type BlockId, parseHeader, writeHeader } from './header.js';
+import { corrupt, wireLimits, wireVersion } from './limits.js';
+import { surveyRows } from './row-order.js';
+
+export { type Described, describe, describedToJson, parseDescribed } from './described.js';
+export { type BlockClock, type BlockHeader, type BlockId, epochPattern } from './header.js';
+export { wireLimits, wireVersion } from './limits.js';
+export type { BlockDevice } from './row-order.js';
+
+export interface Block {
+  readonly header: BlockHeader;
+  readonly batch: RecordBatch;
+}
+
+const checksumBytes = 4;
+const writer = new BitWriter();
+
+/**
+ * Evidence may be thinned: of more than fits, every device keeps its first before any keeps a second.
+ * @throws TypeError for a batch that no decoder would take: sent, it would be refused and sent again for ever
+ */
+export function encodeBlock(id: BlockId, batch: RecordBatch): Uint8Array {
+  checkBatch(batch);
+  const schemaId = describe(batch.schema, batch.model).id;
+  const header = { ...id, schemaId, rows: batch.time.length, devices: surveyRows(batch) };
+  writer.clear();
+  writeHeader(writer, header);
+  writeColumns(writer, header, batch);
+  const length = writer.byteLength;
+  const total = length + checksumBytes;
+  if (total > wireLimits.maxBytes) throw new TypeError(`${total} bytes are more than ${wireLimits.maxBytes}`);
+  const bytes = Buffer.allocUnsafe(total);
+  writer.copyInto(bytes);
+  bytes.writeUInt32LE(crc32c(bytes.subarray(0, length)), length);
+  return bytes;
+}
+
+/**
+ * Checks length, checksum and header, without touching the columns.
+ * @throws EW_BLOCK_CORRUPT, EW_BLOCK_VERSION
+ */
+export function readHeader(bytes: Uint8Array): BlockHeader {
+  return refusing(() => parseHeader(open(bytes)));
+}
+
+/**
+ * @param describedOf  what is known under a schema id
+ * @throws EW_BLOCK_CORRUPT, EW_BLOCK_VERSION, EW_SCHEMA_UNKNOWN
+ */
+export function decodeBlock(bytes: Uint8Array, describedOf: (id: string) => Described | undefined): Block {
+  return refusing(() => {
+    const from = open(bytes);
+    const header = parseHeader(from);
+    const described = describedOf(header.schemaId);
+    if (!described)
+      throw new EdgewardError('EW_SCHEMA_UNKNOWN', `Ask the sender for schema ${header.schemaId}.`);
+    const { schema, model } = described;
+    if (header.rows * schema.fields.length > wireLimits.maxReadings)
+      throw corrupt(`${header.rows} rows of ${schema.fields.length} fields are too many`);
+    if (header.devices.some(({ index }) => index >= schema.devices.length))
+      throw corrupt('it has rows of a device that its schema has not');
+    const batch = readColumns(from, header, schema);
+    return { header, batch: model === undefined ? batch : { ...batch, model } };
+  });
+}
+
+/** Whatever a hostile block makes a decoder do, its caller sees one error. */
+function refusing<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof EdgewardError) throw error;
+    throw corrupt(messageOf(error).slice(0, 300));
+  }
+}
+
+/** Its bits, once they are known to be all there and as they were sent. */
+function open(bytes: Uint8Array): BitReader {
+  if (bytes.length <= checksumBytes) throw corrupt(`${bytes.length} bytes are none`);
+  if (bytes[0] !== wireVersion) throw otherVersion(bytes);
+  if (bytes.length > wireLimits.maxBytes)
+    throw corrupt(`${bytes.length} bytes are more than ${wireLimits.maxBytes}`);
+  const length = bytes.length - checksumBytes;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (crc32c(bytes.subarray(0, length)) !== view.getUint32(length, true))
+    throw corrupt('its checksum is wrong');
+  return new BitReader(bytes.subarray(0, length));
+}
+
+/** Blocks of version 0 began with 'EW' and a zero. */
+function otherVersion(bytes: Uint8Array): EdgewardError {
+  const old = bytes[0] === 0x45 && bytes[1] === 0x57 && bytes[2] === 0;
+  const version = old ? 0 : bytes[0];
+  return new EdgewardError('EW_BLOCK_VERSION', `Version ${version}; this release reads ${wireVersion}.`);
+}
