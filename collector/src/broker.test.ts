@@ -1,145 +1,72 @@
-/** Who may do what at the broker: by hand-made MQTT 3.1.1 packets, as a gateway that does not behave would send. */
+/** Who may do what at the broker: by packets made by hand, as a gateway that does not behave would send. */
 import assert from 'node:assert/strict';
-import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { Gate } from '@edgeward/shared/gate';
-import { silentLogger } from '@edgeward/shared/log';
 import { topicOf } from '@edgeward/shared/topics';
-import { Broker, type BrokerOptions } from './broker.js';
-import type { Message } from './ingest.js';
+import type { IConnectPacket } from 'mqtt-packet';
+import { openBroker } from './testing/a-broker.js';
+import { gatewayWill, RawMqtt } from './testing/raw-mqtt.js';
 
 const limit = { timeout: 20_000 };
 
-function packet(head: number, ...parts: (Buffer | number)[]): Buffer {
-  const body = Buffer.concat(parts.map(part => (typeof part === 'number' ? Buffer.from([part]) : part)));
-  assert.ok(body.length < 128);
-  return Buffer.concat([Buffer.from([head, body.length]), body]);
-}
-
-function text(value: string): Buffer {
-  const bytes = Buffer.from(value);
-  return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes]);
-}
-
-interface Login {
-  readonly user?: string;
-  readonly password?: string;
-  readonly will?: string;
-}
-
-/** One connection; `ask` resolves with the broker's next packet, or undefined when it hangs up instead. */
-class Client implements Disposable {
-  readonly #socket: Socket;
-  readonly #changed = new Gate();
-  #received = Buffer.alloc(0);
-
-  constructor({ port }: { port: number }) {
-    this.#socket = connect({ host: '127.0.0.1', port });
-    this.#socket.on('data', bytes => {
-      this.#received = Buffer.concat([this.#received, bytes]);
-      this.#changed.open();
-    });
-    this.#socket.on('error', () => undefined);
-    this.#socket.on('connect', () => this.#changed.open());
-    this.#socket.on('close', () => this.#changed.open());
-  }
-
-  login(id: string, { user, password, will }: Login = {}): Promise<Buffer | undefined> {
-    const flags = 2 | (will ? 4 : 0) | (password ? 64 : 0) | (user ? 128 : 0);
-    const given = [...(will ? [will, 'gone'] : []), ...(user ? [user] : []), ...(password ? [password] : [])];
-    return this.#ask(packet(0x10, text('MQTT'), 4, flags, 0, 0, text(id), ...given.map(text)));
-  }
-
-  publish(topic: string): Promise<Buffer | undefined> {
-    return this.#ask(packet(0x32, text(topic), 0, 1, Buffer.from('hello')));
-  }
-
-  async mayRead(topic: string): Promise<boolean> {
-    const answer = await this.#ask(packet(0x82, 0, 1, text(topic), 1));
-    return answer !== undefined && answer.at(-1) !== 0x80;
-  }
-
-  async untilConnected(): Promise<void> {
-    while (this.#socket.connecting) await this.#changed.wait();
-  }
-
-  async untilGone(): Promise<void> {
-    while (!this.#socket.destroyed) await this.#changed.wait();
-  }
-
-  [Symbol.dispose](): void {
-    this.#socket.destroy();
-  }
-
-  async #ask(request: Buffer): Promise<Buffer | undefined> {
-    this.#received = Buffer.alloc(0);
-    this.#socket.write(request);
-    while (this.#received.length < 4 && !this.#socket.destroyed) await this.#changed.wait();
-    return this.#received.length > 0 ? this.#received : undefined;
-  }
-}
-
-async function open(options: Partial<BrokerOptions> = {}) {
-  const [topics, arrived] = [[] as string[], new Gate()];
-  const onMessage = ({ gateway, kind }: Message) => {
-    topics.push(topicOf(gateway, kind));
-    arrived.open();
-  };
-  const room = async () => undefined;
-  const broker = await Broker.open({
-    host: '127.0.0.1',
-    port: 0,
-    users: undefined,
-    log: silentLogger,
-    room,
-    onMessage,
-    ...options,
-  });
-  return { broker, topics, arrived, [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose]() };
-}
-
 test('a gateway publishes under its own name only, and only what gateways say', limit, async () => {
-  await using at = await open();
+  await using at = await openBroker();
   const mine = (['block', 'state', 'reported', 'events'] as const).map(kind => topicOf('gw-1', kind));
-  using honest = new Client(at.broker);
-  await honest.login('gw-1');
-  for (const topic of mine) assert.equal((await honest.publish(topic))?.[0], 0x40, topic);
+  using honest = new RawMqtt(at.broker);
+  await honest.connect('gw-1', gatewayWill('gw-1'));
+  for (const topic of mine) assert.ok(await honest.publish(topic), topic);
+  await at.until(() => at.topics.length === mine.length);
   const others = [
     topicOf('gw-2', 'block'),
+    topicOf('gw-2', 'json'),
     topicOf('gw-1', 'receipt'),
     topicOf('gw-1', 'desired'),
     'edgeward/v1/gw-1/secret',
     '$SYS/gw-1/new',
     'anything',
+    `edgeward/v1/gw-1/${'x'.repeat(300)}`,
+    'a/b/c/d/e/f/g/h/i/j',
   ];
   for (const topic of others) {
-    using liar = new Client(at.broker);
-    await liar.login('gw-1');
-    assert.equal(await liar.publish(topic), undefined, topic);
+    using liar = new RawMqtt(at.broker);
+    await liar.connect('gw-1', gatewayWill('gw-1'));
+    assert.equal(await liar.publish(topic), false, topic);
   }
-  assert.deepEqual(at.topics, mine);
+  assert.deepEqual(
+    at.topics.filter(topic => topic !== topicOf('gw-1', 'state')),
+    mine.filter(topic => topic !== topicOf('gw-1', 'state')),
+  );
 });
 
 test('it reads its own receipts and commands, and nothing of others', limit, async () => {
-  await using at = await open();
+  await using at = await openBroker();
   const reads = async (topic: string) => {
-    using client = new Client(at.broker);
-    await client.login('gw-1');
-    return await client.mayRead(topic);
+    using client = new RawMqtt(at.broker);
+    await client.connect('gw-1');
+    const granted = await client.subscribe(topic);
+    return granted !== undefined && granted[0] !== 128;
   };
   for (const kind of ['receipt', 'desired'] as const) assert.ok(await reads(topicOf('gw-1', kind)));
-  const others = ['#', '+/+/+/+', 'edgeward/v1/+/receipt', 'edgeward/v1/gw-1/+', '$SYS/#'];
+  const others = [
+    '#',
+    '+/+/+/+',
+    'edgeward/v1/+/receipt',
+    'edgeward/v1/gw-1/+',
+    '$SYS/#',
+    '$SYS/+/new/clients',
+  ];
   for (const topic of [...others, topicOf('gw-2', 'receipt'), topicOf('gw-1', 'block')])
     assert.equal(await reads(topic), false, topic);
 });
 
-test('a name that is none is turned away', limit, async () => {
-  await using at = await open();
+test('a name that is none is rejected by CONNACK', limit, async () => {
+  await using at = await openBroker();
   for (const id of ['', '+', 'a/b', '..', '-x', 'ä']) {
-    using client = new Client(at.broker);
-    const answer = await client.login(id);
-    assert.notEqual(answer?.[3], 0, JSON.stringify(id));
+    using client = new RawMqtt(at.broker);
+    assert.equal((await client.connect(id))?.returnCode, 2, JSON.stringify(id));
+    await client.untilClosed();
   }
+  assert.equal(at.broker.refusals.get('client-id'), 6);
 });
 
 test('where passwords are set, only the name they belong to gets in with them', limit, async () => {
@@ -147,39 +74,88 @@ test('where passwords are set, only the name they belong to gets in with them', 
     ['gw-1', 'one'],
     ['gw-2', 'two'],
   ]);
-  await using at = await open({ users });
-  const code = async (id: string, login: Login) => {
-    using client = new Client(at.broker);
-    return (await client.login(id, login))?.[3];
+  await using at = await openBroker({ users });
+  const code = async (id: string, username?: string, password?: string) => {
+    using client = new RawMqtt(at.broker);
+    const login: Partial<IConnectPacket> = {
+      ...(username && { username }),
+      ...(password && { password: Buffer.from(password) }),
+    };
+    return (await client.connect(id, login))?.returnCode;
   };
-  assert.equal(await code('gw-1', { user: 'gw-1', password: 'one' }), 0);
-  const wrong: [string, Login][] = [
-    ['gw-1', {}],
-    ['gw-1', { user: 'gw-1' }],
-    ['gw-1', { user: 'gw-1', password: 'two' }],
-    ['gw-1', { user: 'gw-1', password: 'onexx' }],
-    ['gw-2', { user: 'gw-1', password: 'one' }],
-    ['gw-3', { user: 'gw-3', password: 'one' }],
-    ['toString', { user: 'toString', password: 'x' }],
+  assert.equal(await code('gw-1', 'gw-1', 'one'), 0);
+  const wrong: [id: string, user?: string, password?: string][] = [
+    ['gw-1'],
+    ['gw-1', 'gw-1'],
+    ['gw-1', 'gw-1', 'two'],
+    ['gw-1', 'gw-1', 'onexx'],
+    ['gw-2', 'gw-1', 'one'],
+    ['gw-3', 'gw-3', 'one'],
+    ['toString', 'toString', 'x'],
   ];
-  for (const [id, login] of wrong) assert.equal(await code(id, login), 4, `${id} ${JSON.stringify(login)}`);
+  for (const login of wrong) assert.equal(await code(...login), 4, login.join());
+  assert.equal(at.broker.refusals.get('password'), wrong.length);
 });
 
-test('a last will speaks for its own gateway and for no other', limit, async () => {
-  await using at = await open();
-  for (const will of [topicOf('gw-2', 'state'), topicOf('gw-1', 'receipt'), topicOf('gw-1', 'state')]) {
-    using client = new Client(at.broker);
-    await client.login('gw-1', { will });
-  }
-  while (!at.topics.length) await at.arrived.wait();
+test('a last will speaks for its own gateway; for any other the connection is refused', limit, async () => {
+  await using at = await openBroker();
+  const login = async (topic: string) => {
+    using client = new RawMqtt(at.broker);
+    const { will } = gatewayWill('gw-1');
+    return (await client.connect('gw-1', { will: { ...will, topic } }))?.returnCode;
+  };
+  for (const topic of [
+    topicOf('gw-2', 'state'),
+    topicOf('gw-1', 'receipt'),
+    '$SYS/x',
+    topicOf('gw-1', 'block'),
+  ])
+    assert.equal(await login(topic), 5, topic);
+  assert.equal(await login(topicOf('gw-1', 'state')), 0);
+  await at.until(() => at.topics.length > 0);
   assert.deepEqual(at.topics, [topicOf('gw-1', 'state')]);
+  assert.equal(at.broker.refusals.get('will'), 4);
 });
+
+test('nothing is retained but state', limit, async () => {
+  await using at = await openBroker();
+  for (const kind of ['block', 'reported', 'events', 'json'] as const) {
+    using client = new RawMqtt(at.broker);
+    await client.connect('gw-1', gatewayWill('gw-1'));
+    assert.equal(await client.publish(topicOf('gw-1', kind), 'x', true), false, kind);
+  }
+  using client = new RawMqtt(at.broker);
+  await client.connect('gw-1', gatewayWill('gw-1'));
+  assert.ok(await client.publish(topicOf('gw-1', 'state'), 'x', true));
+  assert.equal(at.broker.refusals.get('retain'), 4);
+});
+
+test(
+  'whoever names no outbox in its last will is a simple publisher: json, and nothing else',
+  limit,
+  async () => {
+    await using at = await openBroker({ onJson: async () => undefined });
+    const will = {
+      topic: topicOf('gw-1', 'state'),
+      payload: Buffer.from('gone'),
+      qos: 0 as const,
+      retain: false,
+    };
+    for (const login of [{}, { will }]) {
+      using client = new RawMqtt(at.broker);
+      await client.connect('gw-1', login);
+      assert.ok(await client.publish(topicOf('gw-1', 'json')));
+      assert.equal(await client.publish(topicOf('gw-1', 'block')), false);
+    }
+    assert.deepEqual(at.topics, []);
+  },
+);
 
 test('a full collector holds its gateways back, and an end lets them go', limit, async () => {
   const held = new Gate();
-  const at = await open({ room: signal => held.wait(signal) });
-  using client = new Client(at.broker);
-  await client.login('gw-1');
+  const at = await openBroker({ room: signal => held.wait(signal) });
+  using client = new RawMqtt(at.broker);
+  await client.connect('gw-1', gatewayWill('gw-1'));
   let answered = false;
   const first = client.publish(topicOf('gw-1', 'block')).then(answer => {
     answered = true;
@@ -191,7 +167,7 @@ test('a full collector holds its gateways back, and an end lets them go', limit,
     held.open();
     await new Promise(setImmediate);
   }
-  assert.equal((await first)?.[0], 0x40);
+  assert.equal(await first, true);
   const second = client.publish(topicOf('gw-1', 'block'));
   await at[Symbol.asyncDispose]();
   await at[Symbol.asyncDispose]();
@@ -199,25 +175,16 @@ test('a full collector holds its gateways back, and an end lets them go', limit,
 });
 
 test('an end hangs up on everybody, whether they have said who they are or not', limit, async () => {
-  const at = await open();
-  using silent = new Client(at.broker);
+  const at = await openBroker();
+  using silent = new RawMqtt(at.broker);
   await silent.untilConnected();
-  using client = new Client(at.broker); // taken after the silent one
-  await client.login('gw-1');
+  using client = new RawMqtt(at.broker); // taken after the silent one
+  await client.connect('gw-1');
   await at[Symbol.asyncDispose]();
-  await Promise.all([silent.untilGone(), client.untilGone()]);
-});
-
-test('whoever never says who it is is hung up on, and nobody else', limit, async () => {
-  await using at = await open({ connectTimeoutMs: 200 });
-  using client = new Client(at.broker);
-  await client.login('gw-1');
-  using silent = new Client(at.broker);
-  await silent.untilGone();
-  assert.equal((await client.publish(topicOf('gw-1', 'state')))?.[0], 0x40);
+  await Promise.all([silent.untilClosed(), client.untilClosed()]);
 });
 
 test('a port that is taken is said in words', limit, async () => {
-  await using at = await open();
-  await assert.rejects(open({ port: at.broker.port }), { code: 'EW_LISTEN' });
+  await using at = await openBroker();
+  await assert.rejects(openBroker({ port: at.broker.port }), { code: 'EW_LISTEN' });
 });

@@ -1,98 +1,111 @@
 /**
- * The embedded MQTT broker: who may connect, and who may publish what where. A gateway's client id is its name;
- * it may publish only under its own name and read only its own receipts and desired state.
+ * The embedded MQTT broker: aedes, with a guard on every socket in front of it (`broker/socket-guard.ts`) and a
+ * policy behind it (`broker/policy.ts`). It stores nothing and answers for nothing but a `json` message, whose
+ * PUBACK waits until the journal has it.
  */
-import { timingSafeEqual } from 'node:crypto';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
-import type { Logger } from '@edgeward/shared/log';
-import { namePattern, parseTopic, type TopicKind, topicRoot } from '@edgeward/shared/topics';
-import { Aedes, type AedesPublishPacket, type AuthenticateError, type Client } from 'aedes';
-import type { Message } from './ingest.js';
+import { parseTopic, type TopicKind, topicRoot } from '@edgeward/shared/topics';
+import { Aedes, type AedesPublishPacket, type AuthenticateError } from 'aedes';
+import { Gatekeeper } from './broker/gatekeeper.js';
+import { type BrokerLimits, defaultLimits } from './broker/limits.js';
+import { GatewayPolicy, type Policy, type Refusal } from './broker/policy.js';
+import { Refusals } from './broker/refusals.js';
+import { SocketGuard } from './broker/socket-guard.js';
+import { Sockets } from './broker/sockets.js';
+import { Identities } from './identity.js';
+import type { Link, LinkOptions } from './link.js';
 
-export interface BrokerOptions {
+export interface BrokerOptions extends LinkOptions {
   readonly host: string;
   readonly port: number;
   /** Gateway or user name → password; undefined = nobody needs one (loopback only). */
   readonly users: ReadonlyMap<string, string> | undefined;
-  readonly log: Logger;
-  /** Waits while there is no room for more. */
-  readonly room: (signal: AbortSignal) => Promise<void>;
-  readonly onMessage: (message: Message) => void;
-  /** Whoever has not said by then who it is is hung up on. */
-  readonly connectTimeoutMs?: number;
+  readonly limits?: Partial<BrokerLimits>;
+  /** Who has which name; by `performance.now`. Without it nobody is known at the start. */
+  readonly identities?: Identities;
+  /** A copy or a stranger was refused: at most once a minute for each gateway. */
+  readonly onRefused?: (gateway: string, reason: string) => void;
+  /** Another outbox has the gateway's name from now on. */
+  readonly onTakenOver?: (gateway: string, formerOutbox: string) => void;
+  /** In place of the gateways' own, to test the broker by itself. */
+  readonly policy?: Policy;
 }
 
-const uplinkKinds: readonly TopicKind[] = ['block', 'state', 'reported', 'events'];
-const downlinkKinds: readonly TopicKind[] = ['receipt', 'desired'];
+export const defaultTakeoverAfterMs = 300_000;
+/** There is one broker: aedes' talk between several, and its search for the wills of dead ones, has no use. */
+const heartbeatMs = 24 * 3600 * 1000;
 
-export class Broker implements AsyncDisposable {
+export class Broker implements Link {
+  readonly #options: BrokerOptions;
+  readonly #limits: BrokerLimits;
+  readonly #refusals: Refusals;
+  readonly #sockets: Sockets;
+  readonly #gatekeeper: Gatekeeper;
   readonly #aedes: Aedes;
   readonly #server: Server;
-  readonly #ending: AbortController;
-  readonly #sockets: ReadonlySet<Socket>;
-  readonly port: number;
+  readonly #ending = new AbortController();
+  #port = 0;
 
-  private constructor(aedes: Aedes, server: Server, sockets: ReadonlySet<Socket>, ending: AbortController) {
-    this.#aedes = aedes;
-    this.#sockets = sockets;
-    this.#server = server;
-    this.#ending = ending;
-    this.port = (server.address() as AddressInfo).port;
+  private constructor(options: BrokerOptions) {
+    const { log, room, onJson, onRefused, onTakenOver } = options;
+    this.#options = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#refusals = new Refusals(log);
+    this.#sockets = new Sockets(this.#limits, this.#refusals);
+    this.#gatekeeper = new Gatekeeper({
+      limits: this.#limits,
+      policy: options.policy ?? gatewayPolicy(options),
+      refusals: this.#refusals,
+      log,
+      room,
+      ...(onJson && { onJson }),
+      ending: this.#ending.signal,
+      onRefused,
+      onTakenOver,
+    });
+    this.#aedes = createAedes(this.#gatekeeper, this.#limits);
+    this.#server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, socket =>
+      this.#take(socket),
+    );
   }
 
   /** @throws EW_LISTEN */
   static async open(options: BrokerOptions): Promise<Broker> {
-    const ending = new AbortController();
-    const aedes = await Aedes.createBroker({
-      concurrency: 100,
-      connectTimeout: options.connectTimeoutMs ?? 10_000,
-      preConnect: (_client, packet, done) => {
-        const ok = namePattern.test(packet.clientId);
-        // Without an error the connection would stay open, unanswered, for ever.
-        done(ok ? null : new Error('its client id is no gateway name'), ok);
-      },
-      authenticate: (client, username, password, done) => {
-        const ok = mayConnect(options.users, client, username, password);
-        done(ok ? null : refusal(), ok);
-      },
-      authorizePublish: (client, packet, done) => {
-        if (!mayPublish(client, packet.topic))
-          return done(new Error(`${client?.id} may not publish to ${packet.topic}`));
-        options.room(ending.signal).then(() => done(null), done);
-      },
-      authorizeSubscribe: (client, subscription, done) =>
-        done(null, mayRead(client, subscription.topic) ? subscription : null),
-    });
-    await listenToGateways(aedes, options);
-    aedes.on('clientError', (client, error) =>
-      options.log.debug({ client: client.id, error: messageOf(error) }, 'client error'),
-    );
-    aedes.on('connectionError', (_client, error) =>
-      options.log.debug({ error: messageOf(error) }, 'connection error'),
-    );
-    const sockets = new Set<Socket>();
-    const server = createServer({ noDelay: true }, socket => {
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
-      aedes.handle(socket);
-    });
+    const broker = new Broker(options);
+    await broker.#aedes.listen();
+    broker.#logErrors();
+    await broker.#listenToGateways();
     try {
-      await listen(server, options);
+      await listen(broker.#server, options);
     } catch (error) {
-      await new Promise<void>(resolve => aedes.close(resolve)); // its timers would keep the process
+      await broker.#closeAedes(); // its timers would keep the process
       throw error;
     }
-    return new Broker(aedes, server, sockets, ending);
+    broker.#port = (broker.#server.address() as AddressInfo).port;
+    return broker;
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   get connections(): number {
     return this.#aedes.connectedClients;
   }
 
-  publish(topic: string, payload: string): Promise<void> {
+  get status(): { readonly ok: boolean; readonly detail: string } {
+    const ok = this.#server.listening;
+    return { ok, detail: ok ? 'listening' : 'stopping' };
+  }
+
+  get refusals(): ReadonlyMap<string, number> {
+    return this.#refusals.counts;
+  }
+
+  publish(topic: string, payload: string, retain = false): Promise<void> {
     return new Promise((resolve, reject) => {
-      const packet = { cmd: 'publish' as const, topic, payload, qos: 1 as const, retain: false, dup: false };
+      const packet = { cmd: 'publish' as const, topic, payload, qos: 1 as const, retain, dup: false };
       this.#aedes.publish(packet, error => (error ? reject(error) : resolve()));
     });
   }
@@ -100,21 +113,89 @@ export class Broker implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending.abort();
     this.#server.close();
-    if (!this.#aedes.closed) await new Promise<void>(resolve => this.#aedes.close(resolve));
+    await this.#closeAedes();
     // aedes knows only those that said who they are; any other would keep the process.
-    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.destroy();
+  }
+
+  #take(socket: Socket): void {
+    if (!this.#sockets.take(socket)) return;
+    const guard = new SocketGuard(socket, this.#limits, (reason, detail) =>
+      this.#refusals.note(reason, client.id ?? undefined, detail),
+    );
+    const client = this.#aedes.handle(socket);
+    this.#gatekeeper.enter(client, guard);
+  }
+
+  #logErrors(): void {
+    const { log } = this.#options;
+    this.#aedes.on('clientError', (client, error) =>
+      log.debug({ client: client.id, error: messageOf(error) }, 'client error'),
+    );
+    this.#aedes.on('connectionError', (_client, error) => {
+      if (messageOf(error) === connectTimeout)
+        this.#refusals.note('connect-timeout', undefined, 'it did not say in time who it is');
+      else log.debug({ error: messageOf(error) }, 'connection error');
+    });
+  }
+
+  #listenToGateways(): Promise<void> {
+    const deliver = (packet: AedesPublishPacket, done: () => void) => {
+      const topic = parseTopic(packet.topic);
+      if (topic && uplinkKinds.includes(topic.kind)) {
+        this.#options.onMessage({ ...topic, payload: toBytes(packet.payload) });
+      }
+      done();
+    };
+    return new Promise(resolve => this.#aedes.subscribe(`${topicRoot}/+/+`, deliver, resolve));
+  }
+
+  async #closeAedes(): Promise<void> {
+    if (!this.#aedes.closed) await new Promise<void>(resolve => this.#aedes.close(resolve));
   }
 }
 
-function listenToGateways(aedes: Aedes, options: BrokerOptions): Promise<void> {
-  const deliver = (packet: AedesPublishPacket, done: () => void) => {
-    const topic = parseTopic(packet.topic);
-    if (topic && uplinkKinds.includes(topic.kind)) {
-      options.onMessage({ ...topic, payload: toBytes(packet.payload) });
-    }
-    done();
-  };
-  return new Promise(resolve => aedes.subscribe(`${topicRoot}/+/+`, deliver, resolve));
+/** What is handed on; `json` has gone its own way by then. */
+const uplinkKinds: readonly TopicKind[] = ['block', 'state', 'reported', 'events'];
+/** What aedes calls it. */
+const connectTimeout = 'connect did not arrive in time';
+
+function gatewayPolicy({ users, identities }: BrokerOptions): Policy {
+  return new GatewayPolicy({
+    users,
+    identities: identities ?? new Identities(defaultTakeoverAfterMs),
+    now: () => performance.now(),
+  });
+}
+
+function createAedes(gatekeeper: Gatekeeper, limits: BrokerLimits): Aedes {
+  const aedes = new Aedes({
+    concurrency: 100,
+    heartbeatInterval: heartbeatMs,
+    connectTimeout: limits.connectTimeoutMs,
+    drainTimeout: limits.drainTimeoutMs,
+    maxTopicLevels: limits.maxTopicLevels,
+    preConnect: (client, packet, done) => done(null, gatekeeper.connecting(client, packet)),
+    authenticate: (client, _username, _password, done) => {
+      const refusal = gatekeeper.admit(client);
+      done(refusal ? asError(refusal) : null, refusal === undefined);
+    },
+    authorizePublish: (client, packet, done) => {
+      if (client) gatekeeper.take(client, packet).then(() => done(null), done);
+      else done(null); // ours
+    },
+    authorizeSubscribe: (client, subscription, done) =>
+      done(null, gatekeeper.maySubscribe(client, subscription.topic) ? subscription : null),
+  });
+  aedes.on('client', client => gatekeeper.registered(client));
+  aedes.on('clientReady', client => gatekeeper.ready(client));
+  aedes.on('clientDisconnect', client => gatekeeper.gone(client));
+  aedes.on('unsubscribe', (topics, client) => gatekeeper.unsubscribed(client, topics));
+  return aedes;
+}
+
+function asError({ detail, returnCode = 5 }: Refusal): AuthenticateError {
+  return Object.assign(new Error(detail), { returnCode }); // [MQTT-3.2.2-3]
 }
 
 function listen(server: Server, { host, port }: BrokerOptions): Promise<void> {
@@ -130,39 +211,6 @@ function listen(server: Server, { host, port }: BrokerOptions): Promise<void> {
     });
     server.listen(port, host, resolve);
   });
-}
-
-function mayConnect(
-  users: ReadonlyMap<string, string> | undefined,
-  client: Client,
-  username: string | undefined,
-  password: Buffer | undefined,
-): boolean {
-  if (!users) return true;
-  // One name per gateway: whoever knows one gateway's password cannot speak as another.
-  const wanted = username === client.id ? users.get(username) : undefined;
-  return wanted !== undefined && password !== undefined && sameSecret(Buffer.from(wanted), password);
-}
-
-function sameSecret(a: Buffer, b: Buffer): boolean {
-  return a.length === b.length && timingSafeEqual(a, b);
-}
-
-function refusal(): AuthenticateError {
-  const error = new Error('wrong user or password') as AuthenticateError;
-  error.returnCode = 4; // [MQTT-3.2.2-3], bad user name or password
-  return error;
-}
-
-function mayPublish(client: Client | null, topic: string): boolean {
-  if (client === null) return true; // ours
-  const parsed = parseTopic(topic);
-  return parsed !== undefined && parsed.gateway === client.id && uplinkKinds.includes(parsed.kind);
-}
-
-function mayRead(client: Client, topic: string): boolean {
-  const parsed = parseTopic(topic);
-  return parsed !== undefined && parsed.gateway === client.id && downlinkKinds.includes(parsed.kind);
 }
 
 function toBytes(payload: string | Buffer): Uint8Array {

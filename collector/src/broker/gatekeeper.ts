@@ -1,0 +1,179 @@
+import type { Logger } from '@edgeward/shared/log';
+import { parseTopic } from '@edgeward/shared/topics';
+import type { Client, ConnectPacket, PublishPacket } from 'aedes';
+import type { LinkOptions } from '../link.js';
+import type { BrokerLimits } from './limits.js';
+import type { Grant, Policy, Refusal } from './policy.js';
+import type { Refusals } from './refusals.js';
+import { Slots } from './slots.js';
+import type { SocketGuard } from './socket-guard.js';
+
+export interface GatekeeperOptions extends Pick<LinkOptions, 'room' | 'onJson'> {
+  readonly limits: BrokerLimits;
+  readonly policy: Policy;
+  readonly refusals: Refusals;
+  readonly log: Logger;
+  /** Nobody waits for room or the journal any more. */
+  readonly ending: AbortSignal;
+  readonly onRefused?: ((gateway: string, reason: string) => void) | undefined;
+  readonly onTakenOver?: ((gateway: string, formerOutbox: string) => void) | undefined;
+}
+
+/** One connection. */
+interface Session {
+  readonly guard: SocketGuard;
+  readonly topics: Set<string>;
+  keepAliveS: number;
+  /** Until it is judged. */
+  connect: ConnectPacket | undefined;
+  grant: Grant | undefined;
+}
+
+/** Puts the policy's and the limits' questions to every CONNECT, PUBLISH and SUBSCRIBE, and counts what it refuses. */
+export class Gatekeeper {
+  readonly #options: GatekeeperOptions;
+  readonly #json: Slots;
+  readonly #sessions = new WeakMap<Client, Session>();
+  readonly #connected = new Map<string, Client>();
+
+  constructor(options: GatekeeperOptions) {
+    this.#options = options;
+    this.#json = new Slots(options.limits.maxHeldJson);
+  }
+
+  enter(client: Client, guard: SocketGuard): void {
+    this.#sessions.set(client, {
+      guard,
+      topics: new Set(),
+      keepAliveS: 0,
+      connect: undefined,
+      grant: undefined,
+    });
+  }
+
+  connecting(client: Client, packet: ConnectPacket): boolean {
+    const session = this.#sessions.get(client);
+    if (!session) return false;
+    session.connect = { ...packet };
+    session.keepAliveS = packet.keepalive ?? 0;
+    // The guard sees to it: it does not hold a silence against a client that is not being read.
+    packet.keepalive = 0;
+    return true;
+  }
+
+  /** @returns why it is not let in */
+  admit(client: Client): Refusal | undefined {
+    const session = this.#sessions.get(client);
+    const connect = session?.connect;
+    if (!session || !connect) return { reason: 'client-id', detail: 'it sent no CONNECT' };
+    session.connect = undefined; // its password is not kept
+    const { clientId: name, clean, username, password, will } = connect;
+    const answer =
+      name === '' && !clean
+        ? noClientId
+        : this.#options.policy.admit({
+            name,
+            username,
+            password,
+            will: will && { topic: will.topic, payload: toBytes(will.payload) },
+            connected: this.#connected.has(name),
+          });
+    if ('reason' in answer) {
+      this.#note(name, answer);
+      return answer;
+    }
+    session.grant = answer.grant;
+    if (answer.tookOver !== undefined) this.#tellTakeover(name, answer.tookOver);
+    return undefined;
+  }
+
+  registered(client: Client): void {
+    this.#connected.set(client.id, client);
+  }
+
+  /** It got its CONNACK, and what waited for it. */
+  ready(client: Client): void {
+    const session = this.#sessions.get(client);
+    session?.guard.open(session.keepAliveS);
+  }
+
+  gone(client: Client): void {
+    if (this.#connected.get(client.id) === client) this.#connected.delete(client.id);
+    this.#options.policy.left(client.id);
+  }
+
+  /**
+   * Resolves once there is room, with a `json` message once it is journaled: only then the client gets its PUBACK.
+   * @throws  if it may not, or it must be sent again; the connection is closed then, MQTT 3.1.1 has no other answer
+   */
+  async take(client: Client, { topic, payload, retain }: PublishPacket): Promise<void> {
+    const session = this.#sessions.get(client);
+    const refusal = this.#refusePublish(session, topic, retain);
+    if (refusal || !session) throw this.#note(client.id, refusal ?? notLetIn);
+    session.guard.hold();
+    try {
+      await this.#options.room(this.#options.ending);
+      const parsed = parseTopic(topic);
+      if (parsed?.kind === 'json') await this.#takeJson(parsed.gateway, toBytes(payload));
+    } finally {
+      session.guard.release();
+    }
+  }
+
+  maySubscribe(client: Client, topic: string): boolean {
+    const session = this.#sessions.get(client);
+    const detail = this.#refuseSubscription(session, topic);
+    if (detail === undefined) session?.topics.add(topic);
+    else this.#note(client.id, { reason: 'subscription', detail });
+    return detail === undefined;
+  }
+
+  unsubscribed(client: Client, topics: readonly string[]): void {
+    for (const topic of topics) this.#sessions.get(client)?.topics.delete(topic);
+  }
+
+  #refusePublish(session: Session | undefined, topic: string, retain: boolean): Refusal | undefined {
+    const { maxTopicBytes } = this.#options.limits;
+    if (Buffer.byteLength(topic) > maxTopicBytes)
+      return { reason: 'topic', detail: `a topic of more than ${maxTopicBytes} bytes` };
+    return session?.grant ? session.grant.refusePublish(topic, retain) : notLetIn;
+  }
+
+  #refuseSubscription(session: Session | undefined, topic: string): string | undefined {
+    const { maxSubscriptions, maxTopicBytes } = this.#options.limits;
+    if (!session?.grant) return notLetIn.detail;
+    if (!session.topics.has(topic) && session.topics.size >= maxSubscriptions)
+      return `more than ${maxSubscriptions} subscriptions`;
+    if (Buffer.byteLength(topic) > maxTopicBytes) return `a topic of more than ${maxTopicBytes} bytes`;
+    return session.grant.mayRead(topic) ? undefined : `it may not read ${topic}`;
+  }
+
+  async #takeJson(gateway: string, payload: Uint8Array): Promise<void> {
+    const { onJson, ending } = this.#options;
+    if (!onJson) throw new Error('json messages are not taken here');
+    await this.#json.run(async () => {
+      if (ending.aborted) throw new Error('the broker is ending');
+      await onJson(gateway, payload);
+    });
+  }
+
+  #tellTakeover(gateway: string, formerOutbox: string): void {
+    this.#options.log.warn({ gateway, formerOutbox }, 'another outbox has this name from now on');
+    this.#options.onTakenOver?.(gateway, formerOutbox);
+  }
+
+  #note(name: string, { reason, detail }: Refusal): Error {
+    const gateway = name.slice(0, 64);
+    const told = this.#options.refusals.note(reason, gateway, detail);
+    if (told && reason === 'identity') this.#options.onRefused?.(gateway, detail);
+    return new Error(detail);
+  }
+}
+
+/** [MQTT-3.1.3-8] */
+const noClientId: Refusal = { reason: 'client-id', detail: 'it has no client id', returnCode: 2 };
+const notLetIn: Refusal = { reason: 'topic', detail: 'it has not been let in' };
+
+function toBytes(payload: string | Buffer): Uint8Array {
+  return typeof payload === 'string' ? Buffer.from(payload) : payload;
+}

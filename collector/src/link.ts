@@ -1,0 +1,27 @@
+import type { Logger } from '@edgeward/shared/log';
+import type { Message } from './ingest.js';
+
+/** What the collector and its gateways meet at: a broker of our own, or one that somebody else runs. */
+export interface Link extends AsyncDisposable {
+  /** Where it listens; of an external broker, where that does. */
+  readonly port: number;
+  /** Clients of our own broker; 1 or 0 with an external one. */
+  readonly connections: number;
+  readonly status: { readonly ok: boolean; readonly detail: string };
+  /** How often what was refused since the start. */
+  readonly refusals: ReadonlyMap<string, number>;
+  /** Resolves once it is on its way, QoS 1; rejects if it cannot be sent now. */
+  publish(topic: string, payload: string, retain?: boolean): Promise<void>;
+}
+
+export interface LinkOptions {
+  readonly log: Logger;
+  /** Waits while there is no room for more. */
+  readonly room: (signal: AbortSignal) => Promise<void>;
+  readonly onMessage: (message: Message) => void;
+  /**
+   * Takes what a simple publisher says on its `json` topic; resolves once it is journaled, or cannot be and the
+   * publisher has been told so. Rejects if it must be sent again. Without it such messages are refused.
+   */
+  readonly onJson?: (gateway: string, payload: Uint8Array) => Promise<void>;
+}
