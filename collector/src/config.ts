@@ -1,33 +1,12 @@
 import path from 'node:path';
-import { distinct, distinctNames, nameOption, pathOption, ruleOption, secret } from '@edgeward/shared/config';
+import { distinct, distinctNames, nameOption, pathOption, ruleOption } from '@edgeward/shared/config';
 import { logLevels } from '@edgeward/shared/log';
 import { z } from 'zod';
 import { alertsConfig } from './alerts/config.js';
 import { apiConfig, bare, isLoopback, isWildcard } from './api/config.js';
+import { brokerConfig } from './broker/config.js';
 import { mailConfig } from './notifiers/config.js';
 import { type SinkConfig, sinkConfig } from './sinks/index.js';
-
-const brokerConfig = z
-  .strictObject({
-    host: z
-      .string()
-      .min(1)
-      .default('127.0.0.1')
-      .meta({
-        description: 'Address to listen on; any other than loopback needs users',
-        examples: ['0.0.0.0'],
-      }),
-    port: z.int().min(0).max(65_535).default(1883).meta({ description: 'MQTT port; 0 = any free one' }),
-    users: z.record(nameOption(), secret()).optional().meta({
-      description: 'Gateway name → where its password is kept; without users nobody needs a password',
-    }),
-  })
-  .refine(broker => isLoopback(broker.host) || broker.users !== undefined, {
-    path: ['host'],
-    error:
-      'other machines can reach it, but there are no users. ' +
-      'Remedy: give broker.users, one per gateway, or keep 127.0.0.1',
-  });
 
 const scoreRule = z.strictObject({
   name: nameOption().meta({ description: 'Name in the reasons of an answer' }),
@@ -67,7 +46,9 @@ const options = z.strictObject({
   dataDir: pathOption()
     .default('./data/collector')
     .meta({ description: 'Folder for the journal, incidents and mails' }),
-  broker: brokerConfig.prefault({}).meta({ description: 'The embedded MQTT broker' }),
+  broker: brokerConfig
+    .prefault({})
+    .meta({ description: 'Where gateways publish: the embedded MQTT broker, or an external one' }),
   api: apiConfig.prefault({}).meta({ description: 'The HTTP API and the page' }),
   ingest: z
     .strictObject({
@@ -129,7 +110,7 @@ const options = z.strictObject({
 
 /** Everything a collector can be told. The reference in deploy/reference is generated from this. */
 export const collectorConfig = options.superRefine(({ api, broker }, context) => {
-  if (collide(api, broker)) {
+  if (!broker.external && collide(api, broker)) {
     // The one that is not the default stands in the file.
     const [own, other] = api.port === defaultApiPort ? ['broker', 'api'] : ['api', 'broker'];
     const remedy = 'give each a port of its own, or 0 for any free one';

@@ -2,7 +2,6 @@
 import { setMaxListeners } from 'node:events';
 import path from 'node:path';
 import { systemClock } from '@edgeward/shared/clock';
-import { readSecret } from '@edgeward/shared/config';
 import type { Clock, Sink } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
@@ -10,13 +9,14 @@ import { version } from '@edgeward/shared/version';
 import { AlertStore } from './alerts/alert-store.js';
 import { IncidentEngine } from './alerts/engine.js';
 import { createApi } from './api/server.js';
-import { Broker } from './broker.js';
+import { openLink } from './broker/open.js';
 import { Views } from './collector-views.js';
 import type { CollectorConfig } from './config.js';
 import { Consumer } from './consumer.js';
 import { Gateways } from './gateways.js';
 import { Ingest } from './ingest.js';
 import { Journal } from './journal/journal.js';
+import type { Link } from './link.js';
 import { Live } from './live.js';
 import { createMetrics } from './metrics.js';
 import { MailQueue } from './notifiers/mail-queue.js';
@@ -60,7 +60,7 @@ export async function runCollector(
   const consumers = createConsumers(config, stores, clock, log);
   for (const consumer of consumers.all) await consumer.open();
 
-  let broker: Broker | undefined;
+  let broker: Link | undefined;
   const ingest = new Ingest({
     journal,
     gateways,
@@ -93,7 +93,11 @@ export async function runCollector(
   ];
   const taken = new AbortController();
   const ingesting = ingest.run(taken.signal);
-  broker = await openBroker(config, ingest, log);
+  broker = await openLink(config.broker, {
+    log: log.child({ component: 'broker' }),
+    room: signal => ingest.room(signal),
+    onMessage: message => ingest.offer(message),
+  });
   log.info({ api: api.port, broker: broker.port, position: journal.position }, 'started');
   options.onListening?.({ api: api.port, broker: broker.port });
 
@@ -161,23 +165,6 @@ function createConsumers(config: CollectorConfig, { journal, engine }: Stores, c
   });
   const incidents = follow('incidents', engine, incidentLingerMs);
   return { sinks, all: [incidents, ...sinks.map(({ consumer }) => consumer)] };
-}
-
-async function openBroker(config: CollectorConfig, ingest: Ingest, log: Logger): Promise<Broker> {
-  const { host, port, users } = config.broker;
-  const secrets =
-    users &&
-    (await Promise.all(
-      Object.entries(users).map(async ([name, ref]) => [name, await readSecret(ref)] as const),
-    ));
-  return Broker.open({
-    host,
-    port,
-    users: secrets && new Map(secrets),
-    log: log.child({ component: 'broker' }),
-    room: signal => ingest.room(signal),
-    onMessage: message => ingest.offer(message),
-  });
 }
 
 async function openApi(
@@ -267,7 +254,7 @@ async function every(
 interface HealthParts {
   readonly ingest: Ingest;
   readonly journal: Journal;
-  readonly broker: Broker | undefined;
+  readonly broker: Link | undefined;
   readonly consumers: readonly Consumer[];
   readonly stopping: boolean;
 }
@@ -284,8 +271,8 @@ function healthOf({ ingest, journal, broker, consumers, stopping }: HealthParts)
   };
   const listening = {
     name: 'broker',
-    ok: broker !== undefined && !stopping,
-    detail: stopping ? 'stopping' : 'listening',
+    ok: broker?.status.ok === true && !stopping,
+    detail: stopping ? 'stopping' : (broker?.status.detail ?? 'starting'),
   };
   const sinks = consumers.map(({ name, failure, lag }) => ({
     name: `sink:${name}`,

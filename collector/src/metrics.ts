@@ -1,16 +1,16 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { IncidentEngine } from './alerts/engine.js';
-import type { Broker } from './broker.js';
 import type { Consumer } from './consumer.js';
 import type { Gateways } from './gateways.js';
 import type { Ingest } from './ingest.js';
 import type { Journal } from './journal/journal.js';
 import { ledgerView } from './ledger.js';
+import type { Link } from './link.js';
 
 export interface MetricSources {
   readonly ingest: Ingest;
   readonly journal: Journal;
-  readonly broker: () => Broker | undefined;
+  readonly broker: () => Link | undefined;
   readonly gateways: Gateways;
   readonly consumers: readonly Consumer[];
   readonly engine: IncidentEngine;
@@ -51,6 +51,9 @@ export function createMetrics(sources: MetricSources): Registry {
   total('collector_received_bytes_total', 'Bytes of blocks received', () => ingest.counts.bytes);
   plain('collector_journal_position', 'Newest position of the journal', () => journal.position);
   plain('collector_broker_connections', 'MQTT connections', () => broker()?.connections ?? 0);
+  labelledTotal(registry, 'collector_broker_refusals_total', 'What the broker refused', 'reason', () => [
+    ...(broker()?.refusals ?? []),
+  ]);
   plain('collector_incidents_open', 'Open incidents', () => engine.counts().open);
   plain('collector_ledger_balanced', '1 = every row read is accounted for', () =>
     ledgerView(journal.received, gateways).balanced ? 1 : 0,
@@ -88,13 +91,28 @@ export function createMetrics(sources: MetricSources): Registry {
   return registry;
 }
 
-function labelled(
+type Labelled = () => readonly (readonly [string, number])[];
+
+function labelledTotal(
   registry: Registry,
   name: string,
   help: string,
   label: string,
-  values: () => readonly (readonly [string, number])[],
+  values: Labelled,
 ): void {
+  new Counter({
+    name,
+    help,
+    labelNames: [label],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [key, value] of values()) this.inc({ [label]: key }, value);
+    },
+  });
+}
+
+function labelled(registry: Registry, name: string, help: string, label: string, values: Labelled): void {
   new Gauge({
     name,
     help,

@@ -151,10 +151,13 @@ export class Gatekeeper {
   async #takeJson(gateway: string, payload: Uint8Array): Promise<void> {
     const { onJson, ending } = this.#options;
     if (!onJson) throw new Error('json messages are not taken here');
-    await this.#json.run(async () => {
+    await this.#json.acquire();
+    try {
       if (ending.aborted) throw new Error('the broker is ending');
       await onJson(gateway, payload);
-    });
+    } finally {
+      this.#json.release();
+    }
   }
 
   #tellTakeover(gateway: string, formerOutbox: string): void {
