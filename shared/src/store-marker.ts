@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { EdgewardError, messageOf } from './errors.js';
 import { writeFileAtomic } from './files.js';
+import type { FileSizes } from './store-damage.js';
 
 export interface Marker {
   readonly kind: string;
@@ -9,6 +10,8 @@ export interface Marker {
   readonly id: string;
   readonly starts: number;
   readonly state: 'creating' | 'open' | 'closed';
+  /** Sizes of its files, bytes, at its clean end. */
+  readonly files?: FileSizes;
 }
 
 interface Expected {

@@ -13,6 +13,7 @@ import { ClassicLevel } from 'classic-level';
 import { EdgewardError, messageOf } from './errors.js';
 import { makeFolder, removeFolder } from './files.js';
 import type { Logger } from './log.js';
+import { dataFilesOf, droppedBytes, type FileSizes, lostSince } from './store-damage.js';
 import { isThere, type Marker, parseMarker, readMarker, writeMarker } from './store-marker.js';
 
 export type StoreDatabase = ClassicLevel<Buffer, Buffer>;
@@ -43,6 +44,8 @@ export interface Store {
   readonly fresh: boolean;
   /** The last process closed it properly. */
   readonly closedCleanly: boolean;
+  /** What was found broken or gone when it was opened, in sentences; empty = nothing. */
+  readonly damage: readonly string[];
   /** Set when it had to be repaired: where the damaged files were copied. */
   readonly repairedFrom?: string;
   /** Set when it is a new one because the old could not be identified: where that was moved. */
@@ -59,7 +62,7 @@ export interface Store {
  * left as it is
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { directory, kind, version, markerKey } = options;
+  const { directory, kind, version, markerKey, log } = options;
   const markerFile = `${directory}.json`;
   await writing(options, prepareFolder(directory));
   const read = await readMarker(markerFile, options);
@@ -69,9 +72,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const fresh = marker.state === 'creating';
   if (found === 'none') await writing(options, writeMarker(markerFile, marker));
 
+  const lost = fresh ? [] : lostSince(filesOf(marker), await dataFilesOf(directory));
   const { db, repairedFrom } = await openOrRepair(options, fresh);
+  const damage = [...lost, ...(await droppedBytes(directory))];
+  if (damage.length) log.error({ directory, damage }, 'store has lost data to damage on disk');
   const starts = marker.starts + 1;
-  const opened: Marker = { ...marker, starts, state: 'open' };
+  const { files: _, ...lasting } = marker;
+  const opened: Marker = { ...lasting, starts, state: 'open' };
   try {
     await writing(options, writeMarker(markerFile, opened));
     if (markerKey)
@@ -89,6 +96,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     id: marker.id,
     starts,
     fresh,
+    damage,
     closedCleanly: fresh || marker.state === 'closed',
     ...(repairedFrom && { repairedFrom }),
     ...(movedTo && { movedTo }),
@@ -98,10 +106,20 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       await db.open({ createIfMissing: false });
     },
     close: () => {
-      closed ??= db.close().then(() => writeMarker(markerFile, { ...opened, state: 'closed' }));
+      closed ??= closeCleanly(db, markerFile, opened, directory);
       return closed;
     },
   };
+}
+
+async function closeCleanly(db: StoreDatabase, markerFile: string, opened: Marker, directory: string) {
+  await db.close();
+  await writeMarker(markerFile, { ...opened, state: 'closed', files: await dataFilesOf(directory) });
+}
+
+/** Undefined if it did not end cleanly: its files have changed since they were noted. */
+function filesOf({ state, files }: Marker): FileSizes | undefined {
+  return state === 'closed' ? files : undefined;
 }
 
 async function prepareFolder(directory: string): Promise<void> {
@@ -184,6 +202,7 @@ async function openOrRepair(
     return { db: await openDatabase(options, fresh) };
   } catch (error) {
     if (isLocked(error)) throw locked(options, error);
+    if (isUnwritable(error)) return writing(options, Promise.reject(error));
     return repair(options, error);
   }
 }
@@ -235,6 +254,15 @@ async function openDatabase(
   });
   await db.open();
   return db;
+}
+
+/** A full or read-only disk looks like damage to LevelDB, and its data is whole. */
+function isUnwritable(error: unknown): boolean {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    if (/no space left|read-only file system|permission denied|too many open files/i.test(e.message))
+      return true;
+  }
+  return false;
 }
 
 function isLocked(error: unknown): boolean {
