@@ -4,7 +4,7 @@
  * is the newer process; any other pair is a copy or a stranger, and must not mix its rows with the known one's.
  */
 import { namePattern } from '@edgeward/shared/topics';
-import { epochPattern } from '@edgeward/shared/wire-header';
+import { epochPattern } from '@edgeward/shared/wire';
 import { z } from 'zod';
 
 export interface Identity {

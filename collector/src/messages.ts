@@ -1,7 +1,7 @@
 /** What gateways say besides blocks. Anything that does not fit is ignored by the caller, with a line in the log. */
 import type { AgentEvent, AgentReport } from '@edgeward/shared/contracts';
 import { namePattern } from '@edgeward/shared/topics';
-import { epochPattern } from '@edgeward/shared/wire-header';
+import { epochPattern } from '@edgeward/shared/wire';
 import { z } from 'zod';
 
 const count = z.int().min(0);

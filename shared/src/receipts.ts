@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Receipt } from './contracts.js';
-import { epochPattern } from './wire-header.js';
+import { epochPattern } from './wire.js';
 
 /** The payload of the `receipt` topic: receipts as JSON, several at once. */
 const receiptsSchema = z

@@ -154,7 +154,7 @@ test('batches that arrive during one commit go down together', async () => {
 test('at the quota the oldest block that was never sent goes, counted and told', async () => {
   const events: string[] = [];
   await using outbox = await open(await folder(), {
-    maxBytes: 200_000,
+    maxBytes: 900,
     onEvent: ({ kind }) => void events.push(kind),
   });
   const batches = new TestBatches();
@@ -175,9 +175,9 @@ test('at the quota the oldest block that was never sent goes, counted and told',
 });
 
 test('at the quota a source waits where that is configured, until a receipt makes room', async () => {
-  await using outbox = await open(await folder(), { maxBytes: 100_000, whenFull: 'block' });
+  await using outbox = await open(await folder(), { maxBytes: 600, whenFull: 'block' });
   const batches = new TestBatches();
-  while (outbox.report().bytes < 100_000) await append(outbox, batches, 500);
+  while (outbox.report().bytes < 600) await append(outbox, batches, 500);
   let admitted = false;
   const waits = outbox.append(batches.next(1), 'source', undefined, never).then(() => {
     admitted = true;
@@ -188,7 +188,7 @@ test('at the quota a source waits where that is configured, until a receipt make
   await outbox.receive(receipt(oldest!));
   await waits;
   const late = new AbortController();
-  while (outbox.report().bytes < 100_000) await append(outbox, batches, 500);
+  while (outbox.report().bytes < 600) await append(outbox, batches, 500);
   const refused = outbox.append(batches.next(1), 'source', undefined, late.signal);
   late.abort();
   await assert.rejects(refused, error => hasCode(error, 'EW_STOPPED'));

@@ -194,10 +194,11 @@ export class LevelOutbox implements Outbox {
     const seq = this.#seq + 1;
     const oldestEpoch = this.#held.oldest()?.epoch ?? this.epoch;
     const atMs = this.#options.clock.now();
-    const described = describe(batch.schema, batch.model);
     const devices = deviceRows(batch);
     let bytes: Uint8Array;
+    let described: Described;
     try {
+      described = describe(batch.schema, batch.model);
       bytes = encodeBlock({ epoch: this.epoch, seq, oldestEpoch, atMs }, batch);
     } catch (error) {
       this.#refuse(devices, source, error);

@@ -1,4 +1,4 @@
-import { wireLimits } from '@edgeward/shared/wire-header';
+import { wireLimits } from '@edgeward/shared/wire';
 import { z } from 'zod';
 
 /** What one client, and all together, may ask of the embedded broker. */
