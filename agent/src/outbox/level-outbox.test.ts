@@ -179,8 +179,9 @@ test('at the quota a source waits where that is configured, until a receipt make
   const batches = new TestBatches();
   while (outbox.report().bytes < 600) await append(outbox, batches, 500);
   let admitted = false;
-  const waits = outbox.append(batches.next(1), 'source', undefined, never).then(() => {
+  const waits = outbox.append(batches.next(1), 'source', undefined, never).then(({ durable }) => {
     admitted = true;
+    return durable;
   });
   await new Promise(setImmediate);
   assert.equal(admitted, false);
