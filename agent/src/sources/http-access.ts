@@ -1,7 +1,19 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { readSecret, type SecretRef } from '@edgeward/shared/config';
+import { EdgewardError } from '@edgeward/shared/errors';
 import { isLoopback } from './http-config.js';
 import { HttpRefusal } from './http-problem.js';
+
+/** @throws EW_CONFIG_FILE if it is not there, EW_CONFIG_INVALID if no header can carry it */
+export async function readToken(ref: SecretRef): Promise<string> {
+  const token = await readSecret(ref);
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new EdgewardError(
+    'EW_CONFIG_INVALID',
+    'token: it has blanks or other than ASCII characters. Remedy: use letters, digits and punctuation only.',
+  );
+}
 
 /** Who may write. */
 export class HttpAccess {

@@ -77,24 +77,21 @@ function collect(request: IncomingMessage, maxBytes: number, share: Share): Prom
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
-    const end = (error?: unknown) => {
-      request.removeAllListeners('data');
-      request.resume(); // the rest of a refused body goes nowhere, within the time a request may take
-      if (error === undefined) resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length));
-      else reject(error);
-    };
+    let refused = false; // the rest then goes nowhere, within the time that a request may take
     request.on('data', (chunk: Buffer) => {
+      if (refused) return;
       try {
         length += chunk.length;
         if (length > maxBytes) throw tooLarge(maxBytes);
         share.take(chunk.length);
         chunks.push(chunk);
       } catch (error) {
-        end(error);
+        refused = true;
+        reject(error);
       }
     });
-    request.once('end', () => end());
-    request.once('error', end);
+    request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)));
+    request.on('error', reject);
   });
 }
 

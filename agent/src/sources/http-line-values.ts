@@ -4,6 +4,14 @@ import type { CellValue } from './http-devices.js';
 export const precisions = ['ns', 'us', 'ms', 's'] as const;
 export type Precision = (typeof precisions)[number];
 
+/** As version 1 of InfluxDB spells them. */
+const olderNames: Readonly<Record<string, Precision>> = { n: 'ns', u: 'us', µ: 'us' };
+
+/** Undefined for what is none. */
+export function precisionNamed(name: string): Precision | undefined {
+  return precisions.find(precision => precision === name) ?? olderNames[name];
+}
+
 /** How many digits are below a millisecond; negative: zeros to append. */
 const digitsBelowMs: Readonly<Record<Precision, number>> = { ns: 6, us: 3, ms: 0, s: -3 };
 

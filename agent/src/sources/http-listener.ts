@@ -5,7 +5,7 @@ import type { HttpAccess } from './http-access.js';
 import { type Answer, refusal, send, stopping } from './http-answer.js';
 import { type Room, readBody, Share } from './http-body.js';
 import type { HttpConfig } from './http-config.js';
-import { type Precision, precisions } from './http-line-values.js';
+import { type Precision, precisionNamed, precisions } from './http-line-values.js';
 import { HttpRefusal } from './http-problem.js';
 
 /** A request with its body, yet to be understood. */
@@ -167,7 +167,7 @@ const routes: Readonly<Record<string, readonly string[]>> = {
 
 function precisionOf(query: string): Precision {
   const given = new URLSearchParams(query).get('precision') ?? 'ns';
-  const precision = precisions.find(name => name === given);
+  const precision = precisionNamed(given);
   if (precision) return precision;
   const known = precisions.join(', ');
   throw new HttpRefusal(

@@ -1,9 +1,8 @@
-import { readSecret } from '@edgeward/shared/config';
 import type { RecordBatch, Source, SourcePosition } from '@edgeward/shared/contracts';
 import { EdgewardError } from '@edgeward/shared/errors';
 import { Gate } from '@edgeward/shared/gate';
 import { defineSource, type SourceContext } from './define.js';
-import { HttpAccess } from './http-access.js';
+import { HttpAccess, readToken } from './http-access.js';
 import { type Answer, partly, refusal, stopping, stored } from './http-answer.js';
 import { Room } from './http-body.js';
 import { type HttpConfig, httpConfig, httpMisfits } from './http-config.js';
@@ -103,6 +102,7 @@ export class HttpSource implements Source, Listening {
   /** Until `stop`, and then what is left. */
   async *#storeAll(stop: AbortSignal): AsyncGenerator<RecordBatch, void, void> {
     for (;;) {
+      await turn(); // what has come by now goes along
       this.#group = this.#waiting.nextGroup(this.#config.batchRows);
       if (this.#group) yield* this.#store();
       else if (stop.aborted) return;
@@ -114,7 +114,7 @@ export class HttpSource implements Source, Listening {
     const { config, room } = { config: this.#config, room: this.#room };
     const listener = await HttpListener.open({
       config,
-      access: new HttpAccess(config.token && (await readSecret(config.token))),
+      access: new HttpAccess(config.token && (await readToken(config.token))),
       room,
       busy: () => (this.#late ? late : undefined),
       take: (received, reply) => this.#take(received, reply),
@@ -156,7 +156,7 @@ export class HttpSource implements Source, Listening {
       yield batch;
     } finally {
       this.#late = false;
-      back.abort();
+      back.abort('stored');
     }
   }
 
@@ -195,6 +195,10 @@ export class HttpSource implements Source, Listening {
   #again({ accepted, refused }: KeyRecord, { errors }: HttpIntake): Answer {
     return refused === 0 ? stored : partly(accepted, refused, errors);
   }
+}
+
+function turn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve));
 }
 
 /** No point, or none that could be taken. */
