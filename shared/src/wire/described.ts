@@ -41,9 +41,14 @@ export function describe(schema: Schema, model?: string): Described {
   return getOrMake(ofModel, model, () => {
     const content = contentOf(schema, model);
     const { error } = contentSchema.safeParse(content);
-    if (error) throw new TypeError(`no schema for a block: ${error.message.slice(0, 300)}`);
+    if (error) throw new TypeError(`The batch makes no block: ${problemOf(error)}`);
     return { id: idOf(content), schema, ...(model !== undefined && { model }) };
   });
+}
+
+function problemOf({ issues }: z.ZodError): string {
+  const [first] = issues;
+  return `${first?.path.join('.')} of its schema: ${first?.message}`.slice(0, 300);
 }
 
 /** What `parseDescribed` takes. */
