@@ -16,6 +16,7 @@ import { loadModels } from './models.js';
 import { LevelOutbox } from './outbox/level-outbox.js';
 import { pump } from './pump.js';
 import { createSource } from './sources/index.js';
+import { RejectLog } from './sources/reject-log.js';
 import { RuleStage } from './stages/rules.js';
 import { Validate } from './stages/validate.js';
 import { MqttUplink } from './uplinks/mqtt.js';
@@ -143,14 +144,16 @@ function createSources(
   return new Map(
     config.sources.map(source => {
       const sourceLog = log.child({ source: source.name });
+      const rejects = new RejectLog(sourceLog, clock);
       const context = {
         clock,
         rows: rows.of(source.name),
         log: sourceLog,
+        id: `${config.gateway}-${source.name}`,
         position: outbox.position(source.name),
         reject: (device: string, count: number, reason: string) => {
           outbox.countRejected(device, count);
-          sourceLog.warn({ device, count, reason }, 'rows rejected');
+          rejects.rejected(device, count, reason);
         },
       };
       return [source.name, createSource(source, context)] as const;

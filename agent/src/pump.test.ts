@@ -160,3 +160,22 @@ test('ends at stop while it waits for another try, and quietly when the outbox c
   await pump(options(unreachable, refusing('EW_STOPPED'), unexpected), never, never);
   assert.equal(closed, 2, 'and what the source holds open is closed');
 });
+
+test('a batch without rows goes past the stages', async () => {
+  const batch = new TestBatches().next(1);
+  const none = {
+    ...batch,
+    time: batch.time.slice(0, 0),
+    row: batch.row.slice(0, 0),
+  };
+  const source: Source = {
+    acknowledges: true,
+    position: () => ({ offset: 1 }),
+    async *read() {
+      yield none;
+    },
+  };
+  const { outbox, kept } = keepingOutbox();
+  await pump(options(source, outbox), never, never);
+  assert.deepEqual(kept, [{ batch: none, source: 's', position: { offset: 1 } }]);
+});

@@ -49,7 +49,7 @@ async function readOn(
   const { name, source, outbox } = options;
   for await (const read of source.read(stop)) {
     const position = source.position?.();
-    const batch = await options.process(read);
+    const batch = read.row.length > 0 ? await options.process(read) : read;
     const { durable } = await outbox.append(batch, name, position, deadline);
     if (source.acknowledges) await durable; // a polled source never waits for network or disk
     onBatch();

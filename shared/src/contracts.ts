@@ -91,7 +91,10 @@ export type SourcePosition = Readonly<Record<string, string | number | boolean |
 export interface Source {
   /** True: back from `yield` = durable; acknowledge upstream there, nowhere else. False (polled): back = admitted. */
   readonly acknowledges: boolean;
-  /** Ends by itself when the input ends or `stop` fires; hands over what it holds first. */
+  /**
+   * Ends by itself when the input ends or `stop` fires; hands over what it holds first. A batch without rows makes no
+   * block: the position, and rows counted as rejected, become durable.
+   */
   read(stop: AbortSignal): AsyncGenerator<RecordBatch, void, void>;
   /** Where to read on after a restart; stored in the same commit as the batch just yielded. Undefined = as before. */
   position?(): SourcePosition | undefined;

@@ -318,3 +318,26 @@ test('a store of a newer release is refused untouched, and so is one that is ope
   await assert.rejects(open(base), error => hasCode(error, 'EW_STORE_VERSION'));
   assert.equal(await readFile(marker, 'utf8'), newer);
 });
+
+test('a batch without rows makes no block; its position and what was rejected before it are durable', async () => {
+  const base = await folder();
+  const outbox = await open(base);
+  const batch = new TestBatches().next(1);
+  const none = {
+    ...batch,
+    time: batch.time.slice(0, 0),
+    row: batch.row.slice(0, 0),
+  };
+  outbox.countRejected('pump-1', 3);
+  const { durable } = await outbox.append(none, 'source', { at: 7 }, never);
+  await durable;
+  const copy = await crashCopy(base);
+  assert.deepEqual(await waiting(outbox), []);
+  await outbox[Symbol.asyncDispose]();
+  await using again = await open(copy);
+  assert.deepEqual(again.position('source'), { at: 7 });
+  assert.deepEqual(
+    again.report().devices.map(({ device, read, rejected }) => [device, read, rejected]),
+    [['pump-1', 3, 3]],
+  );
+});

@@ -63,7 +63,7 @@ const markerKey = Buffer.from('s');
 const never = new AbortController().signal;
 
 interface Pending {
-  /** Undefined for a batch that made no block: its rows are counted, and its source goes on behind it. */
+  /** Undefined for a batch without rows or that made no block: what was counted and the position go down. */
   readonly made: { readonly block: HeldBlock; readonly bytes: Uint8Array } | undefined;
   readonly source: string;
   readonly position: SourcePosition | undefined;
@@ -179,7 +179,7 @@ export class LevelOutbox implements Outbox {
     deadline: AbortSignal,
   ): Promise<Admission> {
     await this.#admission(deadline);
-    const made = this.#make(batch, source);
+    const made = batch.row.length > 0 ? this.#make(batch, source) : undefined;
     const durable = new Promise<void>((resolve, reject) => {
       this.#pending.push({ made, source, position, resolve, reject });
     });

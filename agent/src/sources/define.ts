@@ -5,6 +5,8 @@ import type { z } from 'zod';
 
 export interface SourceContext extends BatchContext {
   readonly log: Logger;
+  /** `gateway-source`: a name for protocols in which each reader needs one of its own. */
+  readonly id?: string;
   /** Where this source stood when its last durable batch was stored; undefined at the first start. */
   readonly position: SourcePosition | undefined;
   /** Counts rows that were read and cannot become rows of data: read and rejected in the ledger, with a reason. */

@@ -30,5 +30,10 @@ function misfitsIn(source: SourceConfig): readonly Misfit[] {
 function devicesOf(source: SourceConfig): { name: string; path: Path }[] {
   if (source.type === 'simulated' || source.type === 'http')
     return source.devices.map(({ name }, i) => ({ name, path: ['devices', i, 'name'] }));
+  if (source.type === 'mqtt')
+    // Names with a level of the topic in them are known when its messages come.
+    return source.subscriptions.flatMap(({ device }, i) =>
+      device.includes('{') ? [] : [{ name: device, path: ['subscriptions', i, 'device'] }],
+    );
   return source.deviceColumn === undefined ? [{ name: source.device, path: ['device'] }] : [];
 }

@@ -6,6 +6,11 @@ import { FakeClock } from '@edgeward/shared/testing/fake-clock';
 import { createSource, sourceConfig, sources } from './index.js';
 
 const recording = { type: 'replay', path: 'x.csv', device: 'machine-1', deviceType: 'machine' };
+const broker = {
+  type: 'mqtt',
+  url: 'mqtt://broker',
+  subscriptions: [{ topic: 'plant/{device}', deviceType: 'pump' }],
+};
 const plant = { type: 'simulated', devices: [{ name: 'pump-1', type: 'pump' }] };
 
 test('the options are those of the type, with their defaults', () => {
@@ -35,12 +40,12 @@ test('every type can be created, without touching anything', () => {
     position: undefined,
     reject: () => {},
   };
-  const made = [recording, plant, { type: 'http' }].map(config =>
+  const made = [recording, plant, { type: 'http' }, broker].map(config =>
     createSource(sourceConfig.parse(config), context),
   );
   assert.deepEqual(
     made.map(({ acknowledges }) => acknowledges),
-    [true, false, true],
+    [true, false, true, true],
   );
   assert.equal(made.length, sources.length);
 });

@@ -3,11 +3,12 @@ import type { Source } from '@edgeward/shared/contracts';
 import { z } from 'zod';
 import type { SourceContext, SourceDefinition } from './define.js';
 import { http } from './http.js';
+import { mqtt } from './mqtt.js';
 import { replay } from './replay.js';
 import { simulated } from './simulated.js';
 
 /** All there are. A new source is a file beside this one and its name here. */
-export const sources = [http, replay, simulated] as const;
+export const sources = [http, mqtt, replay, simulated] as const;
 
 type Definition = (typeof sources)[number];
 
