@@ -10,12 +10,14 @@ export const Quality = {
   rateOfChange: 1 << 3,
   /** Has not moved for longer than the field's `stuckAfter`. */
   stuck: 1 << 4,
-  /** Row only: time moved by 1 µs because the device already had a row at that time. */
+  /** Row only: time moved by 1 µs because the device already had, or may have had, a row at that time. */
   timeMoved: 1 << 8,
   /** Row only: time went back against the row before it. */
   timeBackwards: 1 << 9,
   /** Row only: the models had not yet seen enough rows to judge. */
   warmUp: 1 << 10,
+  /** Row only: read while the gateway's clock was not known to be right, and nothing told how wrong it was. */
+  timeUnsure: 1 << 11,
 } as const;
 
 export type QualityReason = keyof typeof Quality;

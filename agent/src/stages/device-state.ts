@@ -1,4 +1,4 @@
-import { TimeMemory } from './times.js';
+import type { TimeMemory } from './times.js';
 
 /** What is remembered of one device between batches; arrays have one entry a field. */
 export interface DeviceState {
@@ -9,9 +9,9 @@ export interface DeviceState {
   readonly runLength: Uint32Array;
 }
 
-export function newDeviceState(fields: number): DeviceState {
+export function newDeviceState(fields: number, times: TimeMemory): DeviceState {
   return {
-    times: new TimeMemory(),
+    times,
     goodValue: new Float64Array(fields).fill(Number.NaN),
     goodTime: new Float64Array(fields).fill(Number.NaN),
     runValue: new Float64Array(fields).fill(Number.NaN),

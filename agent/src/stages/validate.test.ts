@@ -5,6 +5,7 @@ import type { Field, RecordBatch, Schema } from '@edgeward/shared/contracts';
 import { Quality, qualityReasons } from '@edgeward/shared/quality';
 import { seededRng } from '@edgeward/shared/rng';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
+import { DeviceTimes } from '../time/device-times.js';
 import { Validate } from './validate.js';
 
 type Row = readonly [timeMs: number, ...values: Value[]];
@@ -264,4 +265,31 @@ test('any split of the rows into batches gives the same marks', () => {
       `seed ${seed}: nothing was ${reason}`,
     );
   }
+});
+
+test('times too far from now for whole microseconds are marked, and nothing hangs on them', () => {
+  const schema = schemaOf([float('pressure')]);
+  const far = 8e18;
+  const after = new Validate().process(
+    batchOf(schema, [
+      [far, 1],
+      [far, 1],
+      [-far, 1],
+      [1000, 1],
+    ]),
+  );
+  assert.deepEqual(reasonsOf(after), ['invalid', 'invalid', 'invalid', '']);
+  assert.equal(after.time[1], far);
+});
+
+test('a device keeps its times when its schema changes, and over a restart', () => {
+  const times = new DeviceTimes();
+  new Validate(times).process(batchOf(schemaOf([float('pressure')]), [[1000, 1]]));
+  const wider = schemaOf([float('pressure'), float('flow')]);
+  const same: Row[] = [[1000, 1, 2]];
+  assert.deepEqual(reasonsOf(new Validate(times).process(batchOf(wider, same))), ['timeMoved']);
+  const later = DeviceTimes.from(JSON.parse(JSON.stringify(times.toState(2000))));
+  const after = new Validate(later).process(batchOf(wider, same));
+  assert.deepEqual(reasonsOf(after), ['timeMoved+timeBackwards']);
+  assert.equal(Math.round(after.time[0]! * 1000), 1_000_002);
 });

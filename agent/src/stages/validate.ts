@@ -1,6 +1,7 @@
 import { hasBit } from '@edgeward/shared/batch';
 import type { RecordBatch, Schema, Stage } from '@edgeward/shared/contracts';
 import { Quality } from '@edgeward/shared/quality';
+import { claimTimes, DeviceTimes } from '../time/device-times.js';
 import { checkNumbers } from './check-numbers.js';
 import { type DeviceState, newDeviceState } from './device-state.js';
 import { Marks } from './marks.js';
@@ -16,6 +17,12 @@ const maxDevices = 10_000;
 export class Validate implements Stage {
   readonly #devices = new Map<string, DeviceState>();
   readonly #statesBySchema = new WeakMap<Schema, DeviceState[]>();
+  readonly #times: DeviceTimes;
+
+  /** @param times  shared by all sources of an agent, and kept over restarts */
+  constructor(times = new DeviceTimes()) {
+    this.#times = times;
+  }
 
   process(batch: RecordBatch): RecordBatch {
     const states = this.#statesOf(batch.schema);
@@ -31,14 +38,15 @@ export class Validate implements Stage {
     let states = this.#statesBySchema.get(schema);
     if (!states) {
       const shape = JSON.stringify([schema.type, schema.fields.map(field => [field.name, field.kind])]);
-      states = schema.devices.map(device => this.#state(`${device} ${shape}`, schema.fields.length));
+      states = schema.devices.map(device => this.#state(device, shape, schema.fields.length));
       this.#statesBySchema.set(schema, states);
     }
     return states;
   }
 
-  #state(key: string, fields: number): DeviceState {
-    const state = this.#devices.get(key) ?? newDeviceState(fields);
+  #state(device: string, shape: string, fields: number): DeviceState {
+    const key = `${device} ${shape}`;
+    const state = this.#devices.get(key) ?? newDeviceState(fields, this.#times.of(device));
     this.#devices.delete(key);
     this.#devices.set(key, state);
     if (this.#devices.size > maxDevices) {
@@ -57,22 +65,12 @@ function checkTimes(
   states: readonly DeviceState[],
   marks: Marks,
 ): Float64Array | undefined {
-  let moved: Float64Array | undefined;
-  for (let i = 0; i < batch.time.length; i++) {
-    const us = Math.round(batch.time[i]! * 1000);
-    if (!Number.isFinite(us)) {
-      marks.row(i, Quality.invalid);
-      continue;
-    }
+  const claim = (i: number, us: number) => {
     const { times } = states[batch.device[i]!]!;
     if (times.isBackwards(us)) marks.row(i, Quality.timeBackwards);
-    const free = times.claim(us);
-    if (free === us) continue;
-    moved ??= Float64Array.from(batch.time);
-    moved[i] = free / 1000;
-    marks.row(i, Quality.timeMoved);
-  }
-  return moved;
+    return times.claim(us);
+  };
+  return claimTimes(batch, claim, (i, bits) => marks.row(i, bits));
 }
 
 function checkText(batch: RecordBatch, f: number, marks: Marks): void {

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Rng } from '@edgeward/shared/contracts';
+import { seededRng } from '@edgeward/shared/rng';
+import { TimeMemory } from './times.js';
+
+const startUs = 1_790_000_000_000_000;
+const hourUs = 3_600e6;
+
+const seeds = Array.from({ length: 20 }, (_, i) => Number(process.env.SEED ?? 1000) + i);
+
+/** Claims and checks against a plain set of everything ever given. */
+class Checked {
+  readonly given = new Set<number>();
+  /** How far rows were moved at most, µs. */
+  farthest = 0;
+  memory = new TimeMemory();
+  constructor(private readonly seed: number) {}
+
+  claim(us: number): number {
+    const free = this.memory.claim(us);
+    assert.ok(!this.given.has(free), `seed ${this.seed}: ${free} was given twice`);
+    assert.ok(free >= us, `seed ${this.seed}`);
+    this.given.add(free);
+    this.farthest = Math.max(this.farthest, free - us);
+    return free;
+  }
+
+  /** What a restart does. */
+  restart(): void {
+    this.memory = new TimeMemory(() => undefined, JSON.parse(JSON.stringify(this.memory)));
+  }
+}
+
+const between = (rng: Rng, low: number, high: number) => low + Math.floor(rng() * (high - low));
+
+test('no time on a grid of milliseconds is given twice, whatever jumps and restarts come (seeded)', () => {
+  for (const seed of seeds) {
+    const rng = seededRng(seed);
+    const times = new Checked(seed);
+    let now = startUs;
+    for (let i = 0; i < 20_000; i++) {
+      if (rng() < 0.003) now += between(rng, -5, 5) * hourUs;
+      if (rng() < 0.001) now += between(rng, -40, 40) * 24 * hourUs;
+      if (rng() < 0.003) times.restart();
+      if (rng() < 0.9) now += between(rng, 0, 200) * 1000;
+      times.claim(now);
+    }
+    // A millisecond is passed by about as many times as the clock went back there.
+    assert.ok(times.farthest < 1000, `seed ${seed}: a row moved by ${times.farthest} µs`);
+  }
+});
+
+test('after the clock went back by hours, every row of the past stretch moves by one microsecond', () => {
+  const times = new Checked(0);
+  for (let i = 0; i < 100_000; i++) times.claim(startUs + i * 100_000);
+  for (let pass = 1; pass <= 3; pass++) {
+    for (let i = 0; i < 100_000; i += 7)
+      assert.equal(times.claim(startUs + i * 100_000), startUs + i * 100_000 + pass);
+    times.restart();
+  }
+});
+
+test('times between those of the past stretch stay where they are', () => {
+  const times = new Checked(0);
+  for (let i = 0; i < 1000; i++) times.claim(startUs + i * 1e6);
+  for (let i = 0; i < 1000; i++) assert.equal(times.claim(startUs + i * 1e6 + 500), startUs + i * 1e6 + 500);
+});
+
+test('a forward jump and the way back leave the rows after it alone', () => {
+  const times = new Checked(0);
+  const monthUs = 30 * 24 * hourUs;
+  for (let i = 0; i < 100; i++) times.claim(startUs + i * 1e6);
+  for (let i = 100; i < 200; i++) times.claim(startUs + monthUs + i * 1e6);
+  for (let i = 200; i < 300; i++) assert.equal(times.claim(startUs + i * 1e6), startUs + i * 1e6);
+});
+
+test('of times with arbitrary microseconds, the last 9,000 are not given again (seeded)', () => {
+  for (const seed of seeds) {
+    const rng = seededRng(seed);
+    const times = new TimeMemory();
+    const given: number[] = [];
+    let now = startUs;
+    for (let i = 0; i < 40_000; i++) {
+      if (rng() < 0.0002) now -= between(rng, 0, 2e9);
+      now += between(rng, 0, 200_000);
+      given.push(times.claim(now));
+    }
+    const recent = given.slice(-9000);
+    assert.equal(new Set(recent).size, recent.length, `seed ${seed}`);
+    const again = recent.map(us => times.claim(us));
+    const before = new Set(recent);
+    assert.deepEqual(again.filter(us => before.has(us)).slice(0, 3), [], `seed ${seed}`);
+  }
+});
+
+test('many rows at one time, and the same again, stay apart', () => {
+  const times = new Checked(0);
+  for (let pass = 0; pass < 3; pass++) {
+    for (let second = 0; second < 10; second++) {
+      for (let i = 0; i < 1500; i++) times.claim(startUs + second * 1e6);
+    }
+    times.restart();
+  }
+  assert.ok(times.farthest < 5000);
+});
+
+test('rows of two distant stretches in turn, and rows in reverse order, stay apart', () => {
+  const times = new Checked(0);
+  for (let i = 0; i < 5000; i++) {
+    times.claim(startUs + i * 1000);
+    times.claim(startUs - 90 * 24 * hourUs + i * 60e6);
+    times.claim(startUs - 200 * 24 * hourUs - i * 20 * 60e6);
+  }
+});
+
+test('the state of one device is bounded, whatever it is given', () => {
+  const rng = seededRng(5);
+  const times = new TimeMemory();
+  for (let i = 0; i < 50_000; i++) times.claim(startUs + between(rng, -1e12, 1e12));
+  const bytes = JSON.stringify(times).length;
+  assert.ok(bytes < 16_384, `${bytes} bytes`);
+});
+
+test('a stretch passed more often than it has microseconds is left behind', () => {
+  const times = new Checked(0);
+  for (let i = 0; i < 3; i++) times.claim(startUs + i * 1000);
+  for (let pass = 0; pass < 1100; pass++) times.claim(startUs + 1000);
+  for (let pass = 0; pass < 1100; pass++) {
+    times.claim(startUs);
+    times.claim(startUs + 1000);
+  }
+});
