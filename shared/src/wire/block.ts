@@ -36,10 +36,10 @@ const writer = new BitWriter();
 export function encodeBlock(id: BlockId, batch: RecordBatch): Uint8Array {
   checkBatch(batch);
   const schemaId = describe(batch.schema, batch.model).id;
-  const header = { ...id, schemaId, rows: batch.time.length, devices: surveyRows(batch) };
+  const rows = { schemaId, rows: batch.time.length, devices: surveyRows(batch) };
   writer.clear();
-  writeHeader(writer, header);
-  writeColumns(writer, header, batch);
+  writeHeader(writer, id, rows);
+  writeColumns(writer, rows, id.atMs, batch);
   const length = writer.byteLength;
   const total = length + checksumBytes;
   if (total > wireLimits.maxBytes) throw new TypeError(`${total} bytes are more than ${wireLimits.maxBytes}`);

@@ -2,7 +2,7 @@
  * Sensors speak decimal: 21.37 is 2137 hundredths. A column is whole numbers where one power of ten, dividing them,
  * gives back every value to the bit (after Afroozeh, Kuffó, Boncz 2023, "ALP"); the few it does not are exceptions.
  */
-import { wholes } from './scratch.js';
+import { exceptions, wholes } from './scratch.js';
 
 export const powersOfTen = Float64Array.from({ length: 16 }, (_, e) => Number(`1e${e}`));
 /** The largest whole number used: differences of two are still exact. */
@@ -14,9 +14,6 @@ export interface Decimal {
   readonly exponent: number;
   readonly single: boolean;
 }
-
-/** Where in the column values are that the power of ten does not give back. */
-export const exceptions: number[] = [];
 
 /** Bits that a value costs for each digit more, and that an exception costs, about. */
 const digitBits = 3.3;
@@ -73,11 +70,14 @@ function exponentOf(value: number, single: boolean): number {
   return powersOfTen.length;
 }
 
-/** Fills `wholes` and `exceptions`. @returns whether few enough are exceptions, not counting those of no magnitude */
-export function toWholes(values: Float64Array, n: number, { exponent, single }: Decimal): boolean {
+/**
+ * Fills `wholes`, and `exceptions` with the places of values that the power does not give back.
+ * @returns how many those are; −1 = too many, not counting NaN and −0
+ */
+export function toWholes(values: Float64Array, n: number, { exponent, single }: Decimal): number {
   const power = powersOfTen[exponent]!;
   const most = n >> 2;
-  exceptions.length = 0;
+  let found = 0;
   let raw = 0;
   // An exception is given the value before it, which costs next to nothing.
   let last = 0;
@@ -91,10 +91,10 @@ export function toWholes(values: Float64Array, n: number, { exponent, single }: 
       continue;
     }
     wholes[i] = last;
-    exceptions.push(i);
+    exceptions[found++] = i;
     if (value === 0 || Number.isNaN(value)) continue;
     raw += 1;
-    if (raw > most) return false;
+    if (raw > most) return -1;
   }
-  return true;
+  return found;
 }

@@ -5,7 +5,7 @@
 import type { BitReader } from './bit-reader.js';
 import type { BitWriter } from './bit-writer.js';
 import { corrupt } from './limits.js';
-import { smalls } from './scratch.js';
+import { exceptions, smalls } from './scratch.js';
 import { readSmalls, writeSmalls } from './smalls.js';
 
 const kinds = { nan: 0, minusZero: 1, bits: 2 } as const;
@@ -14,26 +14,28 @@ const nanWord = [0, 0x7fc00000, 0x7ff80000] as const;
 const minusZeroWord = 0x80000000;
 
 /**
- * @param positions  rising, in the order of `order`; at least one
+ * Of the first `count` of `exceptions`, which rise.
+ * @param count  at least one
  * @param words  of the whole column in its own order
  */
 export function writeExceptions(
   out: BitWriter,
-  positions: readonly number[],
+  count: number,
   n: number,
   words: Uint32Array,
   each: 1 | 2,
   order: Uint16Array | undefined,
 ): void {
   smalls.fill(0, 0, n);
-  for (const position of positions) smalls[position] = 1;
+  for (let i = 0; i < count; i++) smalls[exceptions[i]!] = 1;
   writeSmalls(out, n);
-  const at = (i: number) => (order ? order[positions[i]!]! : positions[i]!) * each;
+  const at = (i: number) => (order ? order[exceptions[i]!]! : exceptions[i]!) * each;
   const first = kindOf(words, at(0), each);
-  const alike = positions.every((_, i) => kindOf(words, at(i), each) === first);
+  let alike = true;
+  for (let i = 1; alike && i < count; i++) alike = kindOf(words, at(i), each) === first;
   out.flag(alike);
   if (alike) out.put(first, 2);
-  for (let i = 0; i < positions.length; i++) {
+  for (let i = 0; i < count; i++) {
     const kind = alike ? first : kindOf(words, at(i), each);
     if (!alike) out.put(kind, 2);
     if (kind === kinds.bits) for (let w = 0; w < each; w++) out.put(words[at(i) + w]!, 32);

@@ -1,7 +1,7 @@
 /** Columns of float64 or float32: as decimals with exceptions, or as raw bits. */
 import type { BitReader } from './bit-reader.js';
 import type { BitWriter } from './bit-writer.js';
-import { exceptions, findDecimal, largestWhole, powersOfTen, toWholes } from './decimals.js';
+import { findDecimal, largestWhole, powersOfTen, toWholes } from './decimals.js';
 import { readExceptions, writeExceptions } from './exceptions.js';
 import { type Grouping, readIntegers, writeIntegers } from './integers.js';
 import { readRaw, writeRaw } from './raw.js';
@@ -22,7 +22,8 @@ export function writeFloats(out: BitWriter, column: Floats, layout: Layout, orig
   const { n, order, groups } = layout;
   const values = inOrder(column, layout);
   const decimal = findDecimal(values, n, column instanceof Float32Array);
-  if (!decimal || !toWholes(values, n, decimal)) {
+  const exceptions = decimal ? toWholes(values, n, decimal) : -1;
+  if (!decimal || exceptions < 0) {
     out.flag(true);
     writeRaw(out, wordsInOrder(column, layout), n, wordsEach(column));
     return;
@@ -30,9 +31,9 @@ export function writeFloats(out: BitWriter, column: Floats, layout: Layout, orig
   out.flag(false);
   out.put(decimal.exponent, 4);
   out.flag(decimal.single);
-  out.flag(exceptions.length > 0);
+  out.flag(exceptions > 0);
   writeIntegers(out, wholes, groups, originOf(originMs, decimal.exponent));
-  if (exceptions.length > 0) writeExceptions(out, exceptions, n, wordsOf(column), wordsEach(column), order);
+  if (exceptions > 0) writeExceptions(out, exceptions, n, wordsOf(column), wordsEach(column), order);
 }
 
 /** @throws EW_BLOCK_CORRUPT */

@@ -15,9 +15,13 @@ export function writeDevices(out: BitWriter, devices: readonly BlockDevice[]): v
   const sameCount = devices.every(device => device.count === count);
   const gaps = devices.some(device => leftOut(device) > 0);
   out.count(devices.length);
-  for (const set of [inOrder, sameFirst, sameCount, gaps]) out.flag(set);
+  out.flag(inOrder);
+  out.flag(sameFirst);
+  out.flag(sameCount);
+  out.flag(gaps);
   if (!inOrder) for (const { index } of devices) out.count(index);
-  for (const device of sameFirst ? devices.slice(0, 1) : devices) out.count(device.first);
+  if (sameFirst) out.count(first);
+  else for (const device of devices) out.count(device.first);
   if (!sameCount) for (const device of devices) out.count(device.count - 1);
   if (gaps) for (const device of devices) out.count(leftOut(device));
 }
@@ -26,29 +30,44 @@ export function writeDevices(out: BitWriter, devices: readonly BlockDevice[]): v
 export function readDevices(from: BitReader, rows: number): BlockDevice[] {
   const length = from.countUpTo(Math.min(rows, wireLimits.maxDevices), 'devices');
   if (length === 0) throw corrupt('it has no devices');
-  const [inOrder, sameFirst, sameCount, gaps] = [from.flag(), from.flag(), from.flag(), from.flag()];
-  const list = (one: () => number) => Array.from({ length }, one);
-  const indexes = inOrder ? undefined : list(() => from.countUpTo(wireLimits.maxDevices - 1, 'as an index'));
-  const common = sameFirst ? from.count() : 0;
-  const firsts = sameFirst ? undefined : list(() => from.count());
-  const counts = sameCount ? undefined : list(() => from.countUpTo(rows, 'rows') + 1);
-  const left = gaps ? list(() => from.count()) : undefined;
-  const devices = Array.from({ length }, (_, place) => {
-    const first = firsts?.[place] ?? common;
-    const count = counts?.[place] ?? rows / length;
-    return { index: indexes?.[place] ?? place, first, last: first + count - 1 + (left?.[place] ?? 0), count };
-  });
+  const inOrder = from.flag();
+  const sameFirst = from.flag();
+  const sameCount = from.flag();
+  const gaps = from.flag();
+  const indexes = inOrder ? undefined : list(from, length, wireLimits.maxDevices - 1);
+  const firsts = list(from, sameFirst ? 1 : length, Number.MAX_SAFE_INTEGER);
+  const counts = sameCount ? undefined : list(from, length, rows);
+  const left = gaps ? list(from, length, Number.MAX_SAFE_INTEGER) : undefined;
+  const devices: BlockDevice[] = [];
+  for (let place = 0; place < length; place++) {
+    const first = firsts[sameFirst ? 0 : place]!;
+    const count = counts ? counts[place]! + 1 : rows / length;
+    const last = first + count - 1 + (left ? left[place]! : 0);
+    devices.push({ index: indexes ? indexes[place]! : place, first, last, count });
+  }
   check(devices, rows);
   return devices;
 }
 
+function list(from: BitReader, length: number, limit: number): number[] {
+  const numbers: number[] = [];
+  for (let i = 0; i < length; i++) numbers.push(from.countUpTo(limit, 'in a list of devices'));
+  return numbers;
+}
+
+/** By device index: 1 = named in the block being read. */
+const named = new Uint8Array(wireLimits.maxDevices);
+
 function check(devices: readonly BlockDevice[], rows: number): void {
-  const distinct = new Set(devices.map(({ index }) => index));
-  if (distinct.size !== devices.length) throw corrupt('it names a device twice');
-  const sum = devices.reduce((total, { count }) => total + count, 0);
-  if (sum !== rows || !devices.every(({ count }) => Number.isInteger(count)))
-    throw corrupt('its devices have another number of rows than it has');
-  if (!devices.every(({ last }) => Number.isSafeInteger(last))) throw corrupt('a row number in it is none');
-  if (devices.some(device => device.count === 1 && leftOut(device) > 0))
-    throw corrupt('one row cannot leave out any');
+  named.fill(0);
+  let sum = 0;
+  for (const { index, first, last, count } of devices) {
+    if (named[index]) throw corrupt('it names a device twice');
+    named[index] = 1;
+    sum += count;
+    if (!Number.isInteger(count)) throw corrupt('its rows cannot be shared out evenly');
+    if (!Number.isSafeInteger(last)) throw corrupt('a row number in it is none');
+    if (count === 1 && last > first) throw corrupt('one row cannot leave out any');
+  }
+  if (sum !== rows) throw corrupt('its devices have another number of rows than it has');
 }

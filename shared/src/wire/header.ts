@@ -28,7 +28,8 @@ export interface BlockClock {
   readonly monotonicMs: number;
 }
 
-export interface BlockHeader extends BlockId {
+/** Which rows a block has. */
+export interface BlockRows {
   /** Of the `Described` that its rows need to be understood. */
   readonly schemaId: string;
   readonly rows: number;
@@ -36,14 +37,16 @@ export interface BlockHeader extends BlockId {
   readonly devices: readonly BlockDevice[];
 }
 
+export interface BlockHeader extends BlockId, BlockRows {}
+
 /** `<start counter>-<64 random bits>`: order by the counter, uniqueness by the bits. */
 export const epochPattern = /^\d{1,15}-[0-9a-f]{16}$/;
 const schemaIdPattern = /^[0-9a-f]{16}$/;
 const bootPattern = /^[0-9a-f]{32}$/;
 
 /** @throws TypeError for what no decoder would take */
-export function writeHeader(out: BitWriter, header: BlockHeader): void {
-  const { epoch, oldestEpoch, seq, atMs, voids = [], clock, schemaId, rows, devices } = header;
+export function writeHeader(out: BitWriter, id: BlockId, { schemaId, rows, devices }: BlockRows): void {
+  const { epoch, oldestEpoch, seq, atMs, voids = [], clock } = id;
   if (!(Number.isSafeInteger(seq) && seq >= 1)) throw new TypeError(`${seq} is no seq`);
   out.put(wireVersion, 8);
   out.flag(oldestEpoch === epoch);
@@ -66,19 +69,21 @@ export function writeHeader(out: BitWriter, header: BlockHeader): void {
 /** @throws EW_BLOCK_CORRUPT */
 export function parseHeader(from: BitReader): BlockHeader {
   from.get(8);
-  const [isOldest, hasVoids, hasClock] = [from.flag(), from.flag(), from.flag()];
+  const isOldest = from.flag();
+  const hasVoids = from.flag();
+  const hasClock = from.flag();
   const epoch = readEpoch(from);
   const oldestEpoch = isOldest ? epoch : readEpoch(from);
   const seq = from.countUpTo(Number.MAX_SAFE_INTEGER, 'as a seq');
   if (seq === 0) throw corrupt('0 is no seq');
   const atMs = readMs(from);
-  const voids = hasVoids ? readVoids(from) : undefined;
-  const clock = hasClock ? { boot: readHex(from, 4), monotonicMs: readMs(from) } : undefined;
+  const voids = hasVoids && { voids: readVoids(from) };
+  const clock = hasClock && { clock: { boot: readHex(from, 4), monotonicMs: readMs(from) } };
   const schemaId = readHex(from, 2);
   const rows = from.countUpTo(wireLimits.maxRows, 'rows');
   const devices = readDevices(from, rows);
-  const id = { epoch, seq, oldestEpoch, atMs, ...(voids && { voids }), ...(clock && { clock }) };
-  return { ...id, schemaId, rows, devices };
+  const header = { epoch, seq, oldestEpoch, atMs, schemaId, rows, devices };
+  return voids || clock ? { ...header, ...voids, ...clock } : header;
 }
 
 function expect(pattern: RegExp, text: string): string {
@@ -101,13 +106,21 @@ function readEpoch(from: BitReader): string {
   return `${counter}-${readHex(from, 2)}`;
 }
 
+const hexOf = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 /** Eight digits at a time. */
 function writeHex(out: BitWriter, hex: string): void {
   for (let at = 0; at < hex.length; at += 8) out.put(Number.parseInt(hex.slice(at, at + 8), 16), 32);
 }
 
 function readHex(from: BitReader, words: number): string {
-  return Array.from({ length: words }, () => from.get(32).toString(16).padStart(8, '0')).join('');
+  let text = '';
+  for (let w = 0; w < words; w++) {
+    const word = from.get(32);
+    text +=
+      hexOf[word >>> 24]! + hexOf[(word >>> 16) & 255]! + hexOf[(word >>> 8) & 255]! + hexOf[word & 255]!;
+  }
+  return text;
 }
 
 const double = new Float64Array(1);

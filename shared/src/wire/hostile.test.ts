@@ -95,7 +95,8 @@ const header: BlockHeader = {
 /** Sample rows up to where the columns begin, then what the test says. */
 const lying = (change: Partial<BlockHeader>, columns: (out: BitWriter) => void = () => undefined) =>
   forged(out => {
-    writeHeader(out, { ...header, ...change });
+    const all = { ...header, ...change };
+    writeHeader(out, all, all);
     columns(out);
     // Zeros enough to go on reading.
     out.bytes(new Uint8Array(4096));

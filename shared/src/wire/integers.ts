@@ -50,7 +50,8 @@ export function writeIntegers(out: BitWriter, numbers: Float64Array, groups: Gro
   if (n === devices) return;
   for (let d = 0, at = 0; d < devices; d++) {
     const first = numbers[starts[d]!]!;
-    for (let i = starts[d]! + 1; i < starts[d + 1]!; i++) lane[at++] = numbers[i]! - first;
+    const end = starts[d + 1]!;
+    for (let i = starts[d]! + 1; i < end; i++) lane[at++] = numbers[i]! - first;
   }
   if (step !== 1) for (let i = 0; i < n - devices; i++) lane[i]! /= step;
   writeLane(out, lane, n - devices, laterEnds);

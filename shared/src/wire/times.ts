@@ -3,49 +3,60 @@ import type { BitReader } from './bit-reader.js';
 import type { BitWriter } from './bit-writer.js';
 import { type Layout, readFloats, wordsOf, writeFloats } from './floats.js';
 import { groupingOf } from './integers.js';
+import { wireLimits } from './limits.js';
+
+/** By device: 1 = it has, to the bit, the times of the one before. */
+const shared = new Uint8Array(wireLimits.maxDevices);
 
 export function writeTimes(out: BitWriter, time: Float64Array, layout: Layout, atMs: number): void {
   const devices = layout.groups.starts.length - 1;
-  const shared = sharedWithLast(time, layout);
   if (devices > 1) {
-    const all = shared.every((same, d) => same || d === 0);
+    const all = findShared(time, layout) === devices - 1;
     out.flag(all);
-    if (!all) for (let d = 1; d < devices; d++) out.flag(shared[d]!);
+    if (!all) for (let d = 1; d < devices; d++) out.put(shared[d]!, 1);
   }
-  writeFloats(out, time, onlyOwn(layout, shared), atMs);
+  writeFloats(out, time, onlyOwn(layout), atMs);
 }
 
-/** [D] whether a device has, to the bit, the times of the one before. */
-function sharedWithLast(time: Float64Array, { order, groups: { starts } }: Layout): boolean[] {
+/** Fills `shared`. @returns how many are */
+function findShared(time: Float64Array, layout: Layout): number {
+  const { starts } = layout.groups;
   const words = wordsOf(time);
-  const same = (i: number, j: number) => {
+  let found = 0;
+  shared[0] = 0;
+  for (let d = 1; d < starts.length - 1; d++) {
+    shared[d] = hasSameTimes(words, layout, d) ? 1 : 0;
+    found += shared[d]!;
+  }
+  return found;
+}
+
+function hasSameTimes(words: Uint32Array, { order, groups: { starts } }: Layout, d: number): boolean {
+  const start = starts[d]!;
+  const end = starts[d + 1]!;
+  const back = start - starts[d - 1]!;
+  if (end - start !== back) return false;
+  for (let i = start; i < end; i++) {
     const a = (order ? order[i]! : i) * 2;
-    const b = (order ? order[j]! : j) * 2;
-    return words[a] === words[b] && words[a + 1] === words[b + 1];
-  };
-  return Array.from({ length: starts.length - 1 }, (_, d) => {
-    if (d === 0) return false;
-    const [before, start, end] = [starts[d - 1]!, starts[d]!, starts[d + 1]!];
-    if (end - start !== start - before) return false;
-    for (let i = start; i < end; i++) if (!same(i, before + i - start)) return false;
-    return true;
-  });
+    const b = (order ? order[i - back]! : i - back) * 2;
+    if (words[a] !== words[b] || words[a + 1] !== words[b + 1]) return false;
+  }
+  return true;
 }
 
 /** Of the devices with times of their own. */
-function onlyOwn(layout: Layout, shared: readonly boolean[]): Layout {
-  if (!shared.some(Boolean)) return layout;
+function onlyOwn(layout: Layout): Layout {
   const { starts } = layout.groups;
-  const own = shared.flatMap((same, d) => (same ? [] : [d]));
-  const counts = own.map(d => starts[d + 1]! - starts[d]!);
+  const devices = starts.length - 1;
+  const counts: number[] = [];
+  for (let d = 0; d < devices; d++) if (d === 0 || shared[d] === 0) counts.push(starts[d + 1]! - starts[d]!);
+  if (counts.length === devices) return layout;
   const groups = groupingOf(counts);
-  const n = groups.starts[own.length]!;
+  const n = groups.starts[counts.length]!;
   const order = new Uint16Array(n);
-  for (const [place, d] of own.entries()) {
-    for (let i = 0; i < counts[place]!; i++) {
-      const at = starts[d]! + i;
-      order[groups.starts[place]! + i] = layout.order ? layout.order[at]! : at;
-    }
+  for (let d = 0, to = 0; d < devices; d++) {
+    if (d > 0 && shared[d] === 1) continue;
+    for (let i = starts[d]!; i < starts[d + 1]!; i++) order[to++] = layout.order ? layout.order[i]! : i;
   }
   return { n, order, groups };
 }
@@ -55,13 +66,15 @@ export function readTimes(from: BitReader, time: Float64Array, layout: Layout, a
   const { starts } = layout.groups;
   const devices = starts.length - 1;
   const all = devices > 1 && from.flag();
-  const shared = Array.from({ length: devices }, (_, d) => d > 0 && (all || from.flag()));
-  // A device can only share with one that has as many rows.
-  for (let d = 1; d < devices; d++)
-    if (shared[d] && starts[d + 1]! - starts[d]! !== starts[d]! - starts[d - 1]!) shared[d] = false;
-  readFloats(from, time, onlyOwn(layout, shared), atMs);
+  for (let d = 1; d < devices; d++) {
+    const said = all || from.flag();
+    // A device can only share with one that has as many rows.
+    shared[d] = said && starts[d + 1]! - starts[d]! === starts[d]! - starts[d - 1]! ? 1 : 0;
+  }
+  readFloats(from, time, onlyOwn(layout), atMs);
+  if (devices === 1) return;
   const words = wordsOf(time);
-  for (let d = 1; d < devices; d++) if (shared[d]) copyTimes(words, layout, d);
+  for (let d = 1; d < devices; d++) if (shared[d] === 1) copyTimes(words, layout, d);
 }
 
 function copyTimes(words: Uint32Array, { order, groups: { starts } }: Layout, d: number): void {
