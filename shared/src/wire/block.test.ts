@@ -68,14 +68,26 @@ test('a steady sensor costs a byte a reading or so, a block of one row less than
   assert.ok(encodeBlock(sampleId, steadyRows(1)).length < 70);
 });
 
-test('values that are missing cost less than those that are there', () => {
-  const batch = steadyRows(500);
+test('values that are missing cost next to nothing', () => {
+  const { values, ...batch } = steadyRows(500);
   const lacking = (some: (i: number) => boolean) =>
-    batch.values.map(column => (column as Float64Array).map((x, i) => (some(i) ? Number.NaN : x)));
+    values.map(column => (column as Float64Array).map((x, i) => (some(i) ? Number.NaN : x)));
   const lengthWith = (some: (i: number) => boolean) =>
     encodeBlock(sampleId, { ...batch, values: lacking(some) }).length;
-  assert.ok(lengthWith(i => i % 100 < 90) < encodeBlock(sampleId, batch).length);
-  assert.ok(lengthWith(() => true) < 90, 'all of them next to nothing');
+  const tenth = encodeBlock(sampleId, steadyRows(50)).length;
+  assert.ok(lengthWith(i => i % 100 < 90) < 3 * tenth);
+  assert.ok(lengthWith(() => true) < 90);
+});
+
+test('times are only shared where they are equal to the bit', () => {
+  for (const [one, other] of [
+    [1, 2],
+    [0, -0],
+    [1_790_000_000_000, 1_790_000_000_000.001],
+  ] as const) {
+    const batch = { ...steadyRows(1), time: Float64Array.of(one, other) };
+    assert.deepEqual(bits(roundTrip(sampleId, batch).batch), bits(batch));
+  }
 });
 
 test('the largest blocks there may be come back', () => {
@@ -111,12 +123,12 @@ function siteAlarm(devices: number, rowsPerDevice: number): RecordBatch {
     direction: 'high' as const,
     weight: 1 / 24,
   }));
-  const device = Uint16Array.from({ length: n }, (_, i) => i % devices);
+  const device = Uint16Array.from({ length: n }, (_, i) => Math.floor(i / rowsPerDevice));
   return {
     schema: { type: 'probe', fields, devices: Array.from({ length: devices }, (_, d) => `probe-${d}`) },
     time: new Float64Array(n),
     device,
-    row: Float64Array.from(device, (_, i) => Math.floor(i / devices) + 1),
+    row: Float64Array.from(device, (_, i) => (i % rowsPerDevice) + 1),
     values: fields.map(() => new Float64Array(n)),
     quality: new Uint16Array(n),
     anomaly: new Uint8Array(n).fill(1),

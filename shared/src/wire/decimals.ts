@@ -7,7 +7,7 @@ import { exceptions, wholes } from './scratch.js';
 export const powersOfTen = Float64Array.from({ length: 16 }, (_, e) => Number(`1e${e}`));
 /** The largest whole number used: differences of two are still exact. */
 export const largestWhole = 2 ** 52;
-const sampled = 32;
+const sampled = 16;
 
 /** `single`: the quotient is rounded to float32, as values that once were one are. */
 export interface Decimal {
@@ -30,13 +30,14 @@ export function findDecimal(values: Float64Array, n: number, wereSingle: boolean
 const needed = new Uint8Array(powersOfTen.length + 1);
 
 function bestFitting(values: Float64Array, n: number, single: boolean): number | undefined {
-  const stride = Math.max(1, Math.floor(n / sampled));
+  const stride = Math.ceil(n / sampled);
   needed.fill(0);
   let seen = 0;
   for (let i = 0; i < n; i += stride) {
-    const value = values[i]!;
-    if (!Number.isFinite(value)) continue;
-    const exponent = exponentOf(value, single);
+    // Where most are missing, the few that are there are looked at.
+    while (i < n && !Number.isFinite(values[i])) i++;
+    if (i === n) break;
+    const exponent = exponentOf(values[i]!, single);
     needed[exponent]! += 1;
     seen += 1;
     // Most columns are clear-cut, and so are those that are no decimals at all.
@@ -56,6 +57,7 @@ function cheapest(seen: number): number {
       least = cost;
       best = e;
     }
+    if (exceptional === 0) break;
   }
   return best;
 }
@@ -71,7 +73,7 @@ function exponentOf(value: number, single: boolean): number {
 }
 
 /**
- * Fills `wholes`, and `exceptions` with the places of values that the power does not give back.
+ * Fills `exceptions` with the places of values that the power does not give back, and `wholes` with all others.
  * @returns how many those are; −1 = too many, not counting NaN and −0
  */
 export function toWholes(values: Float64Array, n: number, { exponent, single }: Decimal): number {
@@ -79,18 +81,15 @@ export function toWholes(values: Float64Array, n: number, { exponent, single }: 
   const most = n >> 2;
   let found = 0;
   let raw = 0;
-  // An exception is given the value before it, which costs next to nothing.
-  let last = 0;
   for (let i = 0; i < n; i++) {
     const value = values[i]!;
     const whole = Math.round(value * power);
     const quotient = whole / power;
     const back = single ? Math.fround(quotient) : quotient;
     if (back === value && whole <= largestWhole && whole >= -largestWhole && (whole !== 0 || 1 / value > 0)) {
-      wholes[i] = last = whole;
+      wholes[i - found] = whole;
       continue;
     }
-    wholes[i] = last;
     exceptions[found++] = i;
     if (value === 0 || Number.isNaN(value)) continue;
     raw += 1;

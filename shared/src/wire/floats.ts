@@ -2,7 +2,14 @@
 import type { BitReader } from './bit-reader.js';
 import type { BitWriter } from './bit-writer.js';
 import { findDecimal, largestWhole, powersOfTen, toWholes } from './decimals.js';
-import { readExceptions, writeExceptions } from './exceptions.js';
+import {
+  makeRoom,
+  readExceptions,
+  readPlaces,
+  withoutExceptions,
+  writeExceptions,
+  writePlaces,
+} from './exceptions.js';
 import { type Grouping, readIntegers, writeIntegers } from './integers.js';
 import { readRaw, writeRaw } from './raw.js';
 import { gathered, wholes, words32 } from './scratch.js';
@@ -32,8 +39,14 @@ export function writeFloats(out: BitWriter, column: Floats, layout: Layout, orig
   out.put(decimal.exponent, 4);
   out.flag(decimal.single);
   out.flag(exceptions > 0);
-  writeIntegers(out, wholes, groups, originOf(originMs, decimal.exponent));
-  if (exceptions > 0) writeExceptions(out, exceptions, n, wordsOf(column), wordsEach(column), order);
+  const origin = originOf(originMs, decimal.exponent);
+  if (exceptions === 0) {
+    writeIntegers(out, wholes, groups, origin);
+    return;
+  }
+  writePlaces(out, exceptions, n);
+  if (exceptions < n) writeIntegers(out, wholes, withoutExceptions(groups, exceptions), origin);
+  writeExceptions(out, exceptions, wordsOf(column), wordsEach(column), order);
 }
 
 /** @throws EW_BLOCK_CORRUPT */
@@ -46,10 +59,12 @@ export function readFloats(from: BitReader, column: Floats, layout: Layout, orig
   }
   const exponent = from.get(4);
   const single = from.flag();
-  const hasExceptions = from.flag();
-  readIntegers(from, wholes, groups, originOf(originMs, exponent));
+  const exceptions = from.flag() ? readPlaces(from, n) : 0;
+  const kept = exceptions > 0 ? withoutExceptions(groups, exceptions) : groups;
+  if (exceptions < n) readIntegers(from, wholes, kept, originOf(originMs, exponent));
+  makeRoom(exceptions, n);
   divide(column, layout, powersOfTen[exponent]!, single);
-  if (hasExceptions) readExceptions(from, n, wordsOf(column), wordsEach(column), order);
+  if (exceptions > 0) readExceptions(from, exceptions, wordsOf(column), wordsEach(column), order);
 }
 
 function originOf(originMs: number, exponent: number): number {

@@ -10,7 +10,7 @@ export const linear = 5;
 /** No mode: all values are 0. */
 export const allZero = 7;
 /** The best mode is found on so many values, and so many bits of each. */
-const tried = 256;
+const tried = 128;
 const judgedBits = 20;
 
 /** Zigzag of the errors: 0, −1, 1, −2 … are 0, 1, 2, 3 … @param ends  where each device's values end */
