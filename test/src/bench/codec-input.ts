@@ -1,7 +1,7 @@
 /** Rows for the codec bench, cut into blocks as an agent would cut them. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { BatchBuilder, RowNumbers } from '@edgeward/shared/batch';
+import { BatchBuilder, RowNumbers, type Value } from '@edgeward/shared/batch';
 import { systemClock } from '@edgeward/shared/clock';
 import type { RecordBatch, Schema } from '@edgeward/shared/contracts';
 import { type DeviceType, Plant } from '@edgeward/simulators/plant';
@@ -15,7 +15,10 @@ export interface CodecInput {
 }
 
 /** One row of every device at one time. */
-type Tick = { readonly timeMs: number; readonly rows: readonly (readonly number[] | readonly unknown[])[] };
+interface Tick {
+  readonly timeMs: number;
+  readonly rows: readonly (readonly Value[])[];
+}
 
 export const blockSizes = [80, 480, 4800] as const;
 /** Readings of one input at least; enough blocks to find a mean. */
@@ -68,7 +71,7 @@ function cut(schema: Schema, ticks: Iterable<Tick>, readings: number): RecordBat
   const builder = new BatchBuilder(schema, limits, { clock: systemClock, rows: new RowNumbers() });
   const blocks: RecordBatch[] = [];
   for (const { timeMs, rows } of ticks) {
-    for (const [device, values] of rows.entries()) builder.push(device, timeMs, values as readonly number[]);
+    for (const [device, values] of rows.entries()) builder.push(device, timeMs, values);
     if (builder.size >= maxRows) blocks.push(builder.take());
   }
   return blocks;
@@ -88,7 +91,7 @@ function rounded(batch: RecordBatch): RecordBatch {
 }
 
 /**
- * Ten recordings of the SKAB water pump, side by side as ten devices.
+ * The first ten recordings, or as many as there are, of the SKAB water pump, side by side as devices.
  * @param folder  the data set's `data`: not part of this repository
  */
 export function skabInputs(folder: string): CodecInput[] {
@@ -102,7 +105,7 @@ export function skabInputs(folder: string): CodecInput[] {
   const schema = { type: 'skab', fields, devices: files.map((_, i) => `pump-${i + 1}`) };
   const length = Math.min(...tables.map(({ rows }) => rows.length));
   const readings = 4800;
-  // Every recording has its own times, as ten pumps with own loggers would.
+  // Every recording has its own times, as pumps with loggers of their own would.
   const limits = { maxRows: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIVE_INFINITY };
   const builder = new BatchBuilder(schema, limits, { clock: systemClock, rows: new RowNumbers() });
   const blocks: RecordBatch[] = [];
@@ -110,7 +113,7 @@ export function skabInputs(folder: string): CodecInput[] {
     for (const [device, { rows }] of tables.entries()) builder.push(device, rows[i]!.timeMs, rows[i]!.values);
     if (builder.size * fields.length >= readings) blocks.push(builder.take());
   }
-  return [{ name: 'SKAB, 10 pumps', readings, blocks }];
+  return [{ name: `SKAB, ${files.length} pumps`, readings, blocks }];
 }
 
 function skabTable(file: string) {
