@@ -7,6 +7,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { parseTopic, type TopicKind, topicRoot } from '@edgeward/shared/topics';
 import { Aedes, type AedesPublishPacket, type AuthenticateError } from 'aedes';
+import { isTopicFilter, markRedelivery } from './broker/conformance.js';
 import { Gatekeeper } from './broker/gatekeeper.js';
 import { type BrokerLimits, defaultLimits } from './broker/limits.js';
 import { GatewayPolicy, type Policy, type Refusal } from './broker/policy.js';
@@ -74,6 +75,7 @@ export class Broker implements Link {
   static async open(options: BrokerOptions): Promise<Broker> {
     const broker = new Broker(options);
     await broker.#aedes.listen();
+    markRedelivery(broker.#aedes);
     broker.#logErrors();
     await broker.#listenToGateways();
     try {
@@ -184,8 +186,11 @@ function createAedes(gatekeeper: Gatekeeper, limits: BrokerLimits): Aedes {
       if (client) gatekeeper.take(client, packet).then(() => done(null), done);
       else done(null); // ours
     },
-    authorizeSubscribe: (client, subscription, done) =>
-      done(null, gatekeeper.maySubscribe(client, subscription.topic) ? subscription : null),
+    authorizeSubscribe: (client, subscription, done) => {
+      const { topic } = subscription;
+      if (!isTopicFilter(topic)) done(new Error('no topic filter'));
+      else done(null, gatekeeper.maySubscribe(client, topic) ? subscription : null);
+    },
   });
   aedes.on('client', client => gatekeeper.registered(client));
   aedes.on('clientReady', client => gatekeeper.ready(client));

@@ -23,7 +23,7 @@ export const brokerLimits = z.strictObject({
     .int()
     .min(1024)
     .max(16 * 1024 * 1024)
-    .default(65_536)
+    .default(131_072)
     .meta({
       description: 'Longest packet of any other kind, such as CONNECT with its last will',
       unit: 'bytes',

@@ -4,6 +4,7 @@ export type RefusalReason =
   | 'connections'
   | 'connections-per-address'
   | 'connect-timeout'
+  | 'protocol-level'
   | 'frame-malformed'
   | 'frame-too-long'
   | 'client-id'

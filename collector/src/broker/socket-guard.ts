@@ -8,6 +8,7 @@
  *   message, and a few such clients everybody else. What waits for it is bounded, and then it is cut off.
  */
 import type { Socket } from 'node:net';
+import { protocolLevel, unacceptableLevel } from './conformance.js';
 import { FrameRefused, FrameScanner } from './frames.js';
 import type { BrokerLimits } from './limits.js';
 import type { RefusalReason } from './refusals.js';
@@ -91,6 +92,7 @@ export class SocketGuard {
   #pass(chunk: Buffer): Buffer | null {
     const before = this.#scanner.frames;
     try {
+      if (before === 0 && !speaksOurs(chunk)) return this.#turnAway();
       const passing = this.#scanner.scan(chunk, this.#open ? maxFramesAtOnce : 1);
       this.#charge(this.#scanner.frames - before, passing);
       if (passing === chunk.length) return chunk;
@@ -101,6 +103,12 @@ export class SocketGuard {
       this.#cut(error.reason, error.message);
       return null;
     }
+  }
+
+  #turnAway(): null {
+    this.#refused('protocol-level', 'it speaks another version of MQTT than 3.1.1');
+    this.#socket.end(unacceptableLevel, () => this.#socket.destroy());
+    return null;
   }
 
   #charge(frames: number, bytes: number): void {
@@ -165,4 +173,10 @@ export class SocketGuard {
     clearTimeout(this.#idle);
     clearTimeout(this.#drain);
   }
+}
+
+/** True also for what is no CONNECT, or not enough of one: aedes and the scanner see to that. */
+function speaksOurs(chunk: Buffer): boolean {
+  const level = chunk[0] === 0x10 ? protocolLevel(chunk) : undefined;
+  return level === undefined || level === 3 || level === 4;
 }
