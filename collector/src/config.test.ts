@@ -92,3 +92,15 @@ test('edgeward check knows the file by any key that is its own', () => {
     if (key !== 'dataDir' && key !== 'log') assert.equal(guessKind({ [key]: {} }), 'collector', key);
   }
 });
+
+test('with an external broker nothing is listened on, and no secret stands in its address', () => {
+  const external = 'external: { url: "mqtt://10.0.0.5" }';
+  for (const text of [
+    `broker: { ${external} }\n`,
+    `broker: { ${external}, host: 0.0.0.0 }\n`,
+    `broker: { ${external}, port: 8080 }\n`,
+  ])
+    assert.deepEqual(issuesOf(text), []);
+  const [issue] = issuesOf('broker: { external: { url: "mqtt://user:word@10.0.0.5" } }\n');
+  assert.match(issue ?? '', /broker\.external\.url: .*without user or password.*broker\.external\.password/);
+});
