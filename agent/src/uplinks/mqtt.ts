@@ -134,7 +134,7 @@ export class MqttUplink implements Uplink {
         clientId: gateway,
         keepalive: keepAliveS,
         connectTimeout: connectTimeoutMs,
-        will: { topic: this.#topic('state'), payload: Buffer.from(this.#state(false)), qos: 1, retain: true },
+        will: { topic: this.#topic('state'), payload: Buffer.from(this.#lastWill()), qos: 1, retain: true },
         ...(username !== undefined && { username }),
         ...(password !== undefined && { password }),
       },
@@ -153,6 +153,11 @@ export class MqttUplink implements Uplink {
   #state(online: boolean): string {
     const { birth } = this.#options;
     return JSON.stringify({ ...birth, link: this.#links, online, schemas: this.#schemas });
+  }
+
+  /** Without the schemas: MQTT gives a last will 65,535 bytes (3.1.1, section 3.1.3.3). */
+  #lastWill(): string {
+    return JSON.stringify({ ...this.#options.birth, link: this.#links, online: false });
   }
 
   #bear(link: Link): void {
