@@ -60,7 +60,8 @@ test('a fault is flagged within 15 rows, and its channel comes first with its di
     const [evidence] = scored.evidence!;
     assert.equal(evidence!.at, first);
     assert.equal(evidence!.threshold, threshold);
-    assert.equal(evidence!.score, scored.score![first]);
+    assert.equal(Math.fround(evidence!.score), scored.score![first]);
+    assert.match(String(evidence!.score), /^0\.\d{1,4}$/);
     assert.ok(Math.abs(evidence!.channels.reduce((sum, channel) => sum + channel.weight, 0) - 1) < 0.1);
     assert.equal(top[0]!.value, scored.values[machineFields.indexOf(field)]![first]);
   }

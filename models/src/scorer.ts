@@ -84,6 +84,11 @@ export class Scorer implements Stage, AsyncDisposable {
   }
 }
 
+/** Four decimals: more mean nothing, and would be a fifth of what a row takes on its way. */
+function rounded(score: number): number {
+  return Math.round(score * 1e4) / 1e4;
+}
+
 /** Adds the model's judgement to what rules may have said already: the larger score, either flag, all evidence. */
 function merged(batch: RecordBatch, judgement: Judgement, revision: string): RecordBatch {
   const { score, anomaly, warmUp } = judgement;
@@ -91,10 +96,11 @@ function merged(batch: RecordBatch, judgement: Judgement, revision: string): Rec
   for (let r = 0; r < score.length; r++) {
     if (warmUp[r]) quality[r]! |= Quality.warmUp;
     const before = batch.score?.[r] ?? Number.NaN;
-    if (before > score[r]! || Number.isNaN(score[r]!)) score[r] = before;
+    score[r] = before > score[r]! || Number.isNaN(score[r]!) ? before : rounded(score[r]!);
     if (batch.anomaly?.[r]) anomaly[r] = 1;
   }
-  const evidence = [...(batch.evidence ?? []), ...judgement.evidence];
+  const found = judgement.evidence.map(one => ({ ...one, score: rounded(one.score) }));
+  const evidence = [...(batch.evidence ?? []), ...found];
   return {
     ...batch,
     quality,
