@@ -75,23 +75,42 @@ test('a forward jump and the way back leave the rows after it alone', () => {
   for (let i = 200; i < 300; i++) assert.equal(times.claim(startUs + i * 1e6), startUs + i * 1e6);
 });
 
-test('of times with arbitrary microseconds, the last 9,000 are not given again (seeded)', () => {
+test('of times with arbitrary microseconds, the last 20,000 are not given again, and none moves far (seeded)', () => {
   for (const seed of seeds) {
     const rng = seededRng(seed);
     const times = new TimeMemory();
-    const given: number[] = [];
+    const lastGiven = new Map<number, number>();
     let now = startUs;
-    for (let i = 0; i < 40_000; i++) {
-      if (rng() < 0.0002) now -= between(rng, 0, 2e9);
+    for (let i = 0; i < 60_000; i++) {
+      if (rng() < 0.0001) now -= between(rng, 0, 2e9);
       now += between(rng, 0, 200_000);
-      given.push(times.claim(now));
+      const us = times.claim(now);
+      assert.ok(i - (lastGiven.get(us) ?? -1e9) > 20_000, `seed ${seed}: row ${i} has the time of another`);
+      assert.ok(us - now < 10_000, `seed ${seed}: row ${i} moved by ${us - now} µs`);
+      lastGiven.set(us, i);
     }
-    const recent = given.slice(-9000);
-    assert.equal(new Set(recent).size, recent.length, `seed ${seed}`);
-    const again = recent.map(us => times.claim(us));
-    const before = new Set(recent);
-    assert.deepEqual(again.filter(us => before.has(us)).slice(0, 3), [], `seed ${seed}`);
   }
+});
+
+test('rows out of order by a little move by a few microseconds (seeded)', () => {
+  for (const seed of seeds) {
+    const rng = seededRng(seed);
+    const times = new Checked(seed);
+    let moved = 0;
+    for (let i = 0; i < 20_000; i++) {
+      const us = startUs + (i * 100 - between(rng, 0, 3000)) * 1000;
+      moved += times.claim(us) - us;
+    }
+    assert.ok(moved / 20_000 < 10, `seed ${seed}: rows moved by ${moved / 20_000} µs`);
+  }
+});
+
+test('times with evenly spread microseconds are left alone going on, and moved a little coming again', () => {
+  const times = new Checked(0);
+  const at = (i: number) => startUs + i * 137_777;
+  for (let i = 0; i < 20_000; i++) assert.equal(times.claim(at(i)), at(i));
+  for (let i = 0; i < 20_000; i++) times.claim(at(i));
+  assert.ok(times.farthest < 100, `a row moved by ${times.farthest} µs`);
 });
 
 test('many rows at one time, and the same again, stay apart', () => {
@@ -114,12 +133,30 @@ test('rows of two distant stretches in turn, and rows in reverse order, stay apa
   }
 });
 
-test('the state of one device is bounded, whatever it is given', () => {
-  const rng = seededRng(5);
+test('times in no order at all: memory, work and moves are bounded (seeded)', () => {
+  const seed = 5;
+  const rng = seededRng(seed);
   const times = new TimeMemory();
-  for (let i = 0; i < 50_000; i++) times.claim(startUs + between(rng, -1e12, 1e12));
+  const cpu = process.cpuUsage();
+  const rows = 30_000;
+  for (let i = 0; i < rows; i++) {
+    const us = startUs + between(rng, -1e12, 1e12);
+    const moved = times.claim(us) - us;
+    assert.ok(moved <= 2e6, `seed ${seed}: row ${i} moved by ${moved} µs`);
+  }
+  const { user } = process.cpuUsage(cpu);
+  assert.ok(user < rows * 500, `${user / rows} µs a row`);
   const bytes = JSON.stringify(times).length;
   assert.ok(bytes < 16_384, `${bytes} bytes`);
+});
+
+test('arbitrary microseconds for long, and slow rows for long, keep to the bounds of memory', () => {
+  for (const stepUs of [137_777, 1_000_003 * 700]) {
+    const times = new TimeMemory();
+    for (let i = 0; i < 60_000; i++) times.claim(startUs + i * stepUs);
+    const bytes = JSON.stringify(times).length;
+    assert.ok(bytes < 16_384, `${bytes} bytes`);
+  }
 });
 
 test('a stretch passed more often than it has microseconds is left behind', () => {

@@ -3,18 +3,22 @@
  * silently overwrite the first of two equal ones. They see microseconds, and so does this.
  *
  * What is promised
- * - Times on a grid of milliseconds, or with at most 500 different fractions of one, are never given twice, however
- *   often and far the clock is set back.
- * - Of times with arbitrary microseconds, given in rising order between jumps, the last 9,000 are not given again.
- * - A row moves to the next microsecond that is known to be free. That is the next one, but for stretches that were
- *   passed many times or with arbitrary microseconds.
- * - At most 16 kB; a device whose clock is never set back needs 400 bytes.
+ * - Times on a grid of milliseconds, or with at most 64 different fractions of one, are not given twice, however
+ *   far the clock is set back and however often, short of a thousand times over the same stretch.
+ * - Of times with arbitrary microseconds the last 32 stretches are remembered: 700 times each, or fewer where the
+ *   clock was set in between. That is about 22,000 times.
+ * - A row moves to the next microsecond that is known to be free: mostly the next one, a few on where a stretch was
+ *   passed several times or has arbitrary microseconds, and at most a second (further only past rows without a gap
+ *   between them): before it would have to, what was given there first is forgotten.
+ * - At most 16 kB; a device whose clock is never set back needs less than one.
  */
-import { maxFractions, type SpanState, TimeSpan } from '../time/time-span.js';
+import { firstWithout, newFractionSet, type SpanState, TimeSpan } from '../time/time-span.js';
 
-const maxSpans = 40;
-/** A time this far ahead of all that was given begins a new span. */
-const maxGapUs = 10 * 60 * 1e6;
+const maxSpans = 36;
+/** Forgotten at once, so that it is not done for every row. */
+const spansToForget = 4;
+const maxMoveUs = 1e6;
+const scratch = newFractionSet();
 const rewindUs = 1e6;
 
 /** JSON. */
@@ -87,63 +91,85 @@ export class TimeMemory {
   }
 
   #nextFree(us: number): number {
-    for (let at = us; ; ) {
-      const around = this.#spans.filter(span => span.distance(at) === 0);
-      if (around.length === 0) return at;
-      const through = this.#unchangedThrough(at);
-      // After all fractions they come again: if none was free there is none in this stretch.
-      const last = Math.min(through, at + 999);
-      for (; at <= last; at++) if (!around.some(span => span.hasFractionOf(at))) return at;
-      at = through + 1;
+    let start = this.#behindSolid(us);
+    for (let at = start; ; ) {
+      scratch.fill(0);
+      const through = this.#collect(at, scratch);
+      const free = firstWithout(scratch, at, through);
+      if (free !== undefined) return free;
+      if (through >= start + maxMoveUs && this.#forgetAround(start)) {
+        at = start;
+        continue;
+      }
+      at = this.#behindSolid(through + 1);
+      if (at > through + 1) start = at;
     }
   }
 
-  /** Up to there the spans around are the same. */
-  #unchangedThrough(us: number): number {
-    let nearest = Number.POSITIVE_INFINITY;
-    for (const { from, through } of this.#spans) {
-      if (from > us) nearest = Math.min(nearest, from - 1);
-      else if (through >= us) nearest = Math.min(nearest, through);
+  /** The first time from there on that is not in the midst of times without a gap. */
+  #behindSolid(us: number): number {
+    const solid = this.#spans.find(span => span.solid && span.from <= us && us <= span.through);
+    return solid ? this.#behindSolid(solid.through + 1) : us;
+  }
+
+  /** False if there is nothing to forget. */
+  #forgetAround(us: number): boolean {
+    const i = this.#spans.findIndex(span => span.from <= us && us <= span.through);
+    if (i >= 0) this.#spans.splice(i, 1);
+    return i >= 0;
+  }
+
+  /** @returns up to where the spans are the same as those around `us`, whose fractions are added to `set` */
+  #collect(us: number, set: Uint32Array): number {
+    let through = Number.POSITIVE_INFINITY;
+    for (const span of this.#spans) {
+      if (span.from > us) through = Math.min(through, span.from - 1);
+      else if (span.through >= us) {
+        through = Math.min(through, span.through);
+        span.addFractionsTo(set);
+      }
     }
-    return nearest;
+    return through;
   }
 
   #remember(us: number): void {
+    const spans = this.#spans;
+    const newest = spans.length - 1;
+    if (newest >= 0 && spans[newest]!.goesOn(us)) return;
     // Each pass over a stretch keeps its own span, which has its own fraction: in another's it would take a new
     // fraction with every row.
-    const i = this.#spans.at(-1)?.continuesAt(us) ? this.#spans.length - 1 : this.#spanFor(us);
-    if (i < 0 || !this.#spans[i]!.add(us)) {
-      this.#spans.push(new TimeSpan(us));
+    let i = newest - 1;
+    while (i >= 0 && !spans[i]!.goesOn(us)) i--;
+    if (i < 0) i = spans.findLastIndex(span => span.add(us));
+    if (i < 0) {
+      spans.push(new TimeSpan(us));
       this.#shrink();
-    } else if (i < this.#spans.length - 1) {
-      this.#spans.push(...this.#spans.splice(i, 1));
-    }
+    } else if (i < newest) spans.push(...spans.splice(i, 1));
   }
 
-  /** Index of the last used span that ends before `us`, rather one that has its fraction; -1 = none. */
-  #spanFor(us: number): number {
-    let other = -1;
-    for (let i = this.#spans.length - 1; i >= 0; i--) {
-      const span = this.#spans[i]!;
-      if (us <= span.through || us > span.through + maxGapUs) continue;
-      if (span.hasFractionOf(us)) return i;
-      if (other < 0 && span.count < maxFractions) other = i;
-    }
-    return other;
-  }
-
-  /** Two spans become one where that keeps times apart; otherwise the one not used for longest is forgotten. */
+  /** Neighbours become one where that keeps times apart, the near ones first; else the least used are forgotten. */
   #shrink(): void {
     if (this.#spans.length <= maxSpans) return;
-    const spans = this.#spans;
-    // The newest stays alone: it was begun because the others have no room for it.
-    const pairs = Array.from({ length: spans.length - 2 }, (_, i) => i);
-    const widening = pairs.map(i => {
-      const [a, b] = [spans[i]!, spans[i + 1]!];
-      return Math.max(a.from, b.from) - Math.min(a.through, b.through);
-    });
-    pairs.sort((i, j) => widening[i]! - widening[j]!);
-    const united = pairs.find(i => spans[i + 1]!.unite(spans[i]!));
-    spans.splice(united ?? 0, 1);
+    const gaps = this.#spans.slice(1).map((span, i) => gapBetween(this.#spans[i]!, span));
+    const near = [...gaps].sort((a, b) => a - b)[gaps.length >> 1]!;
+    if (this.#uniteWithin(near, gaps) || this.#uniteWithin(Number.POSITIVE_INFINITY, gaps)) return;
+    this.#spans.splice(0, spansToForget);
   }
+
+  /** @param gaps  between each span and the next, µs */
+  #uniteWithin(maxUs: number, gaps: readonly number[]): boolean {
+    const before = this.#spans;
+    const kept: TimeSpan[] = [before[0]!];
+    // The newest stays alone: it was begun because the others have no room for its time.
+    for (let i = 1; i < before.length; i++) {
+      const alone = i === before.length - 1 || gaps[i - 1]! > maxUs;
+      if (alone || !kept.at(-1)!.unite(before[i]!)) kept.push(before[i]!);
+    }
+    this.#spans = kept;
+    return kept.length < before.length;
+  }
+}
+
+function gapBetween(a: TimeSpan, b: TimeSpan): number {
+  return Math.max(a.from, b.from) - Math.min(a.through, b.through);
 }

@@ -2,12 +2,16 @@
  * A stretch of times that were given to rows of one device, as its ends and the set of their fractions of a
  * millisecond: a time can have been given only if it lies between the ends and its fraction is in the set. Times on
  * a grid of milliseconds, which is what clocks and devices give, need one fraction however long the stretch is.
+ * Where there are many fractions the stretch ends after some hundred times, so that the set still tells them apart.
  */
 const fractions = 1000;
 const words = Math.ceil(fractions / 32);
-
-/** Beyond half of all fractions the set says little. */
-export const maxFractions = fractions / 2;
+/** With no more than these a stretch may be as long as it likes. */
+const gridFractions = 64;
+/** With more, it ends after so many times: about half of all fractions are then in the set. */
+const maxTimes = 700;
+/** A time this far ahead is another stretch, µs. */
+const maxGapUs = 10 * 60 * 1e6;
 
 export class TimeSpan {
   /** µs, both inclusive. */
@@ -15,6 +19,7 @@ export class TimeSpan {
   through: number;
   /** Every microsecond between the ends was given. */
   solid = true;
+  #times = 1;
   #count = 0;
   readonly #bits = new Uint32Array(words);
 
@@ -24,42 +29,44 @@ export class TimeSpan {
     this.#set(fractionOf(us));
   }
 
-  /** How many fractions are in the set. */
-  get count(): number {
-    return this.#count;
+  /** Adds to the set those that were, or may have been, given here. */
+  addFractionsTo(set: Uint32Array): void {
+    for (let w = 0; w < words; w++) set[w]! |= this.#bits[w]!;
   }
 
-  /** False: that time was not given here, though it lies between the ends. */
-  hasFractionOf(us: number): boolean {
-    return this.#has(fractionOf(us));
+  /** Takes a time that is like the others: false if it lies elsewhere or is of another kind. */
+  goesOn(us: number): boolean {
+    return this.#take(us, false);
   }
 
-  /** How far `us` lies outside, µs; 0 = between the ends. */
-  distance(us: number): number {
-    return Math.max(this.from - us, us - this.through, 0);
-  }
-
-  /** Every microsecond up to this one was given. */
-  continuesAt(us: number): boolean {
-    return this.solid && us === this.through + 1;
-  }
-
-  /** For a time behind the end. False if the span would no longer tell times apart; then nothing has changed. */
+  /** Takes a time behind the end, of whatever kind: false if it lies elsewhere or the stretch is full. */
   add(us: number): boolean {
-    const continues = this.continuesAt(us);
+    return this.#take(us, true);
+  }
+
+  #take(us: number, another: boolean): boolean {
+    if (us <= this.through || us > this.through + maxGapUs) return false;
     const fraction = fractionOf(us);
-    if (!continues && this.#count + (this.#has(fraction) ? 0 : 1) > maxFractions) return false;
-    this.solid = continues;
+    const continues = this.solid && us === this.through + 1;
+    if (!continues) {
+      const known = this.#has(fraction);
+      const many = this.#count + (known ? 0 : 1) > gridFractions;
+      if (many ? this.#times >= maxTimes : !known && !another) return false;
+      this.solid = false;
+    }
     this.#set(fraction);
+    this.#times += 1;
     this.through = us;
     return true;
   }
 
-  /** Takes in what the other one holds. False if the two together would tell too little apart. */
+  /** Takes in what the other one holds. False if the two together would be no grid. */
   unite(other: TimeSpan): boolean {
-    if (this.#count + other.#count > maxFractions && this.#unitedCount(other) > maxFractions) return false;
-    for (let w = 0; w < words; w++) this.#bits[w]! |= other.#bits[w]!;
-    this.#recount();
+    const most = Math.max(this.#count, other.#count);
+    if (most > gridFractions || unitedCount(this.#bits, other.#bits) > gridFractions) return false;
+    other.addFractionsTo(this.#bits);
+    this.#count = unitedCount(this.#bits, this.#bits);
+    this.#times += other.#times;
     this.solid = false;
     this.from = Math.min(this.from, other.from);
     this.through = Math.max(this.through, other.through);
@@ -68,7 +75,7 @@ export class TimeSpan {
 
   toJSON(): SpanState {
     const bytes = Buffer.from(this.#bits.buffer, this.#bits.byteOffset, this.#bits.byteLength);
-    return [this.from, this.through, this.solid, bytes.toString('base64')];
+    return [this.from, this.through, this.solid, this.#times, bytes.toString('base64')];
   }
 
   /** One in which every microsecond counts as given. */
@@ -76,27 +83,22 @@ export class TimeSpan {
     const span = new TimeSpan(from);
     for (let us = from + 1; us <= Math.min(through, from + fractions); us++) span.add(us);
     span.through = through;
+    span.#times = through - from + 1;
     return span;
   }
 
   /** @throws TypeError for what `toJSON` never makes */
-  static from([from, through, solid, bits]: SpanState): TimeSpan {
+  static from([from, through, solid, times, bits]: SpanState): TimeSpan {
     const bytes = Buffer.from(bits, 'base64');
-    if (!(from <= through) || bytes.length !== words * 4) throw new TypeError('not a span of times');
+    if (!(from <= through && times > 0) || bytes.length !== words * 4)
+      throw new TypeError('not a span of times');
     const span = new TimeSpan(from);
     span.through = through;
     span.solid = solid;
+    span.#times = times;
     Buffer.from(span.#bits.buffer).set(bytes);
-    span.#recount();
+    span.#count = unitedCount(span.#bits, span.#bits);
     return span;
-  }
-
-  #unitedCount(other: TimeSpan): number {
-    return this.#bits.reduce((sum, word, w) => sum + ones(word | other.#bits[w]!), 0);
-  }
-
-  #recount(): void {
-    this.#count = this.#bits.reduce((sum, word) => sum + ones(word), 0);
   }
 
   #has(fraction: number): boolean {
@@ -112,12 +114,34 @@ export class TimeSpan {
   }
 }
 
-/** From and through, µs; whether solid; the set of fractions in base64. */
-export type SpanState = readonly [from: number, through: number, solid: boolean, bits: string];
+/** From and through, µs; whether solid; how many times; the set of fractions in base64. */
+export type SpanState = readonly [from: number, through: number, solid: boolean, times: number, bits: string];
+
+export function newFractionSet(): Uint32Array {
+  return new Uint32Array(words);
+}
+
+/** @returns the first time from `us` through `through` whose fraction is not in the set, undefined if there is none */
+export function firstWithout(set: Uint32Array, us: number, through: number): number | undefined {
+  let fraction = fractionOf(us);
+  // After all fractions they come again.
+  const last = Math.min(through, us + fractions - 1);
+  for (let at = us; at <= last; at++) {
+    if ((set[fraction >> 5]! & (1 << (fraction & 31))) === 0) return at;
+    fraction = fraction + 1 === fractions ? 0 : fraction + 1;
+  }
+  return undefined;
+}
 
 function fractionOf(us: number): number {
   const rest = us - fractions * Math.floor(us / fractions); // a division is several times faster than %
   return rest < 0 ? rest + fractions : rest >= fractions ? rest - fractions : rest;
+}
+
+function unitedCount(a: Uint32Array, b: Uint32Array): number {
+  let sum = 0;
+  for (let w = 0; w < words; w++) sum += ones(a[w]! | b[w]!);
+  return sum;
 }
 
 function ones(word: number): number {

@@ -126,18 +126,24 @@ test('the operating system sets the clock right: it is believed, and what was re
   );
 });
 
-test('a clock that was right all along is believed once the operating system says so', async () => {
-  const machine = new Machine(0);
-  machine.os = 'unsynchronised';
-  const keeper = machine.keeper();
-  const early = blockNow(machine, keeper);
-  await machine.pass(10_000, keeper);
-  machine.os = 'synchronised';
-  await machine.pass(6000, keeper);
-  assert.equal(keeper.status, 'synchronised');
-  assert.deepEqual(keeper.correctionFor(early.clock, early.atMs), { offsetMs: 0, unsure: false });
-  assert.deepEqual(machine.events, []);
-});
+for (const [byMs, offsetMs] of [
+  [0, 0],
+  [5, 0],
+  [-900, -900],
+] as const)
+  test(`a clock that is believed after it was steered by ${byMs} ms: rows move by ${offsetMs} ms`, async () => {
+    const machine = new Machine(0);
+    machine.os = 'unsynchronised';
+    const keeper = machine.keeper();
+    const early = blockNow(machine, keeper);
+    await machine.pass(10_000, keeper);
+    machine.clock.stepWall(byMs);
+    machine.os = 'synchronised';
+    await machine.pass(6000, keeper);
+    assert.equal(keeper.status, 'synchronised');
+    assert.deepEqual(keeper.correctionFor(early.clock, early.atMs), { offsetMs, unsure: false });
+    assert.deepEqual(machine.events, []);
+  });
 
 test('nobody knows the time: after the wait, rows go as they are and are marked', async () => {
   const machine = new Machine(-trueMs + 20_000);
@@ -308,9 +314,25 @@ test('rows read before and after the clock was set come to be on one clock', asy
   assert.deepEqual([...sealed.batch.time], [...truth, time[5]]);
   assert.equal(sealed.clock, undefined, 'the collector bears out the clock as it is now');
   assert.equal(sealed.atMs, machine.clock.now());
+  const again = [...keeper.seal({ ...fill, time }).batch.time];
+  assert.deepEqual(again, [...sealed.batch.time]);
   await machine.pass(20 * 60_000, keeper);
+  assert.equal(
+    keeper.seal({ ...fill, time }).batch.time,
+    time,
+    'long after it, such times are from elsewhere',
+  );
   const calm = { ...fill, time: fill.time.map((_, i) => machine.clock.now() + i) };
   assert.equal(keeper.seal(calm).batch, calm);
+});
+
+test('a row that fits the clock before and after it was set stays as it is', () => {
+  const machine = new Machine(0);
+  const keeper = machine.keeper();
+  machine.clock.stepWall(-5000);
+  const nowMs = machine.clock.now();
+  const batch = { ...new TestBatches().next(2, [0]), time: Float64Array.of(nowMs, nowMs + 5000) };
+  assert.deepEqual([...keeper.seal(batch).batch.time], [nowMs, nowMs]);
 });
 
 test('a collector that tells no time is ignored', () => {

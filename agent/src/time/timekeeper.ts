@@ -11,20 +11,13 @@
  * - A clock that is not in doubt is believed, also where the collector's differs: that is told and changes no row.
  */
 import type { Clock, RecordBatch } from '@edgeward/shared/contracts';
+import type { BlockClock } from '@edgeward/shared/wire';
 import { type Boot, systemBoot } from './boot.js';
 import { ClockTeller, type TellClock } from './clock-events.js';
 import { type BootTimes, KnownBoots } from './known-boots.js';
 import { type OsClock, osClock } from './os-clock.js';
 import { releasedMs } from './release.js';
 import { ClockSteps, stepMs } from './steps.js';
-
-/** When a block was made, on a clock that is one per boot. */
-export interface ClockStamp {
-  /** 32 hex digits. */
-  readonly boot: string;
-  /** ms. */
-  readonly monotonicMs: number;
-}
 
 export interface Correction {
   /** ms, to add to the times of the rows. */
@@ -56,6 +49,8 @@ export interface TimekeeperOptions {
 
 /** Clocks that differ by less are the same. */
 const toleranceMs = 2000;
+/** Two clocks read one after the other, and steered, seem to differ by this. */
+const noiseMs = 10;
 const checkEveryMs = 1000;
 const askOsEveryMs = 5000;
 
@@ -96,7 +91,7 @@ export class Timekeeper {
   }
 
   /** For the header of a block that is made now: undefined while the clock is believed. */
-  stamp(): ClockStamp | undefined {
+  stamp(): BlockClock | undefined {
     if (this.#doubtMs === undefined) return undefined;
     return { boot: this.#boot.id, monotonicMs: Math.round(this.#boot.monotonic() * 1000) / 1000 };
   }
@@ -108,7 +103,7 @@ export class Timekeeper {
   seal(batch: RecordBatch): {
     readonly batch: RecordBatch;
     readonly atMs: number;
-    readonly clock?: ClockStamp;
+    readonly clock?: BlockClock;
   } {
     this.check();
     const clock = this.stamp();
@@ -123,12 +118,12 @@ export class Timekeeper {
    * `wait`: ask again after `onChange`. `unknown-boot`: the machine was started anew before the time became known,
    * and nothing will tell now how long it was off; such rows go as they are, marked.
    */
-  correctionFor({ boot, monotonicMs }: ClockStamp, atMs: number): Correction | 'wait' | 'unknown-boot' {
+  correctionFor({ boot, monotonicMs }: BlockClock, atMs: number): Correction | 'wait' | 'unknown-boot' {
     if (this.#options.trust === 'always') return { offsetMs: 0, unsure: false };
     const base = boot === this.#boot.id ? this.#base() : this.#known.get(boot);
     if (base !== undefined) {
       const offsetMs = base + monotonicMs - atMs;
-      return { offsetMs: Math.abs(offsetMs) <= toleranceMs ? 0 : offsetMs, unsure: false };
+      return { offsetMs: Math.abs(offsetMs) <= noiseMs ? 0 : offsetMs, unsure: false };
     }
     if (boot !== this.#boot.id) return 'unknown-boot';
     return this.#waitIsOver() ? { offsetMs: 0, unsure: true } : 'wait';
