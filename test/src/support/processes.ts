@@ -16,8 +16,13 @@ export class Workbench implements AsyncDisposable {
     return file;
   }
 
-  start(args: readonly string[], env: Readonly<Record<string, string>> = {}): EdgewardProcess {
-    const child = new EdgewardProcess(args, env);
+  /** @param wrap  put before the command line, for example `ip netns exec x` */
+  start(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    wrap: readonly string[] = [],
+  ): EdgewardProcess {
+    const child = new EdgewardProcess(args, env, wrap);
     this.#children.add(child);
     return child;
   }
@@ -34,8 +39,9 @@ export class EdgewardProcess {
   stderr = '';
   readonly #child: ChildProcess;
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
-    this.#child = spawn(process.execPath, [cli, ...args], {
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>, wrap: readonly string[] = []) {
+    const [command, ...rest] = [...wrap, process.execPath, cli, ...args];
+    this.#child = spawn(command!, rest, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });
@@ -52,9 +58,22 @@ export class EdgewardProcess {
     return this.#child.pid ?? 0;
   }
 
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Stands still, as under a debugger or a stopped virtual machine, until `resume`. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT');
+  }
+
   /** SIGTERM asks, SIGKILL is kill -9. @returns the exit code, null after a signal */
   end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<number | null> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill(signal);
+    if (this.running) this.#child.kill(signal);
     return this.exited;
   }
 }

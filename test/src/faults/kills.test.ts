@@ -1,0 +1,58 @@
+/** kill -9 of agent and collector, at named points between promise and keeping and at random moments. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Rng } from '@edgeward/shared/contracts';
+import { seededRng } from '@edgeward/shared/rng';
+import { until } from '../support/processes.js';
+import { assertExactlyOnce } from './oracle.js';
+import { Plant, targets, type Victim } from './plant.js';
+import { amount, full, minutes } from './scale.js';
+import { underSeeds } from './seeds.js';
+
+const points: Readonly<Record<Victim, readonly string[]>> = {
+  agent: ['outbox.before-commit', 'outbox.after-commit', 'outbox.before-release'],
+  collector: ['journal.before-commit', 'journal.after-commit', 'sink.after-write'],
+};
+const killsInStory = full ? 8 : 4;
+
+for (const victim of ['agent', 'collector'] as const)
+  for (const point of points[victim])
+    test(`kill -9 of the ${victim} at ${point}`, { timeout: minutes(5) }, async () => {
+      await using plant = await Plant.create({ rowsPerDevice: 3000, rowsPerSecond: 200 });
+      plant.startBoth();
+      await plant.untilStored(100);
+      for (let kill = 1; kill <= amount(1, 6); kill++) {
+        await plant.kill(victim);
+        await endsAt(plant, victim, `${point}@${kill * 2}`);
+        plant.start(victim);
+      }
+      await plant.finish();
+      assertExactlyOnce(plant.expected, plant.sinkRows());
+    });
+
+async function endsAt(plant: Plant, victim: Victim, failpoint: string): Promise<void> {
+  const process = plant.start(victim, failpoint);
+  await until(`the end at ${failpoint}`, async () => !process.running, 30_000);
+  assert.equal(await process.exited, null, `it ended by the signal:\n${process.stderr}`);
+}
+
+for (const [whom, victims] of targets)
+  test(`kill -9 of ${whom} at random moments`, { timeout: minutes(60) }, async () => {
+    await underSeeds(`random kills of ${whom}`, amount(1, 9), async seed => {
+      const rng = seededRng(seed);
+      await using plant = await Plant.create({ rowsPerDevice: 8000, rowsPerSecond: 400 });
+      plant.startBoth();
+      for (let kill = 0; kill < killsInStory; kill++) await killSometime(plant, victims, rng);
+      await plant.finish();
+      assertExactlyOnce(plant.expected, plant.sinkRows());
+    });
+  });
+
+/** Most of them while rows flow, some while it starts. */
+async function killSometime(plant: Plant, victims: readonly Victim[], rng: Rng): Promise<void> {
+  if (rng() < 0.8) await plant.untilMore(Math.ceil(rng() * 300));
+  await sleep(rng() * 700);
+  await Promise.all(victims.map(victim => plant.kill(victim)));
+  for (const victim of victims) plant.start(victim);
+}
