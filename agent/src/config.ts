@@ -52,9 +52,22 @@ export const agentConfig = z.strictObject({
         .min(1024 * 1024)
         .default(512 * 1024 * 1024)
         .meta({ description: 'Quota on disk for what has no receipt yet', unit: 'bytes' }),
-      whenFull: z.enum(['dropOldest', 'block']).default('dropOldest').meta({
+      whenFull: z.enum(['thin', 'dropOldest', 'block']).default('thin').meta({
         description:
-          'At the quota: drop the oldest block that was never sent (counted, with an event), or let sources wait',
+          'At the quota: halve the resolution of the oldest normal data that was never sent, again and again, then drop it, never what is anomalous; or drop the oldest that was never sent and is normal; or let sources wait. What is given up is counted and told',
+      }),
+      durability: z.enum(['deferred', 'always']).default('deferred').meta({
+        description:
+          'deferred writes what a polled source read only if no receipt comes in time, which spares SD cards; always writes first. Sources that acknowledge or can be read again are always written first',
+      }),
+      maxLossMs: z.int().min(50).max(60_000).default(1000).meta({
+        description:
+          'How old rows of a polled source get before they are on disk or received; a kill loses no older ones',
+        unit: 'ms',
+      }),
+      replay: z.enum(['liveFirst', 'inOrder']).default('liveFirst').meta({
+        description:
+          'After an outage: send what is fresh first and the backlog beside it, or all strictly in order',
       }),
     })
     .prefault({})

@@ -15,6 +15,7 @@ const never = new AbortController().signal;
 /** Holds seq 1…n until they are released; its walks end when nothing is left. */
 function outboxOf(n: number) {
   const held = new Set(Array.from({ length: n }, (_, i) => i + 1));
+  const links: boolean[] = [];
   const outbox: Outbox = {
     epoch,
     append: () => assert.fail('nobody appends'),
@@ -25,9 +26,11 @@ function outboxOf(n: number) {
     receive: async ({ from, through }) => {
       for (let seq = from; seq <= through; seq++) held.delete(seq);
     },
+    link: up => void links.push(up),
+    forgotten: () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
   };
-  return { outbox, held };
+  return { outbox, held, links };
 }
 
 /** Receipts one by one; `links` says after how many each link breaks, and with what. */

@@ -1,5 +1,5 @@
 import { Backoff } from '@edgeward/shared/clock';
-import type { Clock, Outbox, Uplink } from '@edgeward/shared/contracts';
+import type { Clock, Entry, Outbox, Uplink } from '@edgeward/shared/contracts';
 import { isRetryable, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 
@@ -23,12 +23,15 @@ export async function forward(
   const backoff = new Backoff(250, 15_000);
   for (;;) {
     try {
-      for await (const receipt of uplink.exchange(outbox.entries(stop), deadline)) {
+      for await (const receipt of uplink.exchange(onceLinked(options, stop), deadline)) {
         backoff.reset();
+        outbox.link(true, uplink.roundTripP99Ms);
         await outbox.receive(receipt);
       }
+      outbox.link(false);
       return;
     } catch (error) {
+      outbox.link(false);
       if (stop.aborted) return;
       const waitMs = backoff.next();
       const level = isRetryable(error) ? 'warn' : 'error';
@@ -36,4 +39,13 @@ export async function forward(
       await clock.sleep(waitMs, stop);
     }
   }
+}
+
+/** An uplink asks for blocks once it can send them. */
+async function* onceLinked(
+  { outbox, uplink }: ForwardOptions,
+  stop: AbortSignal,
+): AsyncGenerator<Entry, void, void> {
+  outbox.link(true, uplink.roundTripP99Ms);
+  yield* outbox.entries(stop);
 }

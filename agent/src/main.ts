@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import path from 'node:path';
 import type { EngineName } from '@edgeward/models/engines';
 import { Scorer } from '@edgeward/models/scorer';
+import { Ballast } from '@edgeward/shared/ballast';
 import { RowNumbers } from '@edgeward/shared/batch';
 import { systemClock } from '@edgeward/shared/clock';
 import { readSecret } from '@edgeward/shared/config';
@@ -29,6 +30,9 @@ export interface AgentOptions {
   readonly onSources?: (sources: ReadonlyMap<string, Source>) => void;
 }
 
+const minBallastBytes = 1024 * 1024;
+const maxBallastBytes = 4 * 1024 * 1024;
+
 type Notice = Pick<AgentEvent, 'kind' | 'text' | 'details'>;
 
 /**
@@ -50,8 +54,9 @@ export async function runAgent(
   await using outbox = await LevelOutbox.open({
     directory: path.join(config.dataDir, 'outbox'),
     gateway: config.gateway,
-    maxBytes: config.outbox.maxBytes,
-    whenFull: config.outbox.whenFull,
+    ...config.outbox,
+    ballast: ballastOf(config),
+    stop: deadline,
     clock,
     log: log.child({ component: 'outbox' }),
     onEvent: event => notice(event),
@@ -79,7 +84,12 @@ export async function runAgent(
     deadline,
   );
   log.info(
-    { gateway: config.gateway, epoch: outbox.epoch, sources: sources.size, backlog: outbox.report().blocks },
+    {
+      gateway: config.gateway,
+      epoch: outbox.epoch,
+      sources: sources.size,
+      backlog: outbox.report().outbox.blocks,
+    },
     'started',
   );
 
@@ -103,7 +113,13 @@ export async function runAgent(
   drained.abort();
   await Promise.race([forwarding, untilAborted(deadline)]);
   clearInterval(reporting);
-  log.info({ left: outbox.report().blocks }, 'stopped');
+  log.info({ left: outbox.report().outbox.blocks }, 'stopped');
+}
+
+/** Given up when the disk is full, so that the outbox can delete and open again. */
+function ballastOf({ dataDir, outbox }: AgentConfig): Ballast {
+  const bytes = Math.max(minBallastBytes, Math.min(maxBallastBytes, outbox.maxBytes / 100));
+  return new Ballast({ file: path.join(dataDir, 'outbox.ballast'), bytes: Math.floor(bytes) });
 }
 
 async function openUplink(
@@ -131,6 +147,9 @@ async function openUplink(
       ...(config.site !== undefined && { site: config.site }),
     },
     report,
+    onHello: ({ journal }) => {
+      if (journal !== undefined) outbox.meet(journal);
+    },
   });
 }
 
@@ -152,7 +171,7 @@ function createSources(
         id: `${config.gateway}-${source.name}`,
         position: outbox.position(source.name),
         reject: (device: string, count: number, reason: string) => {
-          outbox.countRejected(device, count);
+          outbox.countRejected(source.name, device, count);
           rejects.rejected(device, count, reason);
         },
       };
@@ -162,7 +181,6 @@ function createSources(
 }
 
 function reportOf(config: AgentConfig, outbox: LevelOutbox, scorer: Scorer, clock: Clock): AgentReport {
-  const { devices, blocks, bytes, oldestMs } = outbox.report();
   const { user, system } = process.cpuUsage();
   return {
     gateway: config.gateway,
@@ -170,8 +188,7 @@ function reportOf(config: AgentConfig, outbox: LevelOutbox, scorer: Scorer, cloc
     atMs: clock.now(),
     ...(config.site !== undefined && { site: config.site }),
     version,
-    devices,
-    outbox: { blocks, bytes, oldestMs },
+    ...outbox.report(),
     process: { pid: process.pid, rssBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 },
     models: scorer.revisions,
   };

@@ -15,12 +15,14 @@ function keepingOutbox(durable: () => Promise<void> = async () => undefined) {
   const kept: { batch: RecordBatch; source: string; position: SourcePosition | undefined }[] = [];
   const outbox: Outbox = {
     epoch: '000000001-00000000000000aa',
-    append: async (batch, source, position) => {
+    append: async (batch, { source, position }) => {
       kept.push({ batch, source, position });
       return { durable: durable() };
     },
     async *entries() {},
     receive: async () => undefined,
+    link: () => undefined,
+    forgotten: () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
   };
   return { outbox, kept };

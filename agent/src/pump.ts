@@ -50,7 +50,8 @@ async function readOn(
   for await (const read of source.read(stop)) {
     const position = source.position?.();
     const batch = read.row.length > 0 ? await options.process(read) : read;
-    const { durable } = await outbox.append(batch, name, position, deadline);
+    const origin = { source: name, position, acknowledges: source.acknowledges };
+    const { durable } = await outbox.append(batch, origin, deadline);
     if (source.acknowledges) await durable; // a polled source never waits for network or disk
     onBatch();
   }

@@ -39,9 +39,10 @@ function ledgerRow(
   report: AgentReport | undefined,
   said: DeviceReport | undefined,
 ): LedgerRow {
+  const { stored, unknown } = storedRows(gateway, device, received, report, said);
   const counts: LedgerCounts = {
-    read: said?.read ?? 0,
-    stored: storedRows(gateway, device, received, report, said),
+    read: (said?.read ?? 0) + unknown,
+    stored,
     inFlight: said ? missingOfHeld(gateway, device, received, said) : 0,
     rejected: said?.rejected ?? 0,
     thinned: said?.thinned ?? 0,
@@ -52,27 +53,34 @@ function ledgerRow(
   return { gateway, device, ...counts, balanced: counts.read === accounted, asOfMs: report?.atMs ?? null };
 }
 
-/** Journaled rows that the report can know of: what came after it is left for the next report. */
+/**
+ * Journaled rows that the report can know of: what came after it is left for the next report. Those of an earlier
+ * start that it does not know of were read too: that start was killed before it noted them.
+ */
 function storedRows(
   gateway: string,
   device: string,
   received: Received,
   report: AgentReport | undefined,
   said: DeviceReport | undefined,
-): number {
-  let sum = 0;
+): { stored: number; unknown: number } {
+  let [stored, unknown] = [0, 0];
   for (const [epoch, { rows }] of received.epochs(gateway)) {
     const have = rows.get(device);
     if (!have) continue;
-    if (!report || startOf(epoch) < startOf(report.epoch)) sum += have.count;
-    else if (epoch === report.epoch) sum += have.countWithin(1, said?.lastRow ?? 0);
+    const ranges = said?.rows.find(known => known.epoch === epoch)?.ranges ?? [];
+    const known = ranges.reduce((sum, [from, through]) => sum + have.countWithin(from, through), 0);
+    const isEarlier = report && startOf(epoch) < startOf(report.epoch);
+    const isCondensed = report && startOf(epoch) <= report.condensedThrough;
+    stored += !report || isEarlier ? have.count : known;
+    if (isEarlier && !isCondensed) unknown += have.count - known;
   }
-  return sum;
+  return { stored, unknown };
 }
 
 function missingOfHeld(gateway: string, device: string, received: Received, said: DeviceReport): number {
-  return said.held.reduce((sum, { epoch, from, through }) => {
+  return said.held.reduce((sum, { epoch, from, through, count }) => {
     const have = received.get(gateway, epoch)?.rows.get(device)?.countWithin(from, through) ?? 0;
-    return sum + (through - from + 1 - have);
+    return sum + (count - have);
   }, 0);
 }

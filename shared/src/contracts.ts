@@ -143,6 +143,16 @@ export interface Receipt {
   readonly mark: Mark;
 }
 
+/** Where a batch comes from, as far as the outbox has to know. */
+export interface Origin {
+  /** Name under which `position` and rejected rows are kept. */
+  readonly source: string;
+  /** Where the source reads on after this batch: durable in the same commit as it. */
+  readonly position?: SourcePosition | undefined;
+  /** Somebody waits for `durable`: the batch is written at once and offered only then. */
+  readonly acknowledges?: boolean;
+}
+
 /** Handed back by `Outbox.append`. */
 export interface Admission {
   /** Resolves once fsynced here (with the source's position, if it has one) or journaled there. */
@@ -152,19 +162,26 @@ export interface Admission {
 export interface Outbox extends AsyncDisposable {
   readonly epoch: string;
   /**
-   * Resolves once admitted: room within the bytes that may wait for the disk; that wait is the back-pressure.
-   * @param source  name under which `position` is kept
+   * Resolves once admitted: room within the bytes that may be lost or wait for the disk, and within the quota; that
+   * wait is the back-pressure. A batch without rows makes no block: its source's position, and what was rejected on
+   * the way there, become durable.
+   * @throws EW_STOPPED if there was no room before `deadline` or the end
    */
-  append(
-    batch: RecordBatch,
-    source: string,
-    position: SourcePosition | undefined,
-    deadline: AbortSignal,
-  ): Promise<Admission>;
-  /** All that is not journaled: the live lane in order, the backlog in order beside it; ends on stop. */
+  append(batch: RecordBatch, origin: Origin, deadline: AbortSignal): Promise<Admission>;
+  /**
+   * All that is not journaled: the live lane in order, the backlog in order beside it; ends on stop once nothing is
+   * left. A new walk, on a new link, voids the one before it and begins again.
+   */
   entries(stop: AbortSignal): AsyncIterable<Entry>;
-  /** Notes or forgets exactly that range, as marked. Idempotent. */
+  /** Notes or forgets exactly that range, as marked. Idempotent; any order, any time. */
   receive(receipt: Receipt): Promise<void>;
+  /**
+   * Whether blocks can be sent now, and how long receipts take: how long a block of a polled source waits in memory
+   * for its receipt, before it is written.
+   */
+  link(up: boolean, roundTripP99Ms?: number): void;
+  /** The collector's journal is another: what the former had journaled and not released is offered again. */
+  forgotten(): void;
 }
 
 export interface Uplink extends AsyncDisposable {
@@ -237,9 +254,17 @@ export interface LedgerCounts {
   readonly damaged: number;
 }
 
+/** Rows of one device, numbered from…through; `count` is less than the span where blocks were thinned. */
+export interface HeldRows {
+  readonly epoch: string;
+  readonly from: number;
+  readonly through: number;
+  readonly count: number;
+}
+
 /**
- * What the agent says of one device, at one instant. `stored` and `inFlight` are the collector's to find:
- * it counts what it journaled, and which of the `held` rows it has not.
+ * What the agent says of one device, at one instant, cumulative over all its starts. `stored` and `inFlight` are the
+ * collector's to find: it counts what it journaled of `rows`, and which of the `held` rows it has not.
  */
 export interface DeviceReport {
   readonly device: string;
@@ -248,10 +273,23 @@ export interface DeviceReport {
   readonly thinned: number;
   readonly dropped: number;
   readonly damaged: number;
-  /** Rows still in the outbox and not known to be journaled: hull of row numbers per epoch. */
-  readonly held: readonly { readonly epoch: string; readonly from: number; readonly through: number }[];
-  /** Last row number given in the current epoch; 0 = none. */
-  readonly lastRow: number;
+  /** Row numbers that `read` counts, in epochs newer than `condensedThrough`. */
+  readonly rows: readonly { readonly epoch: string; readonly ranges: RangeList }[];
+  /** Rows in the outbox, in memory or on disk, not known to be journaled. */
+  readonly held: readonly HeldRows[];
+}
+
+export type Durability = 'deferred' | 'always';
+
+export interface OutboxReport {
+  /** Two agents under one gateway name do not share it. */
+  readonly id: string;
+  readonly blocks: number;
+  readonly bytes: number;
+  readonly maxBytes: number;
+  /** When its oldest block was made, ms since Unix epoch; null = empty. */
+  readonly oldestMs: number | null;
+  readonly durability: Durability;
 }
 
 /** Published on `reported`: the agent's side of the ledger and its health. */
@@ -262,7 +300,9 @@ export interface AgentReport {
   readonly site?: string;
   readonly version: string;
   readonly devices: readonly DeviceReport[];
-  readonly outbox: { readonly blocks: number; readonly bytes: number; readonly oldestMs: number | null };
+  /** Start counter: of epochs up to it only the counts are kept, no rows. 0 = none. */
+  readonly condensedThrough: number;
+  readonly outbox: OutboxReport;
   readonly process: { readonly pid: number; readonly rssBytes: number; readonly cpuSeconds: number };
   readonly models: Readonly<Record<string, string>>;
 }
@@ -272,7 +312,17 @@ export interface AgentEvent {
   readonly gateway: string;
   readonly epoch: string;
   readonly atMs: number;
-  readonly kind: 'gap' | 'damage' | 'dropped' | 'model' | 'source';
+  readonly kind:
+    | 'gap'
+    | 'damage'
+    | 'dropped'
+    | 'thinned'
+    | 'model'
+    | 'source'
+    | 'clock'
+    | 'identity'
+    | 'disk'
+    | 'journal';
   readonly text: string;
   readonly details: Readonly<Record<string, string | number | null>>;
 }

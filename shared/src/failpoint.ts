@@ -9,6 +9,8 @@ export type Failpoint =
   | 'outbox.before-commit'
   | 'outbox.after-commit'
   | 'outbox.before-release'
+  | 'outbox.before-spill'
+  | 'outbox.after-offer'
   | 'journal.before-commit'
   | 'journal.after-commit'
   | 'sink.after-write';

@@ -22,6 +22,41 @@ test('behaves as a plain set of numbers', () => {
   );
 });
 
+test('what is taken out is gone, and the parts within a span are those of a plain set', () => {
+  fc.assert(
+    fc.property(
+      fc.array(range, { maxLength: 20 }),
+      fc.array(range, { maxLength: 20 }),
+      range,
+      (adds, outs, span) => {
+        const [set, out] = [new RangeSet(), new RangeSet()];
+        const model = new Set<number>();
+        for (const [low, high] of adds) {
+          set.add(low, high);
+          for (let n = low; n <= high; n++) model.add(n);
+        }
+        for (const [low, high] of outs) {
+          out.add(low, high);
+          for (let n = low; n <= high; n++) model.delete(n);
+        }
+        set.removeAll(out);
+        const sorted = [...model].sort((a, b) => a - b);
+        assert.equal(set.count, model.size);
+        assert.deepEqual([set.first, set.last, set.isEmpty], [sorted[0], sorted.at(-1), sorted.length === 0]);
+        const parts = set
+          .within(...span)
+          .flatMap(([a, b]) => Array.from({ length: b - a + 1 }, (_, i) => a + i));
+        assert.deepEqual(
+          parts,
+          sorted.filter(n => n >= span[0] && n <= span[1]),
+        );
+        out.addAll(set);
+        for (const n of model) assert.ok(out.has(n));
+      },
+    ),
+  );
+});
+
 test('its ranges are sorted, disjoint and do not touch, so that equal sets look equal', () => {
   fc.assert(
     fc.property(fc.array(range, { maxLength: 30 }), added => {

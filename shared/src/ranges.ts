@@ -16,6 +16,23 @@ export class RangeSet {
     return this.#ranges.reduce((sum, [from, through]) => sum + through - from + 1, 0);
   }
 
+  get isEmpty(): boolean {
+    return this.#ranges.length === 0;
+  }
+
+  /** How many ranges it takes. */
+  get pieces(): number {
+    return this.#ranges.length;
+  }
+
+  get first(): number | undefined {
+    return this.#ranges[0]?.[0];
+  }
+
+  get last(): number | undefined {
+    return this.#ranges.at(-1)?.[1];
+  }
+
   has(n: number): boolean {
     const i = this.#firstEndingAtOrAfter(n);
     const range = this.#ranges[i];
@@ -33,6 +50,49 @@ export class RangeSet {
       high = Math.max(high, range[1]);
     }
     this.#ranges.splice(start, end - start, [low, high]);
+  }
+
+  /** Takes out from…through, both inclusive. */
+  remove(from: number, through = from): void {
+    const start = this.#firstEndingAtOrAfter(from);
+    const left: [number, number][] = [];
+    let end = start;
+    for (let range = this.#ranges[end]; range && range[0] <= through; range = this.#ranges[++end]) {
+      if (range[0] < from) left.push([range[0], from - 1]);
+      if (range[1] > through) left.push([through + 1, range[1]]);
+    }
+    if (end > start) this.#ranges.splice(start, end - start, ...left);
+  }
+
+  /** Adds all of another set. */
+  addAll(other: RangeSet): void {
+    for (const [from, through] of other.#ranges) this.add(from, through);
+  }
+
+  /** Takes out all of another set. */
+  removeAll(other: RangeSet): void {
+    for (const [from, through] of other.#ranges) this.remove(from, through);
+  }
+
+  /** The parts of from…through that are in the set. */
+  within(from: number, through: number): [number, number][] {
+    const parts: [number, number][] = [];
+    for (let i = this.#firstEndingAtOrAfter(from); i < this.#ranges.length; i++) {
+      const [low, high] = this.#ranges[i]!;
+      if (low > through) break;
+      parts.push([Math.max(low, from), Math.min(high, through)]);
+    }
+    return parts;
+  }
+
+  /** The lowest numbers, at most so many. */
+  lowest(most: number): number[] {
+    const numbers: number[] = [];
+    for (const [from, through] of this.#ranges) {
+      for (let n = from; n <= through && numbers.length < most; n++) numbers.push(n);
+      if (numbers.length === most) break;
+    }
+    return numbers;
   }
 
   /** How many numbers of from…through are in the set. */

@@ -7,10 +7,12 @@ import { after, test } from 'node:test';
 import { systemClock } from '@edgeward/shared/clock';
 import type { Clock } from '@edgeward/shared/contracts';
 import { silentLogger } from '@edgeward/shared/log';
+import { openStore, type Store, type StoreOptions } from '@edgeward/shared/store';
 import { TestBatches } from '@edgeward/shared/testing/batches';
 import { LevelOutbox } from './level-outbox.js';
 
 const never = new AbortController().signal;
+const origin = { source: 's', acknowledges: true };
 const folders: string[] = [];
 after(() => Promise.all(folders.map(folder => rm(folder, { recursive: true, force: true }))));
 
@@ -20,30 +22,47 @@ async function folder(): Promise<string> {
   return made;
 }
 
-/** While it fails, so does every commit: each carries the time. Nobody waits long for the next try. */
-class FailingClock implements Clock {
-  failing = false;
+/** The machine's clock; nobody waits long for the next try. */
+class ImpatientClock implements Clock {
   tries = 0;
   monotonic = systemClock.monotonic;
-
-  now(): number {
-    if (this.failing) throw new Error('no space left on device');
-    return systemClock.now();
-  }
+  now = systemClock.now;
 
   sleep(_ms: number, signal: AbortSignal): Promise<void> {
     this.tries += 1;
-    return systemClock.sleep(1, signal);
+    return systemClock.sleep(10, signal);
   }
 }
 
-function open(base: string, clock: Clock, events: string[] = []): Promise<LevelOutbox> {
+/** Fault injected at the edge: while it fails, so does every commit, as on a full or read-only disk. */
+class FailingDisk {
+  failing = false;
+
+  readonly open = async (options: StoreOptions): Promise<Store> => {
+    const store = await openStore(options);
+    const batch = store.db.batch.bind(store.db) as (...args: unknown[]) => Promise<void>;
+    const failing = async (...args: unknown[]) => {
+      if (this.failing) throw new Error('input/output error');
+      await batch(...args);
+    };
+    Object.defineProperty(store.db, 'batch', { value: failing });
+    return store;
+  };
+}
+
+function open(
+  base: string,
+  clock: Clock,
+  events: string[] = [],
+  disk = new FailingDisk(),
+): Promise<LevelOutbox> {
   return LevelOutbox.open({
     directory: path.join(base, 'outbox'),
     gateway: 'gw',
     maxBytes: 1e9,
     whenFull: 'block',
     clock,
+    openStore: disk.open,
     log: silentLogger,
     onEvent: ({ kind }) => void events.push(kind),
   });
@@ -53,8 +72,7 @@ async function filled(base: string, blocks: number): Promise<void> {
   await using outbox = await open(base, systemClock);
   const batches = new TestBatches();
   let durable = Promise.resolve();
-  for (let i = 0; i < blocks; i++)
-    ({ durable } = await outbox.append(batches.next(2), 's', undefined, never));
+  for (let i = 0; i < blocks; i++) ({ durable } = await outbox.append(batches.next(2), origin, never));
   await durable;
 }
 
@@ -64,10 +82,10 @@ test('a block that cannot be read while the store is opened again is offered lat
   const base = await folder();
   const blocks = 300;
   await filled(base, blocks);
-  const [clock, events] = [new FailingClock(), [] as string[]];
-  await using outbox = await open(base, clock, events);
-  const { durable } = await outbox.append(new TestBatches().next(1), 's', undefined, never);
-  clock.failing = true; // from here on the store is closed and opened again, over and over
+  const [clock, disk, events] = [new ImpatientClock(), new FailingDisk(), [] as string[]];
+  await using outbox = await open(base, clock, events, disk);
+  disk.failing = true; // from here on the store is closed and opened again, over and over
+  const { durable } = await outbox.append(new TestBatches().next(1), origin, never);
   while (clock.tries === 0) await new Promise(setImmediate);
   const stop = new AbortController();
   const offered: number[] = [];
@@ -76,26 +94,26 @@ test('a block that cannot be read while the store is opened again is offered lat
     await new Promise(setImmediate);
     if (offered.length === blocks) break;
   }
-  assert.ok(clock.tries > 3, 'the store failed meanwhile');
-  clock.failing = false;
+  assert.ok(clock.tries > 0, 'the store failed meanwhile');
+  disk.failing = false;
   await durable;
   assert.deepEqual(
     offered,
     Array.from({ length: blocks }, (_, i) => i + 1),
   );
-  assert.deepEqual(events, []);
-  assert.equal(outbox.report().blocks, blocks + 1);
+  assert.deepEqual(events, ['disk']);
+  assert.equal(outbox.report().outbox.blocks, blocks + 1);
 });
 
 test('what a failing disk kept waiting goes down once it can be written, in order', async () => {
-  const clock = new FailingClock();
-  await using outbox = await open(await folder(), clock);
+  const [clock, disk] = [new ImpatientClock(), new FailingDisk()];
+  await using outbox = await open(await folder(), clock, [], disk);
   const batches = new TestBatches();
   const admissions = [];
-  admissions.push(await outbox.append(batches.next(1), 's', { at: 1 }, never));
+  admissions.push(await outbox.append(batches.next(1), { source: 's', position: { at: 1 } }, never));
   await admissions[0]!.durable;
-  const slow = await outbox.append(batches.next(1), 's', { at: 2 }, never);
-  clock.failing = true;
+  const slow = await outbox.append(batches.next(1), { source: 's', position: { at: 2 } }, never);
+  disk.failing = true;
   let durable = false;
   void slow.durable.then(() => {
     durable = true;
@@ -103,24 +121,26 @@ test('what a failing disk kept waiting goes down once it can be written, in orde
   while (clock.tries < 3) await new Promise(setImmediate);
   assert.equal(durable, false);
   assert.deepEqual(outbox.position('s'), { at: 1 }, 'a position is never ahead of its rows');
-  assert.equal(outbox.report().devices[0]!.read, 1);
-  clock.failing = false;
+  assert.equal(outbox.report().devices[0]!.read, 2, 'what memory holds is read');
+  disk.failing = false;
   await slow.durable;
   assert.deepEqual(outbox.position('s'), { at: 2 });
-  assert.deepEqual(outbox.report().devices[0]!.held, [{ epoch: outbox.epoch, from: 1, through: 2 }]);
+  assert.deepEqual(outbox.report().devices[0]!.held, [
+    { epoch: outbox.epoch, from: 1, through: 2, count: 2 },
+  ]);
 });
 
 test('an end with rows that never became durable is refused to who waits for them, and is a gap at the next start', async () => {
   const base = await folder();
   await filled(base, 1);
-  const clock = new FailingClock();
-  const outbox = await open(base, clock);
+  const disk = new FailingDisk();
+  const outbox = await open(base, new ImpatientClock(), [], disk);
   assert.equal(outbox.gap, undefined);
-  const { durable } = await outbox.append(new TestBatches().next(1), 's', undefined, never);
-  clock.failing = true;
+  const { durable } = await outbox.append(new TestBatches().next(1), origin, never);
+  disk.failing = true;
   await assert.rejects(Promise.all([durable, outbox[Symbol.asyncDispose]()]), { code: 'EW_STORE_WRITE' });
   await outbox[Symbol.asyncDispose]();
   await using next = await open(base, systemClock);
   assert.ok(next.gap, 'rows were read and not kept');
-  assert.equal(next.report().blocks, 1);
+  assert.equal(next.report().outbox.blocks, 1);
 });

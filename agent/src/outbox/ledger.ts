@@ -1,93 +1,181 @@
+/**
+ * The agent's side of the delivery ledger: what became of every row that was read, per device and over all starts.
+ *
+ * In memory it is the truth of this moment. Saved is what a restart would find: rows that are only in memory are not
+ * in it, so that the saved sum holds after a kill at any point.
+ */
 import type { DeviceRows } from '@edgeward/shared/batch';
-import { jsonValue, type StoreDatabase, textKey } from '@edgeward/shared/store';
+import type { DeviceReport, HeldRows } from '@edgeward/shared/contracts';
+import { getOrMake } from '@edgeward/shared/maps';
+import { RangeSet } from '@edgeward/shared/ranges';
+import { HeldRowSpans } from './held-rows.js';
+import type { DeviceRecord } from './layout.js';
 
-/** What became of one device's rows, cumulative over all starts. `released`: the collector has them for good. */
-export interface DeviceCounts {
-  read: number;
-  released: number;
-  rejected: number;
-  thinned: number;
-  dropped: number;
-  damaged: number;
+/** `delivered`: the collector has journaled it. */
+export type Fate = 'delivered' | 'rejected' | 'thinned' | 'dropped' | 'damaged';
+export type DeviceCounts = { -readonly [K in Fate | 'read']: number };
+
+export const fates = ['delivered', 'rejected', 'thinned', 'dropped', 'damaged'] as const;
+
+/** What a kill now would lose, and what waits for its source's position: outside what may be saved. */
+export interface Unsaved {
+  readonly rows: readonly DeviceRows[];
+  /** Counted with a position that is not yet durable, by device. */
+  readonly rejected: ReadonlyMap<string, number>;
 }
 
-const prefix = 'l';
+type ByDevice<T> = Map<string, T>;
 
-/**
- * The agent's side of the delivery ledger. Counters change in memory only when the commit that carries them is
- * written, so that what a report says is what a restart would find.
- */
-export class OutboxLedger {
-  readonly #counts = new Map<string, DeviceCounts>();
+export class Ledger {
+  readonly #counts: ByDevice<DeviceCounts> = new Map();
+  /** By start counter. */
+  readonly #rows = new Map<number, ByDevice<RangeSet>>();
+  readonly #held = new Map<number, ByDevice<HeldRowSpans>>();
+  /** Changed since they were saved. */
+  readonly dirty = new Set<string>();
+  /** Of those, what must be saved together with the next change on disk. */
+  readonly pressing = new Set<string>();
+  /** Of epochs up to this start counter only the counts are kept. */
+  condensedThrough = 0;
 
-  static async load(db: StoreDatabase): Promise<OutboxLedger> {
-    const ledger = new OutboxLedger();
-    for await (const [key, value] of db.iterator({ gte: textKey(prefix, ''), lt: textKey('m', '') })) {
-      ledger.#counts.set(key.toString('utf8', 1), JSON.parse(value.toString('utf8')) as DeviceCounts);
+  /** Rows were read and are held. */
+  read(counter: number, devices: readonly DeviceRows[]): void {
+    for (const { device, first, last, count } of devices) {
+      this.#of(device).read += count;
+      this.rowsOf(counter, device).add(first, last);
+      this.hold(counter, { device, first, last, count });
     }
-    return ledger;
+  }
+
+  /** Held rows have come to an end. */
+  settle(counter: number, devices: readonly DeviceRows[], fate: Fate, pressing: boolean): void {
+    for (const { device, first, last, count } of devices) {
+      this.#of(device)[fate] += count;
+      this.#heldOf(counter, device).remove(first, last, count);
+      if (pressing) this.pressing.add(device);
+    }
+  }
+
+  /** What was delivered is held again: the collector forgot it. */
+  unsettle(counter: number, devices: readonly DeviceRows[]): void {
+    for (const rows of devices) {
+      this.#of(rows.device).delivered -= rows.count;
+      this.hold(counter, rows);
+      this.pressing.add(rows.device);
+    }
+  }
+
+  /** Of held rows fewer are left. */
+  thin(counter: number, before: readonly DeviceRows[], after: readonly DeviceRows[]): void {
+    this.settle(counter, before, 'thinned', true);
+    for (const rows of after) {
+      this.#of(rows.device).thinned -= rows.count;
+      this.hold(counter, rows);
+    }
+  }
+
+  hold(counter: number, { device, first, last, count }: DeviceRows): void {
+    this.#heldOf(counter, device).add(first, last, count);
+  }
+
+  add(device: string, kind: Fate | 'read', rows: number): void {
+    this.#of(device)[kind] += rows;
+  }
+
+  counts(device: string): Readonly<DeviceCounts> {
+    return this.#counts.get(device) ?? noCounts();
+  }
+
+  load(device: string, { n: _, ...counts }: DeviceRecord): void {
+    this.#counts.set(device, counts);
   }
 
   devices(): IterableIterator<string> {
     return this.#counts.keys();
   }
 
-  of(device: string): Readonly<DeviceCounts> {
-    return this.#counts.get(device) ?? noCounts();
+  /** Row numbers of an epoch that the device's `read` counts. */
+  rowsOf(counter: number, device: string): RangeSet {
+    const devices = getOrMake(this.#rows, counter, () => new Map<string, RangeSet>());
+    return getOrMake(devices, device, () => new RangeSet());
   }
 
-  /** The puts that make these changes durable; `apply` makes them visible once the commit is down. */
-  prepare(changes: LedgerChanges): { puts: { key: Buffer; value: Buffer }[]; apply: () => void } {
-    const next = changes.applyTo(this.#counts);
-    return {
-      puts: [...next].map(([device, counts]) => ({ key: textKey(prefix, device), value: jsonValue(counts) })),
-      apply: () => {
-        for (const [device, counts] of next) this.#counts.set(device, counts);
-      },
-    };
-  }
-}
-
-/** Additions waiting for a commit. */
-export class LedgerChanges {
-  readonly #added = new Map<string, DeviceCounts>();
-
-  get empty(): boolean {
-    return this.#added.size === 0;
+  /** Devices of which that epoch has rows. */
+  devicesOf(counter: number): readonly string[] {
+    return [...(this.#rows.get(counter)?.keys() ?? [])];
   }
 
-  add(device: string, kind: keyof DeviceCounts, rows: number): void {
-    const counts = this.#added.get(device) ?? noCounts();
-    counts[kind] += rows;
-    this.#added.set(device, counts);
+  /** Drops the details of an epoch that nothing is held of. */
+  condense(counter: number): void {
+    this.#rows.delete(counter);
+    this.#held.delete(counter);
+    this.condensedThrough = Math.max(this.condensedThrough, counter);
   }
 
-  addRows(rows: readonly DeviceRows[], kind: keyof DeviceCounts): void {
-    for (const { device, count } of rows) this.add(device, kind, count);
+  /** Holds these rows of an epoch and no others. */
+  adopt(counter: number, found: Map<string, HeldRowSpans>): void {
+    this.#held.set(counter, found);
   }
 
-  /** Both together, as one. */
-  plus(later: LedgerChanges): LedgerChanges {
-    const sum = new LedgerChanges();
-    for (const changes of [this, later]) {
-      for (const [device, counts] of changes.#added) {
-        for (const kind of Object.keys(counts) as (keyof DeviceCounts)[]) sum.add(device, kind, counts[kind]);
-      }
+  /**
+   * Holds what is there against what should be: rows of that epoch that are held and not found are damaged.
+   * @returns how many, by device
+   */
+  reconcile(counter: number, found: Map<string, HeldRowSpans>): Map<string, number> {
+    const missing = new Map<string, number>();
+    for (const [device, held] of this.#held.get(counter) ?? []) {
+      const gone = held.count - (found.get(device)?.count ?? 0);
+      if (gone === 0) continue;
+      this.#of(device).damaged += gone;
+      this.pressing.add(device);
+      missing.set(device, gone);
     }
+    this.#held.set(counter, found);
+    return missing;
+  }
+
+  /** Held by all epochs together. */
+  heldCount(device: string): number {
+    let sum = 0;
+    for (const devices of this.#held.values()) sum += devices.get(device)?.count ?? 0;
     return sum;
   }
 
-  applyTo(base: ReadonlyMap<string, DeviceCounts>): Map<string, DeviceCounts> {
-    const next = new Map<string, DeviceCounts>();
-    for (const [device, added] of this.#added) {
-      const counts = { ...(base.get(device) ?? noCounts()) };
-      for (const kind of Object.keys(added) as (keyof DeviceCounts)[]) counts[kind] += added[kind];
-      next.set(device, counts);
-    }
-    return next;
+  report(nameOf: (counter: number) => string): DeviceReport[] {
+    const counters = [...this.#rows.keys()].sort((a, b) => a - b);
+    return [...this.#counts].map(([device, { delivered: _, ...counts }]) => ({
+      device,
+      ...counts,
+      rows: counters.flatMap(counter => {
+        const ranges = this.#rows.get(counter)?.get(device);
+        return ranges && !ranges.isEmpty ? [{ epoch: nameOf(counter), ranges: ranges.toJSON() }] : [];
+      }),
+      held: counters.flatMap(counter => this.#reportHeld(counter, device, nameOf(counter))),
+    }));
+  }
+
+  #reportHeld(counter: number, device: string, epoch: string): HeldRows[] {
+    const held = this.#held.get(counter)?.get(device);
+    if (!held || held.count === 0) return [];
+    return held.ranges().map(([from, through, count]) => ({ epoch, from, through, count }));
+  }
+
+  #heldOf(counter: number, device: string): HeldRowSpans {
+    const devices = getOrMake(this.#held, counter, () => new Map<string, HeldRowSpans>());
+    return getOrMake(devices, device, () => new HeldRowSpans());
+  }
+
+  #of(device: string): DeviceCounts {
+    this.dirty.add(device);
+    return getOrMake(this.#counts, device, noCounts);
   }
 }
 
-function noCounts(): DeviceCounts {
-  return { read: 0, released: 0, rejected: 0, thinned: 0, dropped: 0, damaged: 0 };
+export function noCounts(): DeviceCounts {
+  return { read: 0, delivered: 0, rejected: 0, thinned: 0, dropped: 0, damaged: 0 };
+}
+
+/** What the counts leave over: rows that must still be held. */
+export function heldBy(counts: DeviceCounts): number {
+  return fates.reduce((left, fate) => left - counts[fate], counts.read);
 }

@@ -33,6 +33,7 @@ function open(base: string, options: Partial<OutboxOptions> = {}): Promise<Level
 }
 
 const never = new AbortController().signal;
+const origin = { source: 'source', acknowledges: true };
 const stopped = AbortSignal.abort();
 
 /** All that waits, once everything appended is durable. */
@@ -43,7 +44,7 @@ async function waiting(outbox: LevelOutbox): Promise<Entry[]> {
 }
 
 async function append(outbox: LevelOutbox, batches: TestBatches, rows = 5): Promise<void> {
-  const { durable } = await outbox.append(batches.next(rows), 'source', undefined, never);
+  const { durable } = await outbox.append(batches.next(rows), origin, never);
   await durable;
 }
 
@@ -60,6 +61,7 @@ async function crashCopy(base: string): Promise<string> {
 
 test('offers blocks in order and keeps them until they are released', async () => {
   await using outbox = await open(await folder());
+  outbox.link(true);
   const batches = new TestBatches();
   for (let i = 0; i < 5; i++) await append(outbox, batches);
   const entries = await waiting(outbox);
@@ -77,9 +79,9 @@ test('offers blocks in order and keeps them until they are released', async () =
     [1, 3, 4, 5],
     'journaled ends resending',
   );
-  assert.equal(outbox.report().blocks, 5, 'but only released forgets');
+  assert.equal(outbox.report().outbox.blocks, 5, 'but only released forgets');
   await outbox.receive({ epoch: outbox.epoch, from: 1, through: 1e15, mark: 'released' });
-  assert.equal(outbox.report().blocks, 0);
+  assert.equal(outbox.report().outbox.blocks, 0);
   await outbox.receive(receipt(entries[1]!));
 });
 
@@ -95,7 +97,11 @@ test('after a crash everything durable is there, in a new epoch, with the ledger
   await using first = await open(base);
   const batches = new TestBatches();
   for (let i = 1; i <= 3; i++) {
-    const { durable } = await first.append(batches.next(4), 'replay', { offset: i * 100 }, never);
+    const { durable } = await first.append(
+      batches.next(4),
+      { source: 'replay', position: { offset: i * 100 } },
+      never,
+    );
     await durable;
   }
   const copy = await crashCopy(base);
@@ -104,6 +110,7 @@ test('after a crash everything durable is there, in a new epoch, with the ledger
   assert.equal(second.id, first.id);
   assert.ok(second.gap, 'an unclean end is a gap');
   assert.deepEqual(second.position('replay'), { offset: 300 });
+  second.link(true);
   await append(second, new TestBatches());
   const entries = await waiting(second);
   assert.deepEqual(
@@ -117,10 +124,9 @@ test('after a crash everything durable is there, in a new epoch, with the ledger
   );
   const probe = second.report().devices.find(({ device }) => device === 'probe-1')!;
   assert.equal(probe.read, 17);
-  assert.equal(probe.lastRow, 5);
   assert.deepEqual(probe.held, [
-    { epoch: first.epoch, from: 1, through: 12 },
-    { epoch: second.epoch, from: 1, through: 5 },
+    { epoch: first.epoch, from: 1, through: 12, count: 12 },
+    { epoch: second.epoch, from: 1, through: 5, count: 5 },
   ]);
 });
 
@@ -142,7 +148,7 @@ test('batches that arrive during one commit go down together', async () => {
   await using outbox = await open(await folder());
   const batches = new TestBatches();
   const admissions = await Promise.all(
-    Array.from({ length: 50 }, () => outbox.append(batches.next(1), 'source', undefined, never)),
+    Array.from({ length: 50 }, () => outbox.append(batches.next(1), origin, never)),
   );
   await Promise.all(admissions.map(({ durable }) => durable));
   assert.deepEqual(
@@ -177,9 +183,9 @@ test('at the quota the oldest block that was never sent goes, counted and told',
 test('at the quota a source waits where that is configured, until a receipt makes room', async () => {
   await using outbox = await open(await folder(), { maxBytes: 600, whenFull: 'block' });
   const batches = new TestBatches();
-  while (outbox.report().bytes < 600) await append(outbox, batches, 500);
+  while (outbox.report().outbox.bytes < 600) await append(outbox, batches, 500);
   let admitted = false;
-  const waits = outbox.append(batches.next(1), 'source', undefined, never).then(({ durable }) => {
+  const waits = outbox.append(batches.next(1), origin, never).then(({ durable }) => {
     admitted = true;
     return durable;
   });
@@ -189,15 +195,15 @@ test('at the quota a source waits where that is configured, until a receipt make
   await outbox.receive(receipt(oldest!));
   await waits;
   const late = new AbortController();
-  while (outbox.report().bytes < 600) await append(outbox, batches, 500);
-  const refused = outbox.append(batches.next(1), 'source', undefined, late.signal);
+  while (outbox.report().outbox.bytes < 600) await append(outbox, batches, 500);
+  const refused = outbox.append(batches.next(1), origin, late.signal);
   late.abort();
   await assert.rejects(refused, error => hasCode(error, 'EW_STOPPED'));
 });
 
 test('rejected rows are part of what was read', async () => {
   await using outbox = await open(await folder());
-  outbox.countRejected('probe-1', 7);
+  outbox.countRejected('source', 'probe-1', 7);
   await append(outbox, new TestBatches());
   const [probe] = outbox.report().devices;
   assert.deepEqual([probe!.read, probe!.rejected], [12, 7]);
@@ -212,7 +218,7 @@ test('a batch that makes no block is counted and told, its source goes on behind
   const whole = batches.next(3);
   const devices = [...whole.schema.devices, 'x'.repeat(2 ** 20)];
   const tooLarge = { ...whole, schema: { ...whole.schema, devices } };
-  const { durable } = await first.append(tooLarge, 'wide', { at: 7 }, never);
+  const { durable } = await first.append(tooLarge, { source: 'wide', position: { at: 7 } }, never);
   await durable;
   assert.deepEqual(first.position('wide'), { at: 7 });
   await append(first, batches, 1);
@@ -328,8 +334,8 @@ test('a batch without rows makes no block; its position and what was rejected be
     time: batch.time.slice(0, 0),
     row: batch.row.slice(0, 0),
   };
-  outbox.countRejected('pump-1', 3);
-  const { durable } = await outbox.append(none, 'source', { at: 7 }, never);
+  outbox.countRejected('source', 'pump-1', 3);
+  const { durable } = await outbox.append(none, { source: 'source', position: { at: 7 } }, never);
   await durable;
   const copy = await crashCopy(base);
   assert.deepEqual(await waiting(outbox), []);

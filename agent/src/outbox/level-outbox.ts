@@ -1,291 +1,179 @@
 /**
- * The agent's outbox: what has been read and not yet released by the collector, in LevelDB.
+ * The agent's outbox: what has been read and not yet released by the collector.
  *
  * Invariants
- * - A block is offered to the uplink only after the synced commit that holds it, its ledger counts and its
- *   source's position: all of it is durable or none.
- * - Only a `released` receipt, or a counted drop of a block that was never sent, deletes a block.
+ * - Durable is: fsynced here or journaled there. A block of a source that acknowledges, or has a position, is written
+ *   first, in one synced commit with that position, and offered only then. Blocks of polled sources are offered from
+ *   memory and written only if no receipt comes in time.
+ * - Only a receipt, or a counted loss of a block that was never sent, ends a block. "Never sent" survives restarts: no
+ *   block on disk is offered before the disk says that it may have been.
  * - Every process start is a new epoch, so no (epoch, seq) is ever used twice, whatever was lost.
+ * - Memory does not grow with the backlog: what is on disk is known as ranges.
  */
-import { randomBytes } from 'node:crypto';
 import { type DeviceRows, deviceRows } from '@edgeward/shared/batch';
 import type {
   Admission,
-  AgentEvent,
-  Clock,
   Described,
   DeviceReport,
   Entry,
+  Origin,
   Outbox,
+  OutboxReport,
   Receipt,
   RecordBatch,
   SourcePosition,
 } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { failpoint } from '@edgeward/shared/failpoint';
-import { Gate } from '@edgeward/shared/gate';
-import type { Logger } from '@edgeward/shared/log';
-import { jsonValue, numberKey, openStore, type Store, textKey } from '@edgeward/shared/store';
-import { describe, describedToJson, encodeBlock, readHeader } from '@edgeward/shared/wire';
+import { type BlockId, describe, encodeBlock } from '@edgeward/shared/wire';
+import type { Core, OutboxOptions } from './core.js';
+import { TimeCorrection } from './correct-times.js';
+import type { FreshBlock } from './fresh.js';
+import { OldestBlock } from './oldest.js';
+import { type Opened, openOutbox } from './open-outbox.js';
+import { forgetJournaled, receive } from './receipts.js';
+import { Rejects } from './rejects.js';
+import { Relief } from './relief.js';
+import { isAnomalous } from './thin.js';
+import { Walk } from './walk.js';
+import { Writer } from './writer.js';
 
-import { type HeldBlock, type HeldBlocks, rowsOf } from './held.js';
-import { Lanes } from './lanes.js';
-import { LedgerChanges, OutboxLedger } from './ledger.js';
-import { recover } from './recover.js';
-import { loadSchemas, schemaPrefix } from './schemas.js';
+export type { Notice, OutboxBallast, OutboxOptions, OutboxTime } from './core.js';
+export { outboxStoreVersion } from './layout.js';
 
-export const outboxStoreVersion = 1;
-
-export interface OutboxOptions {
-  readonly directory: string;
-  readonly gateway: string;
-  /** Quota for blocks on disk. */
-  readonly maxBytes: number;
-  /** At the quota: give up the oldest block that was never sent, or let the source wait. */
-  readonly whenFull: 'dropOldest' | 'block';
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Told of what must not pass silently. */
-  readonly onEvent?: (event: Pick<AgentEvent, 'kind' | 'text' | 'details'>) => void;
-}
-
-/** Bytes that may wait for the disk before sources have to. */
-const maxPendingBytes = 4 * 1024 * 1024;
-/** Newest blocks kept in memory, so that publishing them needs no read. */
-const maxCachedBytes = 4 * 1024 * 1024;
-/** Deletes wait this long for a commit of new blocks to travel with. */
-const deleteLingerMs = 1000;
-const retryMs = 1000;
-/** An outbox is mostly written and deleted again: more would only fill a small box's memory. */
-const writeBufferBytes = 1024 * 1024;
-const lastCommitKey = Buffer.from('t');
-const markerKey = Buffer.from('s');
-const never = new AbortController().signal;
-
-interface Pending {
-  /** Undefined for a batch without rows or that made no block: what was counted and the position go down. */
-  readonly made: { readonly block: HeldBlock; readonly bytes: Uint8Array } | undefined;
-  readonly source: string;
-  readonly position: SourcePosition | undefined;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
+/** Bytes that may be in memory only; then sources wait. */
+const maxVolatileBytes = 4 * 1024 * 1024;
+/** Of the quota; above it room is made before anybody has to wait for it. */
+const highWater = 0.985;
+const lookAgainMs = 1000;
 
 export class LevelOutbox implements Outbox {
-  readonly epoch: string;
-  readonly #options: OutboxOptions;
-  readonly #store: Store;
-  readonly #ledger: OutboxLedger;
-  readonly #held: HeldBlocks;
-  readonly #positions: Map<string, SourcePosition>;
-  readonly #cache = new Map<HeldBlock, Uint8Array>();
-  readonly #savedSchemas: Set<string>;
-  readonly #lastRow = new Map<string, number>();
-  /** Opens when blocks were committed, receipts came, or all is to end. */
-  readonly #changed = new Gate();
-  #cachedBytes = 0;
-  #pending: Pending[] = [];
-  #pendingBytes = 0;
-  #deletes: HeldBlock[] = [];
-  /** Dropped or damaged, not yet committed as such. */
-  #losing: HeldBlock[] = [];
-  #changes = new LedgerChanges();
-  #seq = 0;
-  #committedSeq = 0;
-  #closing = false;
-  #failing = false;
-  #gaveUp = false;
-  #committing: Promise<void>;
+  readonly #core: Core;
+  readonly #rejects = new Rejects();
+  readonly #writer: Writer;
+  readonly #relief: Relief;
+  readonly #oldest: OldestBlock;
+  readonly #times: TimeCorrection | undefined;
+  readonly #time: ReturnType<NonNullable<OutboxOptions['time']>> | undefined;
+  /** After a crash: from the last commit before it to this start, rows may have been read and not kept. */
+  readonly gap: Opened['gap'];
+  #walk: Walk | undefined;
+  /** Id of the collector's journal; kept over restarts. */
+  #journal: string | undefined;
+  /** Monotonic time before which it is of no use to look for room again. */
+  #noRoomUntilMs = Number.NEGATIVE_INFINITY;
+  #relieving = false;
   #closed: Promise<void> | undefined;
 
-  private constructor(
-    options: OutboxOptions,
-    store: Store,
-    ledger: OutboxLedger,
-    held: HeldBlocks,
-    positions: Map<string, SourcePosition>,
-    savedSchemas: Iterable<string>,
-    lastCommitMs: number | undefined,
-  ) {
-    this.#options = options;
-    this.#store = store;
-    this.#ledger = ledger;
-    this.#held = held;
-    this.#positions = positions;
-    this.#savedSchemas = new Set(savedSchemas);
-    this.epoch = `${String(store.starts).padStart(9, '0')}-${randomBytes(8).toString('hex')}`;
-    if (!store.closedCleanly && lastCommitMs !== undefined) {
-      this.gap = { fromMs: lastCommitMs, toMs: options.clock.now() };
-    }
-    this.#committing = this.#commitLoop();
+  private constructor({ core, gap, saved }: Opened) {
+    this.#core = core;
+    this.gap = gap;
+    const journal = saved.kept('journal');
+    if (typeof journal === 'string') this.#journal = journal;
+    core.records.keep('journal', () => this.#journal ?? null);
+    this.#writer = new Writer(core, this.#rejects);
+    this.#relief = new Relief(core, this.#writer);
+    this.#oldest = new OldestBlock(core);
+    this.#time = core.options.time?.(saved.kept('time'));
+    if (!this.#time) return;
+    const time = this.#time;
+    if (time.state) core.records.keep('time', () => time.state?.());
+    this.#times = new TimeCorrection(core, this.#writer, time);
+    this.#times.look();
   }
 
   /** @throws EW_STORE_VERSION, EW_STORE_LOCKED, EW_STORE_WRITE */
   static async open(options: OutboxOptions): Promise<LevelOutbox> {
-    const store = await openStore({
-      directory: options.directory,
-      kind: 'outbox',
-      version: outboxStoreVersion,
-      markerKey,
-      writeBufferBytes,
-      log: options.log,
-    });
-    if (store.movedTo !== undefined) options.onEvent?.(movedNotice(store.movedTo));
-    const ledger = await OutboxLedger.load(store.db);
-    const schemas = await loadSchemas(store.db);
-    const found = await recover(store.db, ledger, schemas, options.log);
-    const counts = ledger.prepare(found.changes);
-    const repairs = [
-      ...counts.puts.map(put => ({ type: 'put' as const, ...put })),
-      ...found.damagedKeys.map(key => ({ type: 'del' as const, key })),
-    ];
-    if (repairs.length) await store.db.batch(repairs, { sync: true });
-    counts.apply();
-    if (found.damagedRows || store.repairedFrom) {
-      options.onEvent?.({
-        kind: 'damage',
-        text: `The outbox was damaged on disk: ${found.damagedRows} rows are lost.`,
-        details: { rows: found.damagedRows, copiedTo: store.repairedFrom ?? null },
-      });
-    }
-    const lastCommit = await store.db.get(lastCommitKey);
-    return new LevelOutbox(
-      options,
-      store,
-      ledger,
-      found.held,
-      await loadPositions(store),
-      schemas.keys(),
-      lastCommit?.readDoubleLE(0),
-    );
+    const outbox = new LevelOutbox(await openOutbox(options));
+    await outbox.#oldest.look();
+    return outbox;
+  }
+
+  get epoch(): string {
+    return this.#core.live.name;
   }
 
   /** This store's id: two agents under one gateway name do not share it. */
   get id(): string {
-    return this.#store.id;
+    return this.#core.store.id;
   }
 
-  /** After a crash: from the last commit before it to this start, rows may have been read and not kept. */
-  readonly gap: { readonly fromMs: number; readonly toMs: number } | undefined;
-
+  /** Where a source stood when its last batch became durable. */
   position(source: string): SourcePosition | undefined {
-    return this.#positions.get(source);
+    return this.#core.records.positions.get(source);
   }
 
-  async append(
-    batch: RecordBatch,
-    source: string,
-    position: SourcePosition | undefined,
-    deadline: AbortSignal,
-  ): Promise<Admission> {
+  async append(batch: RecordBatch, origin: Origin, deadline: AbortSignal): Promise<Admission> {
+    // The clock as it was when the batch was handed over, however long it waits for room.
+    const clock = this.#time?.stamp();
+    const atMs = this.#core.options.clock.now();
     await this.#admission(deadline);
-    const made = batch.row.length > 0 ? this.#make(batch, source) : undefined;
-    const durable = new Promise<void>((resolve, reject) => {
-      this.#pending.push({ made, source, position, resolve, reject });
-    });
-    durable.catch(() => undefined); // not everybody waits for it
-    this.#pendingBytes += made?.bytes.length ?? 0;
-    this.#changed.open();
-    return { durable };
+    return batch.row.length > 0 ? this.#keep(batch, origin, atMs, clock) : this.#advance(origin);
   }
 
-  /** Undefined if the batch cannot be a block, now or ever: its rows are rejected, which is counted and told. */
-  #make(batch: RecordBatch, source: string): Pending['made'] {
-    const seq = this.#seq + 1;
-    const oldestEpoch = this.#held.oldest()?.epoch ?? this.epoch;
-    const atMs = this.#options.clock.now();
-    const devices = deviceRows(batch);
-    let bytes: Uint8Array;
-    let described: Described;
-    try {
-      described = describe(batch.schema, batch.model);
-      bytes = encodeBlock({ epoch: this.epoch, seq, oldestEpoch, atMs }, batch);
-    } catch (error) {
-      this.#refuse(devices, source, error);
-      return undefined;
-    }
-    this.#seq = seq;
-    this.#changes.addRows(devices, 'read');
-    const { length: size } = bytes;
-    const { epoch } = this;
-    const counter = this.#store.starts;
-    return {
-      block: { described, epoch, counter, seq, size, devices, atMs, sent: false, journaled: false },
-      bytes,
-    };
-  }
-
-  #refuse(devices: readonly DeviceRows[], source: string, reason: unknown): void {
-    this.#changes.addRows(devices, 'read');
-    this.#changes.addRows(devices, 'rejected');
-    const rows = devices.reduce((sum, { count }) => sum + count, 0);
-    this.#options.log.error({ source, rows, reason: messageOf(reason) }, 'a batch was rejected');
-    this.#options.onEvent?.({
-      kind: 'source',
-      text: `${rows} rows of source ${source} were rejected: ${messageOf(reason)}`.slice(0, 900),
-      details: { source, rows },
-    });
-  }
-
-  /** Rows that were read and refused, with the reason: part of the ledger, not of the data. */
-  countRejected(device: string, rows: number): void {
-    this.#changes.add(device, 'read', rows);
-    this.#changes.add(device, 'rejected', rows);
-    this.#changed.open();
+  /**
+   * Rows that were read and refused: part of the ledger, not of the data. They are saved with that source's next
+   * position, or by and by if it has none.
+   */
+  countRejected(source: string, device: string, rows: number): void {
+    this.#core.ledger.add(device, 'read', rows);
+    this.#core.ledger.add(device, 'rejected', rows);
+    this.#rejects.add(source, device, rows);
   }
 
   async *entries(stop: AbortSignal): AsyncGenerator<Entry, void, void> {
-    const lanes = new Lanes(this.#held, this.epoch, () => this.#committedSeq);
-    for (;;) {
-      const block = lanes.next();
-      if (!block) {
-        // After stop, what sources handed over last is still to be committed and offered.
-        if (this.#closing || (stop.aborted && this.#pendingBytes === 0)) return;
-        await this.#changed.wait(stop.aborted ? undefined : stop);
-        continue;
-      }
-      block.sent = true; // before anything is awaited: from here on it may not be dropped
-      const bytes = await this.#bytesOf(block);
-      const { epoch, seq, described } = block;
-      if (bytes) yield { epoch, seq, lane: lanes.laneOf(block), bytes, described };
+    const core = this.#core;
+    this.#walk?.end();
+    const walk = new Walk(core, this.#writer);
+    this.#walk = walk;
+    while (!walk.over && !core.closing) {
+      const entry = walk.next();
+      if (entry) {
+        yield entry;
+        failpoint('outbox.after-offer');
+      } else if (stop.aborted && walk.isEmpty && !this.#writer.busy) return;
+      else await core.changed.wait(stop.aborted ? undefined : stop);
     }
   }
 
   async receive(receipt: Receipt): Promise<void> {
     failpoint('outbox.before-release');
-    for (const block of this.#held.within(receipt.epoch, receipt.from, receipt.through)) {
-      block.journaled = true;
-      if (receipt.mark === 'released') this.#forget(block, 'released');
-    }
-    this.#changed.open();
+    await receive(this.#core, this.#walk, receipt);
   }
 
-  /** The agent's side of the ledger, as of the last commit. */
-  report(): { devices: DeviceReport[]; blocks: number; bytes: number; oldestMs: number | null } {
-    // A loss counts only once its commit is down; until then its rows are still held.
-    const held = [...this.#held.inOrder(), ...this.#losing].filter(block => !block.journaled);
-    const unjournaled = rowsOf(held);
-    const devices = [...this.#ledger.devices()].map(device => {
-      const { read, rejected, thinned, dropped, damaged } = this.#ledger.of(device);
-      const ranges = [...(unjournaled.get(device) ?? [])].flatMap(([epoch, rows]) =>
-        rows.toJSON().map(([from, through]) => ({ epoch, from, through })),
-      );
-      return {
-        device,
-        read,
-        rejected,
-        thinned,
-        dropped,
-        damaged,
-        held: ranges,
-        lastRow: this.#lastRow.get(device) ?? 0,
-      };
-    });
+  link(up: boolean, roundTripP99Ms?: number): void {
+    this.#core.spill.link(up, roundTripP99Ms);
+    this.#core.changed.open();
+  }
+
+  forgotten(): void {
+    forgetJournaled(this.#core, this.#walk);
+  }
+
+  /** The collector says which journal it has. Another one than before may not know what that had. */
+  meet(journal: string): void {
+    if (this.#journal === journal) return;
+    if (this.#journal !== undefined) this.forgotten();
+    this.#journal = journal;
+    void this.#writer.flush([this.#core.records.keptPut('journal', journal)]).catch(() => undefined);
+  }
+
+  /** The agent's side of the ledger, as of now: also what only memory holds. */
+  report(): { devices: DeviceReport[]; condensedThrough: number; outbox: OutboxReport } {
+    const { epochs, fresh, ledger, options } = this.#core;
+    this.#relief.tell();
+    const names = new Map(epochs.all().map(({ counter, name }) => [counter, name]));
     return {
-      devices,
-      blocks: this.#held.count,
-      bytes: this.#held.bytes,
-      oldestMs: this.#held.oldest()?.atMs ?? null,
+      devices: ledger.report(counter => names.get(counter) ?? ''),
+      condensedThrough: ledger.condensedThrough,
+      outbox: {
+        id: this.id,
+        blocks: epochs.blocks + fresh.unstored,
+        bytes: epochs.bytes + fresh.unstoredBytes,
+        maxBytes: options.maxBytes,
+        oldestMs: this.#oldest.atMs(),
+        durability: options.durability ?? 'deferred',
+      },
     };
   }
 
@@ -295,229 +183,142 @@ export class LevelOutbox implements Outbox {
   }
 
   async #close(): Promise<void> {
-    this.#closing = true;
-    this.#changed.open();
-    await this.#committing;
+    const core = this.#core;
+    core.closing = true;
+    core.changed.open();
+    await this.#writer.ended();
+    await core.exclusive.run(async () => undefined); // whoever still reads the store
     // Rows that could not be kept are a gap: the next start must not find a clean end.
-    await (this.#gaveUp ? this.#store.db.close() : this.#store.close());
+    await (this.#writer.gaveUp ? core.store.db.close() : core.store.close());
   }
 
-  /** Waits for room: in memory for the next commit, and on disk by the configured policy. */
+  #advance({ source, position, acknowledges }: Origin): Admission {
+    const rejected = this.#rejects.release(source);
+    if (!position && !(rejected && acknowledges)) return { durable: Promise.resolve() };
+    this.#press(rejected);
+    const durable = new Promise<void>((resolve, reject) => {
+      this.#writer.add({ source, position, resolve, reject });
+    });
+    durable.catch(() => undefined); // not everybody waits for it
+    return { durable };
+  }
+
+  #keep(batch: RecordBatch, origin: Origin, atMs: number, clock: BlockId['clock']): Admission {
+    const devices = deviceRows(batch);
+    const id = this.#nextId(atMs, clock);
+    let bytes: Uint8Array;
+    let described: Described;
+    try {
+      described = describe(batch.schema, batch.model);
+      bytes = encodeBlock(id, batch);
+    } catch (error) {
+      this.#refuse(devices, origin.source, error);
+      return this.#advance(origin);
+    }
+    this.#core.nextSeq += 1;
+    const rejected = this.#rejects.release(origin.source);
+    if (origin.acknowledges || origin.position) this.#press(rejected);
+    this.#core.ledger.read(this.#core.live.counter, devices);
+    const made = { id, bytes, described, devices, anomalous: isAnomalous(batch) };
+    return { durable: this.#admit(made, origin) };
+  }
+
+  #nextId(atMs: number, clock: BlockId['clock']): BlockId {
+    const { epochs, live, voids, nextSeq } = this.#core;
+    const gone = voids.list();
+    return {
+      epoch: live.name,
+      seq: nextSeq,
+      oldestEpoch: (epochs.oldest() ?? live).name,
+      atMs,
+      ...(gone && { voids: gone }),
+      ...(clock && { clock }),
+    };
+  }
+
+  /** Rows that were rejected on the way to a position are saved in one commit with it. */
+  #press(rejected: ReadonlyMap<string, number> | undefined): void {
+    for (const device of rejected?.keys() ?? []) this.#core.ledger.pressing.add(device);
+  }
+
+  #admit(
+    made: Pick<FreshBlock, 'id' | 'bytes' | 'described' | 'devices' | 'anomalous'>,
+    { source, position, acknowledges = false }: Origin,
+  ): Promise<void> {
+    const { fresh, options, changed } = this.#core;
+    const urgent = acknowledges || position !== undefined || options.durability === 'always';
+    const durable = new Promise<void>((resolve, reject) => {
+      const block: FreshBlock = {
+        ...made,
+        bornMs: options.clock.monotonic(),
+        urgent,
+        place: 'volatile',
+        queued: false,
+        sent: false,
+        writing: false,
+        resolve: urgent ? () => undefined : resolve,
+        reject,
+      };
+      fresh.add(block);
+      if (urgent) this.#writer.add({ block, source, position, resolve, reject });
+      else if (!block.id.clock) fresh.enqueue(block);
+    });
+    durable.catch(() => undefined); // not everybody waits for it
+    changed.open();
+    if (made.id.clock)
+      void durable.then(
+        () => this.#times?.look(),
+        () => undefined,
+      );
+    return durable;
+  }
+
+  #refuse(devices: readonly DeviceRows[], source: string, reason: unknown): void {
+    let rows = 0;
+    for (const { device, count } of devices) {
+      this.countRejected(source, device, count);
+      rows += count;
+    }
+    this.#core.options.log.error({ source, rows, reason: messageOf(reason) }, 'a batch was rejected');
+    this.#core.notice({
+      kind: 'source',
+      text: `${rows} rows of source ${source} were rejected: ${messageOf(reason)}`.slice(0, 900),
+      details: { source, rows },
+    });
+  }
+
+  /** Waits for room: in memory, and on disk by the configured policy. */
   async #admission(deadline: AbortSignal): Promise<void> {
     while (!this.#hasRoom()) {
-      if (this.#closing || deadline.aborted) {
+      if (this.#core.closing || deadline.aborted)
         throw new EdgewardError('EW_STOPPED', 'The outbox had no room for the batch before it closed.');
-      }
-      await this.#changed.wait(deadline);
+      await this.#core.changed.wait(deadline, lookAgainMs);
     }
-    if (this.#closing) throw new EdgewardError('EW_STOPPED', 'The outbox is closed.');
+    if (this.#core.closing) throw new EdgewardError('EW_STOPPED', 'The outbox is closed.');
   }
 
   #hasRoom(): boolean {
-    if (this.#pendingBytes >= maxPendingBytes) return false;
-    while (this.#held.bytes + this.#pendingBytes >= this.#options.maxBytes) {
-      const victim = this.#options.whenFull === 'dropOldest' ? this.#held.oldestNeverSent() : undefined;
-      if (!victim) return false;
-      this.#drop(victim);
-    }
-    return true;
+    const { epochs, fresh, options } = this.#core;
+    if (fresh.bytes('volatile') >= maxVolatileBytes) return false;
+    const used = epochs.bytes + fresh.unstoredBytes;
+    if (used >= highWater * options.maxBytes) this.#relieve();
+    return used < options.maxBytes;
   }
 
-  #drop(block: HeldBlock): void {
-    this.#forget(block, 'dropped');
-    this.#losing.push(block);
-    const rows = block.devices.reduce((sum, { count }) => sum + count, 0);
-    this.#options.onEvent?.({
-      kind: 'dropped',
-      text: `The outbox is full: dropped the oldest ${rows} rows that had never been sent.`,
-      details: { epoch: block.epoch, seq: block.seq, rows },
-    });
-  }
-
-  #forget(block: HeldBlock, as: 'released' | 'dropped' | 'damaged'): void {
-    this.#held.remove(block);
-    this.#uncache(block);
-    this.#deletes.push(block);
-    this.#changes.addRows(block.devices, as);
-  }
-
-  /** Undefined when the block is no longer held, or is damaged, or all is to end. */
-  async #bytesOf(block: HeldBlock): Promise<Uint8Array | undefined> {
-    const cached = this.#cache.get(block);
-    if (cached) return cached;
-    while (this.#held.has(block) && !this.#closing) {
-      try {
-        const bytes = await this.#store.db.get(keyOf(block));
-        if (bytes && isWhole(bytes)) return bytes;
-        if (this.#held.has(block)) this.#lost(block); // else released meanwhile
-      } catch (error) {
-        // Only damage is a loss. A store that is being opened again, or a read error, may be over soon.
-        if ((error as { code?: unknown }).code === 'LEVEL_CORRUPTION') this.#lost(block);
-        else await this.#options.clock.sleep(retryMs, never);
-      }
-    }
-    return undefined;
-  }
-
-  #lost(block: HeldBlock): void {
-    this.#forget(block, 'damaged');
-    this.#losing.push(block);
-    const rows = block.devices.reduce((sum, { count }) => sum + count, 0);
-    this.#options.log.error({ epoch: block.epoch, seq: block.seq, rows }, 'a block in the outbox is damaged');
-    this.#options.onEvent?.({
-      kind: 'damage',
-      text: `A block in the outbox was damaged on disk: ${rows} rows are lost.`,
-      details: { epoch: block.epoch, seq: block.seq, rows },
-    });
-  }
-
-  /** Group commit: whatever arrived during the last write goes down together in the next. */
-  async #commitLoop(): Promise<void> {
-    for (;;) {
-      await this.#somethingToCommit();
-      if (!this.#pending.length && !this.#deletes.length && this.#changes.empty) return;
-      try {
-        await this.#commit();
-        if (this.#failing) this.#options.log.info('outbox can be written again');
-        this.#failing = false;
-      } catch (error) {
-        if (!this.#failing)
-          this.#options.log.error({ error: messageOf(error) }, 'outbox cannot be written; trying again');
-        this.#failing = true;
-        if (this.#closing) return this.#giveUp(error);
-        await this.#options.clock.sleep(retryMs, never);
-        await this.#store.reopen().catch(() => undefined);
-      }
-    }
-  }
-
-  /** New blocks go down at once; deletes alone may linger. Returns with nothing to do only when closing. */
-  async #somethingToCommit(): Promise<void> {
-    const lingerUntil = this.#options.clock.monotonic() + deleteLingerMs;
-    while (!this.#closing && this.#pending.length === 0) {
-      const idle = this.#deletes.length === 0 && this.#changes.empty;
-      const waitMs = lingerUntil - this.#options.clock.monotonic();
-      if (!idle && waitMs <= 0) return;
-      await this.#changed.wait(undefined, idle ? undefined : waitMs);
-    }
-  }
-
-  async #commit(): Promise<void> {
-    const [pending, deletes, changes] = [this.#pending, this.#deletes, this.#changes];
-    const losing = this.#losing.length; // more may be given up while this commit is under way
-    this.#pending = [];
-    this.#deletes = [];
-    this.#changes = new LedgerChanges();
-    const counts = this.#ledger.prepare(changes);
-    const positions = new Map(pending.flatMap(p => (p.position ? [[p.source, p.position] as const] : [])));
-    const newSchemas = this.#unsavedSchemas(pending);
-    failpoint('outbox.before-commit');
-    try {
-      await this.#store.db.batch(
-        [
-          ...pending.flatMap(({ made }) =>
-            made ? [{ type: 'put' as const, key: keyOf(made.block), value: asBuffer(made.bytes) }] : [],
-          ),
-          ...deletes.map(block => ({ type: 'del' as const, key: keyOf(block) })),
-          ...counts.puts.map(put => ({ type: 'put' as const, ...put })),
-          ...newSchemas.map(described => ({
-            type: 'put' as const,
-            key: textKey(schemaPrefix, described.id),
-            value: jsonValue(describedToJson(described)),
-          })),
-          ...[...positions].map(([source, position]) => ({
-            type: 'put' as const,
-            key: textKey('p', source),
-            value: jsonValue(position),
-          })),
-          { type: 'put' as const, key: lastCommitKey, value: doubleValue(this.#options.clock.now()) },
-        ],
-        { sync: true },
-      );
-    } catch (error) {
-      // Nothing of it counts as written: all of it waits for the next try, before what came since.
-      this.#pending = [...pending, ...this.#pending];
-      this.#deletes = [...deletes, ...this.#deletes];
-      this.#changes = changes.plus(this.#changes);
-      throw error;
-    }
-    failpoint('outbox.after-commit');
-    counts.apply();
-    for (const { id } of newSchemas) this.#savedSchemas.add(id);
-    this.#losing = this.#losing.slice(losing);
-    for (const [source, position] of positions) this.#positions.set(source, position);
-    for (const { made, resolve } of pending) {
-      if (made) this.#committed(made);
-      resolve();
-    }
-    this.#changed.open();
-  }
-
-  #unsavedSchemas(pending: readonly Pending[]): Described[] {
-    const used = pending.flatMap(({ made }) => (made ? [made.block.described] : []));
-    return [...new Set(used)].filter(({ id }) => !this.#savedSchemas.has(id));
-  }
-
-  #committed({ block, bytes }: NonNullable<Pending['made']>): void {
-    this.#pendingBytes -= bytes.length;
-    this.#held.add(block);
-    this.#committedSeq = block.seq;
-    this.#cache.set(block, bytes);
-    this.#cachedBytes += bytes.length;
-    for (const { device, last } of block.devices) this.#lastRow.set(device, last);
-    for (const oldest of this.#cache.keys()) {
-      if (this.#cachedBytes <= maxCachedBytes) break;
-      this.#uncache(oldest);
-    }
-  }
-
-  #uncache(block: HeldBlock): void {
-    if (!this.#cache.delete(block)) return;
-    this.#cachedBytes -= block.size;
-  }
-
-  #giveUp(error: unknown): void {
-    this.#gaveUp = this.#pending.length > 0;
-    const failed = new EdgewardError('EW_STORE_WRITE', messageOf(error), { cause: error });
-    for (const pending of this.#pending) pending.reject(failed);
-  }
-}
-
-function movedNotice(movedTo: string): Pick<AgentEvent, 'kind' | 'text' | 'details'> {
-  return {
-    kind: 'damage',
-    text: `The outbox could not be read and a new one was begun: what was not yet sent is in ${movedTo}.`,
-    details: { movedTo },
-  };
-}
-
-async function loadPositions(store: Store): Promise<Map<string, SourcePosition>> {
-  const positions = new Map<string, SourcePosition>();
-  for await (const [key, value] of store.db.iterator({ gte: textKey('p', ''), lt: textKey('q', '') })) {
-    positions.set(key.toString('utf8', 1), JSON.parse(value.toString('utf8')) as SourcePosition);
-  }
-  return positions;
-}
-
-function doubleValue(n: number): Buffer {
-  const value = Buffer.alloc(8);
-  value.writeDoubleLE(n, 0);
-  return value;
-}
-
-function keyOf(block: HeldBlock): Buffer {
-  return numberKey('b', block.counter, block.seq);
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function isWhole(bytes: Uint8Array): boolean {
-  try {
-    readHeader(bytes);
-    return true;
-  } catch {
-    return false;
+  #relieve(): void {
+    const { options, closing } = this.#core;
+    if (options.whenFull === 'block' || closing || this.#relieving) return;
+    if (options.clock.monotonic() < this.#noRoomUntilMs) return;
+    this.#relieving = true;
+    void this.#relief
+      .free()
+      .catch(error => {
+        options.log.warn({ error: messageOf(error) }, 'no room could be made in the outbox yet');
+        return false;
+      })
+      .then(freed => {
+        this.#relieving = false;
+        if (!freed) this.#noRoomUntilMs = options.clock.monotonic() + lookAgainMs;
+      });
   }
 }

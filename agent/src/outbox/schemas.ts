@@ -1,18 +1,56 @@
 import type { Described } from '@edgeward/shared/contracts';
-import { type StoreDatabase, textKey } from '@edgeward/shared/store';
-import { parseDescribed } from '@edgeward/shared/wire';
+import { jsonValue, type StoreDatabase, textKey } from '@edgeward/shared/store';
+import { describedToJson, parseDescribed } from '@edgeward/shared/wire';
+import type { Put } from './layout.js';
 
-/** In front of the keys under which schemas are kept, by id. */
-export const schemaPrefix = 'q';
+const prefix = 'q';
 
-/** What blocks of earlier starts need to be understood. */
-export async function loadSchemas(db: StoreDatabase): Promise<Map<string, Described>> {
-  const schemas = new Map<string, Described>();
-  for await (const [, value] of db.iterator({ gte: textKey(schemaPrefix, ''), lt: textKey('r', '') })) {
-    const described = parseJson(value);
-    if (described) schemas.set(described.id, described);
+/** What blocks need to be understood, kept once under its id. */
+export class Schemas {
+  readonly #known = new Map<string, Described>();
+  readonly #saved = new Set<string>();
+  /** Records that hold no schema. */
+  damaged = 0;
+
+  static async load(db: StoreDatabase): Promise<Schemas> {
+    const schemas = new Schemas();
+    for await (const [key, value] of db.iterator({ gte: textKey(prefix, ''), lt: textKey('r', '') })) {
+      const described = parseJson(value);
+      // One that this release hashes otherwise is known under the id that its blocks carry.
+      if (described) schemas.#known.set(key.toString('utf8', 1), described);
+      if (described) schemas.#saved.add(key.toString('utf8', 1));
+      else schemas.damaged += 1;
+    }
+    return schemas;
   }
-  return schemas;
+
+  get(id: string): Described | undefined {
+    return this.#known.get(id);
+  }
+
+  /** The puts for those that are not yet in the store; call `saved` once they are. */
+  puts(used: Iterable<Described>): { puts: Put[]; saved: () => void } {
+    const fresh = [...new Set(used)].filter(({ id }) => !this.#saved.has(id));
+    return {
+      puts: fresh.map(one => ({ key: textKey(prefix, one.id), value: jsonValue(describedToJson(one)) })),
+      saved: () => {
+        for (const one of fresh) {
+          this.#saved.add(one.id);
+          this.#known.set(one.id, one);
+        }
+      },
+    };
+  }
+
+  /** Forgets those that no block needs. @returns their keys */
+  dropUnused(used: ReadonlySet<string>): Buffer[] {
+    const unused = [...this.#saved].filter(id => !used.has(id));
+    for (const id of unused) {
+      this.#saved.delete(id);
+      this.#known.delete(id);
+    }
+    return unused.map(id => textKey(prefix, id));
+  }
 }
 
 function parseJson(value: Buffer): Described | undefined {

@@ -54,7 +54,7 @@ class World implements AsyncDisposable {
       pull: [25, () => this.#pull()],
       journal: [20, () => this.#journal()],
       receipt: [15, () => this.#receipt()],
-      reject: [2, () => this.#outbox.countRejected('probe-1', 3)],
+      reject: [2, () => this.#outbox.countRejected('source-0', 'probe-1', 3)],
       report: [15, () => void this.#reports.push(this.#report())],
       arrive: [15, () => this.#arrive()],
       turn: [20, () => new Promise(setImmediate)],
@@ -67,7 +67,7 @@ class World implements AsyncDisposable {
   async settle(): Promise<void> {
     while (this.#waiting.size > 0) await this.#exchange();
     await this.#durable;
-    while (this.#outbox.report().blocks > 0) await this.#exchange();
+    while (this.#outbox.report().outbox.blocks > 0) await this.#exchange();
     await this.#outbox[Symbol.asyncDispose]();
     this.#outbox = await openOutbox(this.#folder());
     this.#reports = [this.#report()];
@@ -92,7 +92,7 @@ class World implements AsyncDisposable {
     if (waiting.has(device)) return;
     waiting.add(device);
     const batch = this.#batches.next(1 + Math.floor(this.#rng() * 30), [device]);
-    this.#outbox.append(batch, `source-${device}`, undefined, never).then(
+    this.#outbox.append(batch, { source: `source-${device}`, acknowledges: this.#rng() < 0.5 }, never).then(
       ({ durable }) => {
         waiting.delete(device);
         this.#durable = durable;
@@ -135,14 +135,12 @@ class World implements AsyncDisposable {
   }
 
   #report(): AgentReport {
-    const { devices, blocks, bytes, oldestMs } = this.#outbox.report();
     return {
       gateway,
       epoch: this.#outbox.epoch,
       atMs: 0,
       version: '0',
-      devices,
-      outbox: { blocks, bytes, oldestMs },
+      ...this.#outbox.report(),
       process: { pid: 1, rssBytes: 1, cpuSeconds: 1 },
       models: {},
     };
