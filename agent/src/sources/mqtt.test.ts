@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
+import { createServer as createTlsServer } from 'node:tls';
 import { cellOf, RowNumbers } from '@edgeward/shared/batch';
 import { systemClock } from '@edgeward/shared/clock';
 import type { RecordBatch, Source, SourcePosition } from '@edgeward/shared/contracts';
@@ -10,6 +15,7 @@ import { qualityReasons } from '@edgeward/shared/quality';
 import { seededRng } from '@edgeward/shared/rng';
 import { FakeBroker, type FakeBrokerOptions, type FakeMessage, FakeSession } from '../testing/fake-broker.js';
 import { type SourceHarness, sourceConformance } from '../testing/source-conformance.js';
+import { testCertificate, testKey } from '../testing/test-certificate.js';
 import { mqtt } from './mqtt.js';
 
 const limit = { timeout: 30_000 };
@@ -327,13 +333,13 @@ test('killed and cut at random, every message is stored once', { timeout: 120_00
     await using b = await bench({ lingerMs: 1 }, { ids, window: 25 });
     await b.connected();
     let published = 0;
-    for (let round = 0; round < 25; round++) {
+    for (let round = 0; round < 40; round++) {
       b.at.answersPings = rng() < 0.7;
       const deaf = rng() < 0.4;
       const n = 1 + Math.floor(rng() * 60);
       b.at.publish(...counted(n, published));
       published += n;
-      let left = Math.floor(rng() * 5);
+      let left = Math.floor(rng() * 2);
       const dies = rng() < 0.5;
       const before = rng() < 0.5;
       const cutsAt = rng() * 10;
@@ -437,7 +443,7 @@ test(
     const wrong: Record<string, Buffer> = {
       'a reserved packet type': Buffer.from([0xf0, 0x00]),
       'a length without an end': Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0x01]),
-      'a huge packet': Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f]),
+      'a huge packet': Buffer.from([0x90, 0xff, 0xff, 0xff, 0x7f]),
       'a topic longer than its packet': Buffer.from([0x30, 0x03, 0xff, 0xff, 0x61]),
       'QoS 2': Buffer.from([0x34, 0x05, 0x00, 0x01, 0x61, 0x00, 0x01]),
       'QoS 3': Buffer.from([0x36, 0x05, 0x00, 0x01, 0x61, 0x00, 0x01]),
@@ -463,6 +469,24 @@ test(
     assert.deepEqual(b.agent.rows, expected(rows));
   },
 );
+
+test('a message that is too long is rejected without being kept; the flow goes on', limit, async () => {
+  await using b = await bench({ maxPacketBytes: 1024 });
+  await b.connected();
+  const payload = Buffer.alloc(3_000_000, '7');
+  b.at.publish({ topic: 'plant/a/m-1/n', payload }, ...counted(1), { topic: 'plant/a/m-1/n', payload });
+  b.at.publish({ topic: 'plant/a/m-1/n', payload, qos: 0 }, ...counted(1, 1));
+  await b.rows(2);
+  await b.at.until('acknowledged', () => b.at.session.acknowledged.length === 4);
+  assert.deepEqual(b.at.session.acknowledged, [1, 2, 3, 4]);
+  assert.deepEqual(b.agent.rows, expected(2));
+  assert.equal(b.at.connects.length, 1);
+  assert.equal(
+    b.agent.rejects.reduce((sum, { count }) => sum + count, 0),
+    3,
+  );
+  assert.match(b.agent.rejects[0]!.reason, /maxPacketBytes/);
+});
 
 test('packets may be cut anywhere', limit, async () => {
   await using b = await bench();
@@ -559,6 +583,35 @@ test(
     mute.close();
   },
 );
+
+test('TLS: a broker is believed only if the ca given has signed it', limit, async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'edgeward-mqtt-'));
+  const ca = path.join(folder, 'ca.pem');
+  writeFileSync(ca, testCertificate);
+  await using b = await bench();
+  const port = Number(new URL(b.at.url).port);
+  const front = createTlsServer({ cert: testCertificate, key: testKey }, socket => {
+    const back = connect(port, '127.0.0.1');
+    socket.pipe(back).pipe(socket);
+    for (const end of [socket, back]) end.on('error', () => undefined);
+  }).listen(0, '127.0.0.1');
+  await once(front, 'listening');
+  const url = `mqtts://localhost:${(front.address() as AddressInfo).port}`;
+  const careful = new Agent({ url });
+  careful.start();
+  await careful.ended();
+  assert.match(String(careful.fault), /self-signed/);
+  assert.ok(isRetryable(careful.fault));
+  const agent = new Agent({ url }, { ca });
+  agent.start();
+  await b.at.until('subscribed', () => b.at.sessions.size > 0 && b.at.session.subscribes > 0);
+  b.at.publish(...counted(3));
+  await b.at.until('rows', () => agent.rows.length === 3);
+  await agent.stop();
+  assert.deepEqual(agent.rows, expected(3));
+  front.close();
+  rmSync(folder, { recursive: true });
+});
 
 test('a device that another source has is rejected; the others go on', limit, async () => {
   const at = await FakeBroker.open();

@@ -118,6 +118,7 @@ export class FakeBroker implements AsyncDisposable {
       else if (session) this.#packet(session, socket, packet);
       this.#changed.open();
     });
+    packets.on('error', () => socket.destroy()); // somebody else's client, once, that polled a port it had before
     socket.on('data', chunk => packets.parse(chunk));
     socket.on('error', () => undefined);
     socket.on('close', () => {

@@ -9,7 +9,7 @@ import { root } from './root.js';
 
 const places = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto', '/opt/homebrew/sbin/mosquitto'];
 
-function findMosquitto(): string | undefined {
+export function findMosquitto(): string | undefined {
   return places.find(place => existsSync(place));
 }
 

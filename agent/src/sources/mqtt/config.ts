@@ -189,7 +189,7 @@ export const mqttConfig = z.strictObject({
     .min(1024)
     .max(16 * 1024 * 1024)
     .default(256 * 1024)
-    .meta({ description: 'A longer packet is refused, and the connection made anew', unit: 'bytes' }),
+    .meta({ description: 'A longer message is rejected', unit: 'bytes' }),
   maxWaitingBytes: z
     .int()
     .min(16 * 1024)

@@ -1,25 +1,19 @@
 /** One MQTT 3.1.1 connection over our own socket. It never reconnects: a broken one is an error, the next a new object. */
-import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls, TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
 import type { Clock } from '@edgeward/shared/contracts';
-import { EdgewardError, messageOf } from '@edgeward/shared/errors';
+import { type EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { Gate } from '@edgeward/shared/gate';
 import { generate, type Packet, parser } from 'mqtt-packet';
+import { type DialOptions, openSocket, unavailable } from './dial.js';
 import { FrameError, FrameReader, type Message, pubacks } from './frames.js';
+import { KeepAlive } from './keep-alive.js';
 import { Linger } from './linger.js';
 
-export interface ConnectionOptions {
-  /** `mqtt://host:port` or `mqtts://host:port`. */
-  readonly url: string;
+export interface ConnectionOptions extends DialOptions {
   readonly clientId: string;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  /** Path of a PEM file. */
-  readonly ca?: string | undefined;
   readonly keepAliveS: number;
-  readonly connectTimeoutMs: number;
   readonly maxPacketBytes: number;
   readonly maxWaitingBytes: number;
   readonly clock: Clock;
@@ -34,8 +28,6 @@ export interface Filter {
 
 /** How long a broker may take to end the connection after our goodbye. */
 const goodbyeMs = 500;
-/** More pings than this are not under way at once. */
-const mostPings = 8;
 const subscribeId = 1;
 
 const refusals: Readonly<Record<number, string>> = {
@@ -64,12 +56,9 @@ export class Connection {
   #fault: Error | undefined;
   #closing = false;
   #paused = false;
-  /** Acknowledgements written so far, and how many when each ping under way was. */
+  /** Acknowledgements written so far. */
   #marks = 0;
-  #pings: { readonly mark: number; readonly sentMs: number }[] = [];
-  #heardMs = performance.now();
-  #pingedMs = performance.now();
-  #keepAlive: NodeJS.Timeout | undefined;
+  #keepAlive: KeepAlive | undefined;
   /** The broker had our session: it knows our subscriptions and what we have not acknowledged. */
   sessionPresent = false;
 
@@ -180,8 +169,7 @@ export class Connection {
 
   /** Nothing is read any more; what waits can still be taken. */
   pause(): void {
-    this.#paused = true;
-    this.#socket.pause();
+    this.#setPaused(true);
   }
 
   /**
@@ -196,11 +184,11 @@ export class Connection {
     if (ids.length > 0) {
       this.#socket.cork();
       this.#send(pubacks(ids));
-      if (this.#pings.length < mostPings) this.#ping();
+      this.#keepAlive?.flush(this.#marks);
       this.#socket.uncork();
     }
     this.#linger.acknowledged(performance.now());
-    if (this.#paused && this.#waitingBytes <= this.#options.maxWaitingBytes / 2) this.#resume();
+    if (this.#paused && this.#waitingBytes <= this.#options.maxWaitingBytes / 2) this.#setPaused(false);
     return this.#marks;
   }
 
@@ -208,7 +196,7 @@ export class Connection {
   async close(): Promise<void> {
     if (!this.#closing) {
       this.#closing = true;
-      clearInterval(this.#keepAlive);
+      this.#keepAlive?.[Symbol.dispose]();
       if (this.#fault) this.#socket.destroy();
       else this.#socket.end(generate({ cmd: 'disconnect' }));
       this.#socket.resume(); // the end of the other side is behind what it sent
@@ -238,7 +226,8 @@ export class Connection {
 
   #data(chunk: Buffer): void {
     if (this.#closing || this.#fault) return;
-    this.#heardMs = performance.now();
+    const nowMs = performance.now();
+    this.#keepAlive?.heard(nowMs);
     const before = this.#waiting.length;
     try {
       this.#frames.push(chunk, this.#options.clock.now());
@@ -247,7 +236,7 @@ export class Connection {
     }
     if (this.#waiting.length > before) {
       if (before === 0) this.#firstMs = this.#options.clock.monotonic();
-      this.#linger.arrived(this.#waiting.length, this.#heardMs);
+      this.#linger.arrived(this.#waiting.length, nowMs);
     }
     if (this.#waitingBytes > this.#options.maxWaitingBytes) this.pause();
     this.#hurry();
@@ -260,11 +249,10 @@ export class Connection {
   }
 
   #packet(packet: Packet): void {
-    if (packet.cmd === 'connack' || packet.cmd === 'suback') this.#answers.push(packet);
-    else if (packet.cmd === 'pingresp') {
-      const ping = this.#pings.shift();
-      if (ping) this.#options.onFlushed(ping.mark);
-    } else this.#fail(new FrameError(`an unexpected packet (${packet.cmd})`));
+    const isAnswer = packet.cmd === 'connack' || packet.cmd === 'suback';
+    if (isAnswer && this.#answers.length === 0) this.#answers.push(packet);
+    else if (packet.cmd === 'pingresp') this.#keepAlive?.answered();
+    else this.#fail(new FrameError(`an unexpected packet (${packet.cmd})`));
   }
 
   async #answer(cmd: 'connack' | 'suback'): Promise<Packet> {
@@ -277,34 +265,20 @@ export class Connection {
     }
   }
 
-  /** Pings twice a keep-alive interval; silence for longer than three quarters of one behind a ping is the end. */
   #watch(): void {
-    const intervalMs = this.#options.keepAliveS * 1000;
-    this.#keepAlive = setInterval(() => {
-      const nowMs = performance.now();
-      if (this.#paused || this.#closing) {
-        this.#heardMs = nowMs;
-        if (nowMs - this.#pingedMs >= intervalMs / 2 && this.#pings.length < mostPings) this.#ping();
-        return;
-      }
-      const asked = this.#pings[0];
-      const silentMs = asked ? nowMs - Math.max(asked.sentMs, this.#heardMs) : 0;
-      if (silentMs >= intervalMs * 0.75)
-        this.#fail(new Error(`it has been silent for ${Math.round(silentMs)} ms`));
-      else if (nowMs - this.#pingedMs >= intervalMs / 2) this.#ping();
-    }, intervalMs / 4);
+    this.#keepAlive = new KeepAlive({
+      intervalMs: this.#options.keepAliveS * 1000,
+      ping: () => this.#send(ping),
+      onFlushed: this.#options.onFlushed,
+      onDead: reason => this.#fail(new Error(reason)),
+    });
   }
 
-  #ping(): void {
-    this.#pingedMs = performance.now();
-    this.#pings.push({ mark: this.#marks, sentMs: this.#pingedMs });
-    this.#send(ping);
-  }
-
-  #resume(): void {
-    this.#paused = false;
-    this.#heardMs = performance.now();
-    this.#socket.resume();
+  #setPaused(paused: boolean): void {
+    this.#paused = paused;
+    if (this.#keepAlive) this.#keepAlive.deaf = paused;
+    if (paused) this.#socket.pause();
+    else this.#socket.resume();
   }
 
   #send(bytes: Buffer): void {
@@ -314,7 +288,7 @@ export class Connection {
   #fail(error: Error): void {
     if (this.#fault) return;
     this.#fault = error;
-    clearInterval(this.#keepAlive);
+    this.#keepAlive?.[Symbol.dispose]();
     this.#socket.destroy();
     this.#hurry();
     this.#changed.open();
@@ -334,12 +308,6 @@ function sizeOf({ from, end }: Message): number {
 /** What a waiting message costs besides its bytes, about. */
 const messageOverhead = 100;
 
-function unavailable(url: string, cause: Error): EdgewardError {
-  const detail =
-    cause instanceof FrameError ? `it sent what cannot be read: ${cause.message}` : cause.message;
-  return new EdgewardError('EW_SOURCE_UNAVAILABLE', `The broker ${url}: ${detail}.`, { cause });
-}
-
 function connectPacket({ clientId, username, password, keepAliveS }: ConnectionOptions): Buffer {
   return generate({
     cmd: 'connect',
@@ -351,43 +319,4 @@ function connectPacket({ clientId, username, password, keepAliveS }: ConnectionO
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password: Buffer.from(password) }),
   });
-}
-
-/** @returns undefined if `stop` fired */
-async function openSocket(options: ConnectionOptions, stop: AbortSignal): Promise<Socket | undefined> {
-  const { url, connectTimeoutMs } = options;
-  const socket = await dial(options);
-  const late = () => socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`));
-  const timer = setTimeout(late, connectTimeoutMs);
-  try {
-    await once(socket, socket instanceof TLSSocket ? 'secureConnect' : 'connect', { signal: stop });
-    return socket;
-  } catch (error) {
-    socket.destroy();
-    if (stop.aborted) return undefined;
-    throw unavailable(url, error instanceof Error ? error : new Error(messageOf(error)));
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function dial({ url, ca }: ConnectionOptions): Promise<Socket> {
-  const { protocol, hostname, port } = new URL(url);
-  const host = hostname.replace(/^\[|\]$/g, '');
-  if (protocol !== 'mqtts:') return connectTcp({ host, port: Number(port || 1883) });
-  const pem = ca === undefined ? undefined : await readPem(ca);
-  return connectTls({
-    host,
-    port: Number(port || 8883),
-    ...(isIP(host) === 0 && { servername: host }),
-    ...(pem !== undefined && { ca: pem }),
-  });
-}
-
-async function readPem(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw new EdgewardError('EW_CONFIG_FILE', `The file ${file} (ca): ${messageOf(error)}`, { cause: error });
-  }
 }

@@ -90,6 +90,8 @@ export class Mapping {
   take(message: Message): Mapped {
     const route = this.#routeOf(message.topic);
     if (!('rows' in route)) return route;
+    if (message.tooLong)
+      return { device: route.deviceName, reason: 'the message is longer than maxPacketBytes' };
     try {
       const trouble =
         route.subscription.config.payload === 'json' ? takeJson(route, message) : this.#plain(route, message);
