@@ -8,6 +8,7 @@ import type { Journal } from './journal/journal.js';
 import { ledgerView } from './ledger.js';
 import type { History, Live } from './live.js';
 import type { MailQueue } from './notifiers/mail-queue.js';
+import type { GatewayReport } from './report.js';
 import type { ScoreService } from './score-service.js';
 import type {
   CollectorViews,
@@ -29,6 +30,8 @@ export interface ViewParts {
   readonly scores: ScoreService;
   readonly metrics: Registry;
   readonly health: () => HealthView;
+  /** Tries a dead letter again; why it is still none. */
+  readonly replay: (id: string) => Promise<string | undefined>;
   readonly clock: Clock;
   readonly demo: DemoControls | undefined;
 }
@@ -100,7 +103,18 @@ export class Views implements CollectorViews, Disposable {
   }
 
   ledger() {
-    return ledgerView(this.#parts.journal.received, this.#parts.gateways);
+    const { received, accounts, losses } = this.#parts.journal;
+    const sinks = [...losses.all()].map(([sink, loss]) => ({ sink, ...loss }));
+    return { ...ledgerView(received, accounts), sinks };
+  }
+
+  deadLetters(limit: number) {
+    const { deadLetters } = this.#parts.journal;
+    return { count: deadLetters.count, dropped: deadLetters.dropped, letters: deadLetters.list(limit) };
+  }
+
+  async replayDeadLetter(id: string) {
+    return (await this.#parts.replay(id)) ?? null;
   }
 
   events(limit: number): EventView[] {
@@ -148,7 +162,7 @@ export class Views implements CollectorViews, Disposable {
       lastReportMs: report?.atMs ?? null,
       devices: devices.size,
       rowsPerSecond: rate.perSecond(this.#parts.clock.now()),
-      outbox: report?.outbox ?? null,
+      outbox: report ? outboxView(report.outbox) : null,
       rssBytes: report?.process.rssBytes ?? null,
       openIncidents: open.length,
     };
@@ -172,6 +186,10 @@ export class Views implements CollectorViews, Disposable {
       openIncidentId: this.#parts.engine.openFor(gateway, device)?.id ?? null,
     };
   }
+}
+
+function outboxView({ blocks, bytes, oldestMs }: GatewayReport['outbox']) {
+  return { blocks, bytes, oldestMs };
 }
 
 function toEventView({ gateway, atMs, kind, text }: AgentEvent): EventView {

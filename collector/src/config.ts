@@ -74,7 +74,16 @@ const options = z.strictObject({
         .min(16 * 1024 * 1024)
         .default(1024 * 1024 * 1024)
         .meta({
-          description: 'Above this the oldest blocks that every sink has stored are deleted',
+          description:
+            'Above this the oldest blocks are deleted: those that every sink has stored, then, counted, those that a sink lags behind, but never what a sink in receiptAfter has yet to store',
+          unit: 'bytes',
+        }),
+      maxDeadLetterBytes: z
+        .int()
+        .min(1024 * 1024)
+        .default(64 * 1024 * 1024)
+        .meta({
+          description: 'Blocks that were not understood are kept up to this; the oldest are deleted, counted',
           unit: 'bytes',
         }),
     })
@@ -86,6 +95,14 @@ const options = z.strictObject({
     .superRefine(distinctNames('sinks'))
     .superRefine(ownDirectories)
     .meta({ description: 'Where the journal is copied to' }),
+  receiptAfter: z
+    .union([z.literal('journal'), z.array(nameOption()).min(1)])
+    .default('journal')
+    .meta({
+      description:
+        'When gateways may forget a block: once the journal has it, or once all these sinks have stored it',
+      examples: ['journal', ['kafka']],
+    }),
   alerts: alertsConfig.prefault({}).meta({ description: 'When flagged rows become incidents' }),
   mail: mailConfig
     .prefault({ from: 'edgeward@localhost', to: ['operator@localhost'] })
@@ -109,7 +126,13 @@ const options = z.strictObject({
 });
 
 /** Everything a collector can be told. The reference in deploy/reference is generated from this. */
-export const collectorConfig = options.superRefine(({ api, broker }, context) => {
+export const collectorConfig = options.superRefine(({ api, broker, sinks, receiptAfter }, context) => {
+  for (const [i, name] of (receiptAfter === 'journal' ? [] : receiptAfter).entries()) {
+    if (sinks.some(sink => sink.name === name)) continue;
+    const names = sinks.map(sink => sink.name).join(', ') || 'none';
+    const message = `there is no sink named ${name}; there are: ${names}. Remedy: name a sink, or write receiptAfter: journal`;
+    context.addIssue({ code: 'custom', path: ['receiptAfter', i], message });
+  }
   if (!broker.external && collide(api, broker)) {
     // The one that is not the default stands in the file.
     const [own, other] = api.port === defaultApiPort ? ['broker', 'api'] : ['api', 'broker'];

@@ -168,7 +168,8 @@ test('after the journal has lost blocks, a sink that has stored them gets every 
     await using journal = await openJournal(folder);
     const following = consumer(journal, sink);
     await following.open();
-    assert.equal(journal.damage.length, sent === 2 ? 1 : 0, 'told once');
+    const told = journal.damage.filter(text => text.includes('after a sink had stored'));
+    assert.equal(told.length, sent === 2 ? 1 : 0, 'told once');
     await journal.append(gateway.incoming(sent));
     await following.run(AbortSignal.abort(), never);
     assert.equal(following.lag, 0);

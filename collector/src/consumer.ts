@@ -1,11 +1,10 @@
 import { Backoff } from '@edgeward/shared/clock';
-import type { Clock, Cursor, Delivery, Sink } from '@edgeward/shared/contracts';
+import type { Clock, Sink } from '@edgeward/shared/contracts';
 import { isRetryable, messageOf } from '@edgeward/shared/errors';
 import { failpoint } from '@edgeward/shared/failpoint';
 import type { Logger } from '@edgeward/shared/log';
-import { getOrMake } from '@edgeward/shared/maps';
-import { RangeSet } from '@edgeward/shared/ranges';
 import type { Journal, Reading } from './journal/journal.js';
+import { cursorAt, StoredRanges } from './stored-ranges.js';
 
 export interface ConsumerOptions {
   readonly name: string;
@@ -15,21 +14,25 @@ export interface ConsumerOptions {
   readonly log: Logger;
   /** What arrives within this time is written together. */
   readonly lingerMs: number;
+  /** Told when it has stored more. */
+  readonly onStored?: () => void;
 }
 
 const limits = { maxDeliveries: 1000, maxBytes: 8 * 1024 * 1024 };
 
 /**
  * One follower of the journal: reads on from its cursor, writes, moves the cursor. It retries for ever, because
- * what it has not stored is still in the journal; nobody else waits for it.
+ * what it has not stored is still in the journal; nobody else waits for it, unless receipts do.
  */
 export class Consumer {
   readonly name: string;
   readonly #options: ConsumerOptions;
-  readonly #received = new Map<string, RangeSet>();
+  #stored = new StoredRanges();
   #position = 0;
+  #inHand = 0;
   #ownCursor = false;
   #failure: string | null = null;
+  #reading: Promise<unknown> = Promise.resolve();
 
   constructor(options: ConsumerOptions) {
     this.name = options.name;
@@ -43,7 +46,8 @@ export class Consumer {
 
   /** Deliveries it has yet to store. */
   get lag(): number {
-    return this.#options.journal.position - this.#position;
+    const { position, gone } = this.#options.journal;
+    return position - this.#position - gone.countWithin(this.#position + 1, position);
   }
 
   /** Why its last write failed; null = all is well. */
@@ -55,13 +59,14 @@ export class Consumer {
   async open(): Promise<void> {
     const { sink, journal, name } = this.#options;
     this.#ownCursor = sink.cursor !== undefined;
-    const cursor = (await sink.cursor?.()) ?? journal.cursor(name);
-    if (!cursor) return;
-    // A foreign journal counts otherwise: start at its beginning and skip what is known by id.
-    this.#position = cursor.journal === journal.id ? cursor.position : 0;
+    if (this.#ownCursor) {
+      const cursor = await sink.cursor?.();
+      this.#stored = new StoredRanges(cursor?.received);
+      // A foreign journal counts otherwise: start at its beginning and skip what is known by id.
+      this.#position = cursor?.journal === journal.id ? cursor.position : 0;
+    } else this.#position = journal.cursor(name) ?? 0; // it can only be this journal's
+    this.#inHand = this.#position;
     await journal.skipTo(this.#position);
-    for (const [key, ranges] of Object.entries(cursor.received))
-      this.#received.set(key, new RangeSet(ranges));
   }
 
   /** Ends on stop, after what the journal has by then, or at the deadline. */
@@ -70,11 +75,27 @@ export class Consumer {
     for (;;) {
       await journal.wait(this.#position, stop);
       if (!stop.aborted) await clock.sleep(lingerMs, stop);
-      const reading = await this.#try(() => journal.read(this.#position, limits), 'journal', stop, deadline);
+      const reading = await this.#try(() => this.#read(), 'journal', stop, deadline);
       if (!reading || (reading.through === this.#position && stop.aborted)) return;
       const stored = () => this.#write(reading, deadline).then(() => true);
       if (!(await this.#try(stored, 'sink', stop, deadline))) return;
     }
+  }
+
+  /**
+   * Acts while it reads nothing: what it has in hand, which a crash would make it read again, is position…inHand;
+   * what is behind that it has not seen.
+   */
+  between<T>(act: (position: number, inHand: number) => Promise<T>): Promise<T> {
+    return this.#exclusively(() => act(this.#position, this.#inHand));
+  }
+
+  #read(): Promise<Reading> {
+    return this.#exclusively(async () => {
+      const reading = await this.#options.journal.read(this.#position, limits);
+      this.#inHand = reading.through;
+      return reading;
+    });
   }
 
   /** Until it works: undefined only when it failed and all is to end. */
@@ -106,28 +127,21 @@ export class Consumer {
   }
 
   async #write({ deliveries, through }: Reading, deadline: AbortSignal): Promise<void> {
-    const { sink, journal, name } = this.#options;
-    const fresh = deliveries.filter(
-      ({ gateway, epoch, seq }) => !this.#received.get(`${gateway}/${epoch}`)?.has(seq),
-    );
-    const received = this.#receivedWith(fresh);
-    const after: Cursor = { journal: journal.id, position: through, received: toJSON(received) };
-    if (fresh.length > 0) await sink.write(fresh, after, deadline);
+    const { sink, journal, name, onStored } = this.#options;
+    const fresh = deliveries.filter(delivery => !this.#stored.has(delivery));
+    const step = this.#stored.with(fresh);
+    if (fresh.length > 0) await sink.write(fresh, cursorAt(journal.id, through, step), deadline);
     failpoint('sink.after-write');
-    if (!this.#ownCursor && fresh.length > 0) await journal.setCursor(name, after);
-    for (const [key, ranges] of received) this.#received.set(key, ranges);
+    // Of this very journal the position says all; ranges are for cursors that outlive it.
+    if (!this.#ownCursor && fresh.length > 0) await journal.setCursor(name, through);
+    this.#stored.take(step, key => journal.isOver(key));
     this.#position = through;
+    onStored?.();
   }
 
-  #receivedWith(deliveries: readonly Delivery[]): Map<string, RangeSet> {
-    const received = new Map([...this.#received].map(([key, ranges]) => [key, ranges.clone()]));
-    for (const { gateway, epoch, seq } of deliveries) {
-      getOrMake(received, `${gateway}/${epoch}`, () => new RangeSet()).add(seq);
-    }
-    return received;
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#reading.then(work);
+    this.#reading = done.catch(() => undefined);
+    return done;
   }
-}
-
-function toJSON(received: ReadonlyMap<string, RangeSet>): Cursor['received'] {
-  return Object.fromEntries([...received].map(([key, ranges]) => [key, ranges.toJSON()]));
 }

@@ -1,12 +1,13 @@
-import type { AgentEvent, AgentReport, Clock, Delivery } from '@edgeward/shared/contracts';
+import type { AgentEvent, Clock, Delivery } from '@edgeward/shared/contracts';
 import { getOrMake } from '@edgeward/shared/maps';
 import type { GatewayState } from './messages.js';
+import type { GatewayReport } from './report.js';
 
 /** What is known of one gateway beside its rows. */
 export interface Gateway {
   readonly id: string;
   state: GatewayState | undefined;
-  report: AgentReport | undefined;
+  report: GatewayReport | undefined;
   lastRowMs: number | null;
   readonly devices: Set<string>;
   readonly rate: RowRate;
@@ -51,7 +52,7 @@ export class Gateways {
   readonly #clock: Clock;
   readonly #listeners = new Set<(change: Change) => void>();
 
-  constructor(clock: Clock, reports: readonly AgentReport[] = [], events: readonly AgentEvent[] = []) {
+  constructor(clock: Clock, reports: readonly GatewayReport[] = [], events: readonly AgentEvent[] = []) {
     this.#clock = clock;
     for (const report of reports) this.#of(report.gateway).report = report;
     this.#events.push(...events);
@@ -93,7 +94,7 @@ export class Gateways {
     this.#tell({ kind: 'gateway', id });
   }
 
-  report(report: AgentReport): void {
+  report(report: GatewayReport): void {
     this.#of(report.gateway).report = report;
     this.#tell({ kind: 'gateway', id: report.gateway });
   }

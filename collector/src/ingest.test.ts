@@ -7,27 +7,49 @@ import { parseReceipts } from '@edgeward/shared/receipts';
 import { testSchema } from '@edgeward/shared/testing/batches';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
 import type { TopicKind } from '@edgeward/shared/topics';
-import { describe } from '@edgeward/shared/wire';
+import { describe, describedToJson } from '@edgeward/shared/wire';
 import { Gateways } from './gateways.js';
+import { Identities } from './identity.js';
 import { Ingest } from './ingest.js';
 import type { Journal } from './journal/journal.js';
 import { epochOf, folderFor, openJournal, TestGateway } from './journal/testing/blocks.js';
+import { Releases } from './releases.js';
 
 const all = { maxDeliveries: 1e6, maxBytes: 1e9 };
 
-/** A running ingest over a real journal, and the receipts it sends. */
-async function start(t: TestContext, more: { maxQueueBytes?: number; clock?: FakeClock } = {}) {
-  const journal = await openJournal(await folderFor(t));
+interface More {
+  readonly maxQueueBytes?: number;
+  readonly clock?: FakeClock;
+  readonly required?: readonly { position: number }[];
+  readonly folder?: string;
+  readonly blocked?: () => string | null;
+}
+
+/** A running ingest over a real journal that knows outbox-1 of gw-1, and what it sends. */
+async function start(t: TestContext, more: More = {}) {
+  const journal = await openJournal(more.folder ?? (await folderFor(t)));
   journal.learn([describe(testSchema)]);
-  const { clock = new FakeClock({ autoAdvance: true }), maxQueueBytes = 1e6 } = more;
+  const { clock = new FakeClock({ autoAdvance: true }), maxQueueBytes = 1e6, required = [] } = more;
   const [receipts, sent] = [[] as (Receipt & { topic: string })[], new Gate()];
-  const ingest = new Ingest({
+  const told: { topic: string; message: Record<string, unknown> }[] = [];
+  const identities = new Identities(300_000);
+  identities.judge('gw-1', { outbox: 'outbox-1', epoch: epochOf(1) }, 0);
+  const gateways = new Gateways(clock);
+  const send = (gateway: string, list: readonly Receipt[]) => ingest.sendReceipts(gateway, list);
+  const releases = new Releases({ journal, required, send });
+  await releases.open();
+  const ingest: Ingest = new Ingest({
     journal,
-    gateways: new Gateways(clock),
+    gateways,
+    identities,
+    releases,
     publish: async (topic, payload) => {
-      for (const receipt of parseReceipts(Buffer.from(payload)) ?? []) receipts.push({ ...receipt, topic });
+      const list = parseReceipts(Buffer.from(payload));
+      for (const receipt of list ?? []) receipts.push({ ...receipt, topic });
+      if (!list) told.push({ topic, message: JSON.parse(payload) });
       sent.open();
     },
+    ...(more.blocked && { blocked: more.blocked }),
     lateAfterMs: 60_000,
     maxQueueBytes,
     clock,
@@ -46,7 +68,7 @@ async function start(t: TestContext, more: { maxQueueBytes?: number; clock?: Fak
     while (!ready()) await sent.wait(undefined, 20);
   };
   const seqs = async () => (await journal.read(0, all)).deliveries.map(({ seq }) => seq);
-  const ask = { ingest, journal, receipts, offer, until, seqs, stop, running };
+  const ask = { ingest, journal, receipts, told, offer, until, seqs, stop, running, releases, gateways };
   return { ...ask, [Symbol.asyncDispose]: end };
 }
 
@@ -57,10 +79,10 @@ const spans = (receipts: readonly Receipt[]) =>
 function holdOpen(journal: Journal): { opened: Gate; began: () => boolean } {
   const [append, opened] = [journal.append.bind(journal), new Gate()];
   let began = false;
-  journal.append = async blocks => {
+  journal.append = async (blocks, along) => {
     began = true;
     await opened.wait();
-    return append(blocks);
+    return append(blocks, along);
   };
   return { opened, began: () => began };
 }
@@ -118,21 +140,19 @@ test('what arrives during a commit is stored and receipted together; doubles get
 test('bytes that no decoder takes are kept once, get no receipt, and hold nobody up', async t => {
   await using started = await start(t);
   const { journal, offer, until, receipts, seqs, ingest } = started;
-  const letters: string[] = [];
-  const keep = journal.addDeadLetter.bind(journal);
-  journal.addDeadLetter = (id, letter) => {
-    letters.push(`${letter.gateway} ${id} ${letter.reason.slice(0, 5)}`);
-    return keep(id, letter);
-  };
   const good = new TestGateway().bytes();
   const bad = good.map((byte, i) => (i === good.length - 1 ? byte ^ 1 : byte));
   for (const bytes of [bad, bad, new Uint8Array(0), good]) offer(bytes);
   await until(() => receipts.length > 0);
   assert.deepEqual(await seqs(), [1]);
   assert.equal(receipts.length, 1);
-  assert.equal(letters.length, 3);
-  assert.equal(letters[0], letters[1], 'the same bytes have one name');
-  assert.equal(new Set(letters).size, 2);
+  assert.deepEqual(
+    journal.deadLetters.list(10).map(({ gateway, bytes, rejected }) => [gateway, bytes, rejected]),
+    [
+      ['gw-1', 0, false],
+      ['gw-1', bad.length, false],
+    ],
+  );
   assert.equal(ingest.counts.deadLetters, 3);
 });
 
@@ -185,29 +205,29 @@ test('while the journal cannot be written nothing is promised; then all of it is
   const append = journal.append.bind(journal);
   let failures = 3;
   let recovered = 0;
-  journal.append = async blocks => {
+  journal.append = async (blocks, along) => {
     if (failures-- > 0) throw new Error('no space left on device');
-    return append(blocks);
+    return append(blocks, along);
   };
   const recover = journal.recover.bind(journal);
   journal.recover = () => {
     recovered += 1;
     assert.equal(receipts.length, 0);
-    assert.equal(ingest.healthy, false);
+    assert.match(ingest.failure ?? '', /no space left/);
     return recover();
   };
   const gateway = new TestGateway();
   for (let i = 0; i < 4; i++) offer(gateway.bytes());
   await until(() => receipts.reduce((sum, { from, through }) => sum + through - from + 1, 0) === 4);
   assert.deepEqual(await seqs(), [1, 2, 3, 4]);
-  assert.deepEqual([recovered, ingest.healthy], [3, true]);
+  assert.deepEqual([recovered, ingest.failure], [3, null]);
 });
 
 test('ends at stop even with a journal that never writes again, and after what was queued otherwise', async t => {
   await using broken = await start(t, { clock: new FakeClock() });
   broken.journal.append = () => Promise.reject(new Error('no space left on device'));
   broken.offer(new TestGateway().bytes());
-  await broken.until(() => !broken.ingest.healthy);
+  await broken.until(() => broken.ingest.failure !== null);
   broken.stop.abort();
   await broken.running;
   assert.deepEqual(broken.receipts, []);
@@ -219,4 +239,110 @@ test('ends at stop even with a journal that never writes again, and after what w
   stop.abort();
   await running;
   assert.deepEqual(spans(receipts), [[1, 3, 'released']]);
+});
+
+/** Until the end of it, a decoder that knows too little: no column of a second device makes sense to it. */
+function shortSighted(journal: Journal): () => void {
+  const described = journal.described.bind(journal);
+  journal.described = () => describe({ ...testSchema, devices: ['probe-1'] });
+  return () => {
+    journal.described = described;
+  };
+}
+
+test('a block whose columns are bad is rejected once: receipted, kept, counted; and stored once it is understood', async t => {
+  await using started = await start(t);
+  const { journal, offer, until, receipts, seqs, ingest } = started;
+  const gateway = new TestGateway();
+  const update = shortSighted(journal);
+  const bad = gateway.bytes();
+  offer(bad);
+  offer(bad);
+  await until(() => receipts.length > 0);
+  assert.deepEqual(spans(receipts), [[1, 1, 'released']], 'it would come again for ever');
+  const [letter] = journal.deadLetters.list(10);
+  assert.ok(letter?.rejected);
+  const rejected = () => journal.received.get('gw-1', epochOf(1))?.rejected.get('probe-1')?.count;
+  assert.equal(rejected(), 2);
+  assert.match((await ingest.replay(letter.id)) ?? '', /refused because/);
+  assert.equal(journal.deadLetters.count, 1, 'it stays until it is understood');
+
+  update();
+  offer(bad);
+  offer(gateway.bytes());
+  await until(() => receipts.length > 1);
+  assert.deepEqual(await seqs(), [2], 'sent again it is a double');
+  assert.deepEqual(await Promise.all([ingest.replay(letter.id), ingest.replay(letter.id)]), [
+    undefined,
+    undefined,
+  ]);
+  assert.deepEqual(await seqs(), [2, 1]);
+  assert.equal(rejected(), 0);
+  assert.equal(journal.received.get('gw-1', epochOf(1))?.rows.get('probe-1')?.count, 4);
+  assert.equal(journal.deadLetters.count, 0);
+  assert.match((await ingest.replay(letter.id)) ?? '', /no such/);
+});
+
+function stateOf(start: number, outbox = 'outbox-1', online = true) {
+  const schemas = [describedToJson(describe(testSchema))];
+  return Buffer.from(
+    JSON.stringify({ online, epoch: epochOf(start), outbox, link: 1, version: '1', schemas }),
+  );
+}
+
+test('who comes is told the time, the journal, and all receipts there are', async t => {
+  await using started = await start(t, { required: [{ position: 0 }] });
+  const { journal, offer, until, receipts, told } = started;
+  const gateway = new TestGateway();
+  for (let i = 0; i < 3; i++) offer(gateway.bytes());
+  await until(() => receipts.length > 0);
+  assert.deepEqual(spans(receipts.splice(0)), [[1, 3, 'journaled']], 'a named sink has not stored them');
+  offer(stateOf(1), 'state');
+  await until(() => receipts.length > 0);
+  assert.deepEqual(spans(receipts), [[1, 3, 'journaled']], 'told again');
+  const [hello] = told;
+  assert.equal(hello?.topic, 'edgeward/v1/gw-1/desired');
+  assert.equal(hello.message.journal, journal.id);
+  assert.equal(typeof hello.message.timeMs, 'number');
+});
+
+test('blocks of who has not said who it is are asked about once a second; of a copy they are refused, and that is told', async t => {
+  const clock = new FakeClock();
+  await using started = await start(t, { clock });
+  const { journal, offer, until, receipts, seqs, told, ingest } = started;
+  const later = new TestGateway('gw-1', 2);
+  for (let i = 0; i < 3; i++) offer(later.bytes());
+  await until(() => told.length > 0);
+  offer(new TestGateway().bytes());
+  await until(() => receipts.length > 0);
+  assert.deepEqual(
+    told.map(({ message }) => message),
+    [{ ask: 'state' }],
+    'of a start that nobody announced',
+  );
+  assert.deepEqual(await seqs(), [1]);
+  offer(stateOf(2, 'stranger'), 'state');
+  await until(() => told.length > 1);
+  assert.match(String(told[1]?.message.refused), /stranger/);
+  const copy = new TestGateway('gw-1', 1, 'bb').bytes();
+  offer(copy);
+  await until(() => ingest.counts.refused === 2);
+  offer(stateOf(2), 'state');
+  offer(later.bytes());
+  await until(() => receipts.some(({ epoch }) => epoch === epochOf(2)));
+  assert.deepEqual(await seqs(), [1, 4], 'its own next start is welcome');
+  assert.equal(journal.events().filter(({ kind }) => kind === 'identity').length, 1, 'once a minute');
+});
+
+test('while a sink that receipts wait for fills the journal, nothing is taken, and then all of it', async t => {
+  let blocked: string | null = 'full of what kafka lacks';
+  await using started = await start(t, { blocked: () => blocked });
+  const { offer, until, receipts, seqs, ingest } = started;
+  offer(new TestGateway().bytes());
+  await until(() => ingest.failure !== null);
+  assert.match(ingest.failure ?? '', /kafka/);
+  assert.deepEqual([receipts, await seqs()], [[], []]);
+  blocked = null;
+  await until(() => receipts.length > 0);
+  assert.deepEqual([await seqs(), ingest.failure], [[1], null]);
 });

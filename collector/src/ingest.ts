@@ -1,15 +1,18 @@
-import { createHash } from 'node:crypto';
-import type { AgentEvent, AgentReport, Clock } from '@edgeward/shared/contracts';
-import { hasCode, messageOf } from '@edgeward/shared/errors';
+import type { AgentEvent, Clock, Receipt } from '@edgeward/shared/contracts';
+import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
 import { getOrMake } from '@edgeward/shared/maps';
 import { encodeReceipts, receiptsOf } from '@edgeward/shared/receipts';
 import { type TopicKind, topicOf } from '@edgeward/shared/topics';
-import { decodeBlock, parseDescribed } from '@edgeward/shared/wire';
 import type { Gateways } from './gateways.js';
+import type { Identities } from './identity.js';
+import { type Claim, Group, Intake } from './intake.js';
 import type { Incoming, Journal } from './journal/journal.js';
-import { parseEvent, parseReport, parseState } from './messages.js';
+import type { JsonIntake } from './json-intake.js';
+import { Limiter } from './limiter.js';
+import { parseEvent, parseReport } from './messages.js';
+import type { Releases } from './releases.js';
 
 export interface Message {
   readonly gateway: string;
@@ -20,7 +23,12 @@ export interface Message {
 export interface IngestOptions {
   readonly journal: Journal;
   readonly gateways: Gateways;
+  readonly identities: Identities;
+  readonly releases: Releases;
+  readonly json?: JsonIntake;
   readonly publish: (topic: string, payload: string) => Promise<void>;
+  /** Why nothing may be stored now: what is needed of the journal's room a sink has not stored yet. */
+  readonly blocked?: () => string | null;
   /** Rows older than this on arrival raise no new alarm. */
   readonly lateAfterMs: number;
   /** Bytes that may wait, with what a message costs besides; above it the broker stops taking from its clients. */
@@ -33,33 +41,50 @@ export interface IngestCounts {
   blocks: number;
   rows: number;
   duplicates: number;
-  deadLetters: number;
-  bytes: number;
+}
+
+interface Queued extends Message {
+  /** Somebody waits for it to be stored. */
+  readonly settle?: (error?: Error) => void;
 }
 
 const maxGroupBytes = 8 * 1024 * 1024;
 const retryMs = 1000;
 /** What a waiting message costs besides its payload, so that empty ones do not wait without limit. */
 const messageBytes = 512;
+/** Receipts in one message. */
+const maxReceipts = 1000;
+const logEveryMs = 60_000;
 
 /**
  * Takes what gateways publish, stores it in groups, and sends receipts for what was stored. It remembers nothing
  * that it would need: after a crash the agents send again, and the journal knows what it has.
  */
 export class Ingest {
-  readonly counts: IngestCounts = { blocks: 0, rows: 0, duplicates: 0, deadLetters: 0, bytes: 0 };
+  readonly #counts: IngestCounts = { blocks: 0, rows: 0, duplicates: 0 };
   readonly #options: IngestOptions;
+  readonly #intake: Intake;
   readonly #changed = new Gate();
-  #queue: Message[] = [];
+  readonly #logged: Limiter;
+  #queue: Queued[] = [];
   #queuedBytes = 0;
-  #failing = false;
+  #failure: string | null = null;
 
   constructor(options: IngestOptions) {
     this.#options = options;
+    this.#logged = new Limiter(logEveryMs, options.clock);
+    const desire = (gateway: string, message: Readonly<Record<string, unknown>>) =>
+      void this.#publish(gateway, 'desired', JSON.stringify(message));
+    this.#intake = new Intake({ ...options, desire });
   }
 
-  get healthy(): boolean {
-    return !this.#failing;
+  get counts() {
+    return { ...this.#counts, ...this.#intake.counts };
+  }
+
+  /** Why nothing is taken now; null = all is well. */
+  get failure(): string | null {
+    return this.#failure;
   }
 
   /** The back-pressure: resolves once there is room. */
@@ -69,10 +94,30 @@ export class Ingest {
   }
 
   /** Only enqueues: the broker must never wait inside its own delivery. */
-  offer(message: Message): void {
+  offer(message: Queued): void {
     this.#queue.push(message);
     this.#queuedBytes += costOf(message);
     this.#changed.open();
+  }
+
+  /** A message of a simple publisher. Resolves once it is stored or answered; rejects if it must be sent again. */
+  takeJson(gateway: string, payload: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (error?: Error) => (error ? reject(error) : resolve());
+      this.offer({ gateway, kind: 'json', payload, settle });
+    });
+  }
+
+  /** Tries a dead letter again. @returns why it is still none; undefined = it is stored */
+  async replay(id: string): Promise<string | undefined> {
+    const { journal } = this.#options;
+    const letter = journal.deadLetters.get(id);
+    const bytes = await journal.deadLetters.bytesOf(id);
+    if (!letter || !bytes) return 'There is no such dead letter.';
+    return new Promise(resolve => {
+      const settle = (error?: Error) => resolve(error && messageOf(error));
+      this.offer({ gateway: letter.gateway, kind: 'block', payload: bytes, settle });
+    });
   }
 
   /** Ends on stop, after what was queued. */
@@ -86,7 +131,7 @@ export class Ingest {
     }
   }
 
-  #takeGroup(): Message[] {
+  #takeGroup(): Queued[] {
     let bytes = 0;
     let n = 0;
     while (n < this.#queue.length && bytes < maxGroupBytes) bytes += costOf(this.#queue[n++]!);
@@ -94,129 +139,144 @@ export class Ingest {
   }
 
   /** Nothing else is taken until this group is down: a disk that is full stops intake, and agents keep the data. */
-  async #storeGroup(group: Message[], stop: AbortSignal): Promise<void> {
-    const blocks = await this.#decode(group);
-    while (!(await this.#tryStore(blocks))) {
-      if (stop.aborted) return;
+  async #storeGroup(messages: Queued[], stop: AbortSignal): Promise<void> {
+    const group = this.#sort(messages);
+    let stored = await this.#tryStore(group);
+    while (!stored && !stop.aborted) {
       await this.#options.clock.sleep(retryMs, stop);
-      await this.#options.journal.recover();
+      stored = await this.#tryStore(group);
     }
-    for (const message of group) if (message.kind !== 'block') await this.#note(message);
-    this.#queuedBytes -= group.reduce((sum, message) => sum + costOf(message), 0);
+    if (stored) await this.#answer(group, messages);
+    for (const { settle } of messages) settle?.(stored ? undefined : new EdgewardError('EW_STOPPED'));
+    this.#queuedBytes -= messages.reduce((sum, message) => sum + costOf(message), 0);
     this.#changed.open();
   }
 
-  async #tryStore(blocks: readonly Incoming[]): Promise<boolean> {
+  #sort(messages: readonly Queued[]): Group {
+    const group = new Group();
+    for (const { gateway, kind, payload, settle } of messages) {
+      if (kind === 'state') this.#intake.state(group, gateway, payload);
+      else if (kind === 'json') this.#options.json?.take(group, gateway, payload);
+      else if (kind === 'block' && settle) this.#sortAgain(group, gateway, payload, settle);
+      else if (kind === 'block') this.#intake.block(group, gateway, payload);
+    }
+    return group;
+  }
+
+  #sortAgain(group: Group, gateway: string, payload: Uint8Array, settle: (error?: Error) => void): void {
     try {
-      const stored = await this.#options.journal.append(blocks);
-      if (this.#failing) this.#options.log.info('journal can be written again');
-      this.#failing = false;
-      this.counts.blocks += stored.length;
-      this.counts.duplicates += blocks.length - stored.length;
-      for (const { batch } of stored) this.counts.rows += batch.time.length;
-      this.#options.gateways.stored(stored);
+      const block = this.#intake.again(gateway, payload);
+      group.blocks.push(block);
+      group.after.push(() => this.#dropLetter(block));
     } catch (error) {
-      if (!this.#failing)
-        this.#options.log.error({ error: messageOf(error) }, 'journal cannot be written; trying again');
-      this.#failing = true;
+      settle(error instanceof Error ? error : new Error(messageOf(error)));
+    }
+  }
+
+  /** Once the block is stored, now or before: a letter of an epoch that is closed stays one. */
+  async #dropLetter({ gateway, header, bytes }: Incoming): Promise<void> {
+    const { journal } = this.#options;
+    const received = journal.received.get(gateway, header.epoch);
+    if (!received?.seqs.has(header.seq) || received.rejectedSeqs.has(header.seq)) return;
+    await journal.write(journal.deadLetters.dropBytes(bytes), true).catch(() => undefined);
+  }
+
+  async #tryStore({ blocks, poison, writes }: Group): Promise<boolean> {
+    const { journal, gateways, releases, blocked, log } = this.#options;
+    const reason = blocks.length > 0 ? (blocked?.() ?? null) : null;
+    if (reason !== null) return this.#fail(reason);
+    try {
+      const stored = await journal.append(blocks, { poison, writes });
+      if (this.#failure !== null) log.info('journal can be written again');
+      this.#failure = null;
+      this.#counts.blocks += stored.length;
+      this.#counts.duplicates += blocks.length - stored.length;
+      for (const { batch } of stored) this.#counts.rows += batch.time.length;
+      releases.journaled(stored);
+      gateways.stored(stored);
+      return true;
+    } catch (error) {
+      this.#fail(`cannot be written: ${messageOf(error)}`);
+      await journal.recover();
       return false;
     }
-    await this.#sendReceipts(blocks);
-    return true;
+  }
+
+  #fail(reason: string): false {
+    if (this.#failure === null) this.#options.log.error({ reason }, 'nothing is taken; trying again');
+    this.#failure = reason;
+    return false;
+  }
+
+  async #answer(group: Group, messages: readonly Queued[]): Promise<void> {
+    await this.#sendReceipts(group.claims);
+    for (const { gateway, state } of group.states) {
+      this.#options.gateways.state(gateway, state);
+      if (state.online) await this.#greet(gateway, state.outbox);
+    }
+    for (const message of messages) await this.#note(message);
+    for (const act of group.after) await act();
   }
 
   /** For stored and for doubled blocks alike: both are in the journal. */
-  async #sendReceipts(blocks: readonly Incoming[]): Promise<void> {
-    const byEpoch = new Map<string, { gateway: string; epoch: string; seqs: number[] }>();
-    for (const { gateway, header } of blocks) {
-      const { epoch, seq } = header;
-      getOrMake(byEpoch, `${gateway}/${epoch}`, () => ({ gateway, epoch, seqs: [] as number[] })).seqs.push(
-        seq,
-      );
+  async #sendReceipts(claims: readonly Claim[]): Promise<void> {
+    const { releases } = this.#options;
+    const byGateway = new Map<string, Map<string, number[]>>();
+    for (const { gateway, epoch, seq } of claims) {
+      const key = `${epoch} ${releases.markOf(gateway, epoch, seq)}`;
+      const own = getOrMake(byGateway, gateway, () => new Map<string, number[]>());
+      getOrMake(own, key, () => []).push(seq);
     }
-    for (const { gateway, epoch, seqs } of byEpoch.values()) {
-      const receipts = receiptsOf(epoch, seqs, 'released');
-      await this.#options
-        .publish(topicOf(gateway, 'receipt'), encodeReceipts(receipts))
-        .catch((error: unknown) => {
-          // The agent sends again and gets another receipt.
-          this.#options.log.warn({ gateway, error: messageOf(error) }, 'receipt could not be sent');
-        });
+    for (const [gateway, marked] of byGateway) {
+      const receipts = [...marked].flatMap(([key, seqs]) => {
+        const [epoch, mark] = key.split(' ') as [string, Receipt['mark']];
+        return receiptsOf(epoch, seqs, mark);
+      });
+      await this.sendReceipts(gateway, receipts);
     }
   }
 
-  async #decode(messages: readonly Message[]): Promise<Incoming[]> {
-    const { clock, lateAfterMs, journal } = this.#options;
-    const blocks: Incoming[] = [];
-    for (const { gateway, kind, payload } of messages) {
-      if (kind === 'state') this.#learn(payload);
-      if (kind !== 'block') continue;
-      this.counts.bytes += payload.length;
-      try {
-        const { header, batch } = decodeBlock(payload, id => journal.described(id));
-        const ingestedMs = clock.now();
-        const newest = batch.time.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-        blocks.push({
-          gateway,
-          bytes: payload,
-          header,
-          batch,
-          ingestedMs,
-          late: ingestedMs - newest > lateAfterMs,
-        });
-      } catch (error) {
-        if (hasCode(error, 'EW_SCHEMA_UNKNOWN')) await this.#ask(gateway, error);
-        else await this.#deadLetter(gateway, payload, messageOf(error));
-      }
-    }
-    return blocks;
+  async sendReceipts(gateway: string, receipts: readonly Receipt[]): Promise<void> {
+    for (let at = 0; at < receipts.length; at += maxReceipts)
+      await this.#publish(gateway, 'receipt', encodeReceipts(receipts.slice(at, at + maxReceipts)));
   }
 
-  /** Before the blocks behind it: they may need what it tells. */
-  #learn(payload: Uint8Array): void {
-    const schemas = (parseState(payload)?.schemas ?? []).flatMap(json => parseDescribed(json) ?? []);
-    this.#options.journal.learn(schemas);
+  /** A new link may have missed receipts, and a new start wants to know the time and whose journal this is. */
+  async #greet(gateway: string, outbox: string): Promise<void> {
+    const { journal, clock, releases } = this.#options;
+    await this.#publish(gateway, 'desired', JSON.stringify({ journal: journal.id, timeMs: clock.now() }));
+    await this.sendReceipts(gateway, releases.standing(gateway, outbox));
   }
 
-  /** No dead letter: without a receipt it comes again, after its schema. */
-  async #ask(gateway: string, why: Error): Promise<void> {
+  /** The agent sends again and gets another answer. */
+  async #publish(gateway: string, kind: TopicKind, payload: string): Promise<void> {
     const { publish, log } = this.#options;
-    log.warn({ gateway, why: why.message }, 'asked the gateway for its schemas');
-    await publish(topicOf(gateway, 'desired'), JSON.stringify({ ask: 'state' })).catch(() => undefined);
-  }
-
-  async #deadLetter(gateway: string, bytes: Uint8Array, reason: string): Promise<void> {
-    const { journal, clock, log } = this.#options;
-    const id = createHash('sha256').update(bytes).digest('hex').slice(0, 32);
-    this.counts.deadLetters += 1;
-    log.error(
-      { gateway, bytes: bytes.length, reason, id },
-      'a block was not understood; kept as dead letter',
-    );
-    await journal.addDeadLetter(id, { gateway, reason, atMs: clock.now(), bytes }).catch((error: unknown) => {
-      log.error({ gateway, id, error: messageOf(error) }, 'dead letter could not be kept');
+    await publish(topicOf(gateway, kind), payload).catch((error: unknown) => {
+      if (this.#logged.allows(gateway))
+        log.warn({ gateway, kind, error: messageOf(error) }, 'could not be sent');
     });
   }
 
   async #note({ gateway, kind, payload }: Message): Promise<void> {
-    const { gateways, log } = this.#options;
-    if (kind === 'state') {
-      const state = parseState(payload);
-      if (state) gateways.state(gateway, state);
-    } else if (kind === 'reported') {
-      const report = parseReport(payload, gateway);
-      if (report) await this.#noteReport(report);
-      else log.warn({ gateway }, 'ignored a report that is not understood');
-    } else if (kind === 'events') {
+    if (kind === 'reported') await this.#noteReport(gateway, payload);
+    else if (kind === 'events') {
       const event = parseEvent(payload, gateway);
       if (event) await this.#noteEvent(event);
-      else log.warn({ gateway }, 'ignored an event that is not understood');
+      else if (this.#logged.allows(gateway))
+        this.#options.log.warn({ gateway }, 'ignored an event that is not understood');
     }
   }
 
-  async #noteReport(report: AgentReport): Promise<void> {
-    this.#options.gateways.report(report);
-    await this.#options.journal.setReport(report).catch(() => undefined);
+  async #noteReport(gateway: string, payload: Uint8Array): Promise<void> {
+    const { gateways, journal, log } = this.#options;
+    const outbox = gateways.get(gateway)?.state?.outbox;
+    const report = parseReport(payload, gateway, outbox);
+    if (!report) {
+      if (this.#logged.allows(gateway)) log.warn({ gateway }, 'ignored a report that is not understood');
+      return;
+    }
+    gateways.report(report);
+    await journal.setReport(report).catch(() => undefined);
   }
 
   async #noteEvent(event: AgentEvent): Promise<void> {

@@ -1,132 +1,189 @@
 /** What the ledger says of rows that are stored, on their way, lost with a reason, or gone without one. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { systemClock } from '@edgeward/shared/clock';
-import type { AgentReport, DeviceReport } from '@edgeward/shared/contracts';
-import { Gateways } from './gateways.js';
+import type { RangeList } from '@edgeward/shared/contracts';
+import { Accounts } from './journal/accounts.js';
+import { noteReport } from './journal/bookkeeping.js';
+import type { Span } from './journal/device-rows.js';
 import { Received, ReceivedEpoch } from './journal/received.js';
 import { epochOf } from './journal/testing/blocks.js';
 import { ledgerView } from './ledger.js';
+import type { DeviceSaid, GatewayReport } from './report.js';
 
-const none = { rejected: 0, thinned: 0, dropped: 0, damaged: 0, held: [] as DeviceReport['held'] };
+type Said = Partial<Omit<DeviceSaid, 'rows'>> & { rows?: Record<number, RangeList> };
 
-function reportOf(start: number, ...devices: DeviceReport[]): AgentReport {
-  return {
-    gateway: 'gw-1',
-    epoch: epochOf(start),
-    atMs: 5,
-    version: '0',
-    devices,
-    condensedThrough: 0,
-    outbox: { id: 'o', blocks: 0, bytes: 0, maxBytes: 1, oldestMs: null, durability: 'deferred' },
-    process: { pid: 1, rssBytes: 1, cpuSeconds: 1 },
-    models: {},
-  };
-}
+/** The journal's and the agents' words about gw-1. */
+class Books {
+  readonly received = new Received();
+  readonly accounts = new Accounts();
 
-type Rows = readonly [start: number, device: string, first: number, last: number];
-
-function view(stored: readonly Rows[], report?: AgentReport) {
-  const received = new Received();
-  for (const [start, device, first, last] of stored) {
-    const epoch = received.get('gw-1', epochOf(start)) ?? new ReceivedEpoch();
-    epoch.addRows(device, first, last);
-    received.set('gw-1', epochOf(start), epoch);
+  store(
+    start: number,
+    device: string,
+    first: number,
+    last: number,
+    more: Partial<Span> & { outbox?: string } = {},
+  ) {
+    const { outbox = 'o-1', count = last - first + 1 } = more;
+    const epoch = this.received.get('gw-1', epochOf(start)) ?? new ReceivedEpoch(outbox);
+    epoch.addRows(device, { first, last, count });
+    this.received.set('gw-1', epochOf(start), epoch);
   }
-  return ledgerView(received, new Gateways(systemClock, report ? [report] : []));
+
+  /** What the gateway says, of device a unless told. */
+  report(start: number, said: Said, more: { condensedThrough?: number; outbox?: string } = {}) {
+    const { condensedThrough = 0, outbox = 'o-1' } = more;
+    const rows = Object.entries(said.rows ?? {}).map(([s, ranges]) => ({
+      epoch: epochOf(Number(s)),
+      ranges: ranges as [number, number][],
+    }));
+    const none = { rejected: 0, thinned: 0, dropped: 0, damaged: 0, held: [] };
+    const report: GatewayReport = {
+      gateway: 'gw-1',
+      epoch: epochOf(start),
+      atMs: start,
+      version: '0',
+      devices: [{ device: 'a', read: 0, ...none, ...said, rows }],
+      outbox: { id: outbox, blocks: 0, bytes: 0, maxBytes: 1, oldestMs: null, durability: 'deferred' },
+      condensedThrough,
+      process: { pid: 1, rssBytes: 1, cpuSeconds: 1 },
+      models: {},
+    };
+    return noteReport(this.accounts, this.received, report, start);
+  }
+
+  /** The account was there before, with nothing delivered elsewhere. */
+  begin(start = 1, outbox = 'o-1'): this {
+    this.report(start, {}, { outbox });
+    return this;
+  }
+
+  view() {
+    return ledgerView(this.received, this.accounts);
+  }
+
+  line(device = 'a', outbox = 'o-1') {
+    const found = this.view().devices.find(one => one.device === device && one.outbox === outbox);
+    assert.ok(found, `${device} of ${outbox}`);
+    return found;
+  }
 }
+
+const held = (start: number, from: number, through: number, count = through - from + 1) => ({
+  epoch: epochOf(start),
+  from,
+  through,
+  count,
+});
 
 test('balances when every row is stored, held, or lost with a reason, over several starts', () => {
-  const said: DeviceReport = {
-    device: 'a',
-    read: 100,
-    rejected: 1,
-    thinned: 2,
-    dropped: 3,
-    damaged: 4,
-    held: [
-      { epoch: epochOf(1), from: 31, through: 40, count: 10 },
-      { epoch: epochOf(3), from: 1, through: 50, count: 50 },
-    ],
-    rows: [
-      { epoch: epochOf(1), ranges: [[1, 40]] },
-      { epoch: epochOf(3), ranges: [[1, 50]] },
-    ],
-  };
-  const { balanced, devices } = view(
-    [
-      [1, 'a', 1, 32],
-      [2, 'a', 1, 0], // a start that sent nothing of it
-      [3, 'a', 11, 20],
-    ],
-    reportOf(3, said),
-  );
-  const [row] = devices;
-  assert.deepEqual([row?.stored, row?.inFlight], [42, 48]);
-  assert.equal(balanced, true);
-  assert.equal(row?.asOfMs, 5);
+  const books = new Books().begin();
+  books.store(1, 'a', 1, 32);
+  books.store(3, 'a', 11, 20);
+  const losses = { rejected: 1, thinned: 2, dropped: 3, damaged: 4 };
+  const rows = { 1: [[1, 40]], 3: [[1, 50]] } as const;
+  books.report(3, { read: 100, ...losses, rows, held: [held(1, 31, 40), held(3, 1, 50)] });
+  const { stored, inFlight, balanced, asOfMs } = books.line();
+  assert.deepEqual([stored, inFlight, balanced, asOfMs], [42, 48, true, 3]);
 });
 
 test('a row that is neither stored nor held is missed, on the very device, and none is made up for it', () => {
-  const device = (name: string) => ({
-    ...none,
-    device: name,
-    read: 10,
-    rows: [{ epoch: epochOf(1), ranges: [[1, 10]] as const }],
-  });
-  const { balanced, devices, gateways } = view(
-    [
-      [1, 'a', 1, 10],
-      [1, 'b', 1, 4],
-      [1, 'b', 6, 10],
-    ],
-    reportOf(1, device('a'), device('b')),
-  );
-  assert.equal(balanced, false);
-  assert.deepEqual(
-    devices.map(({ device, stored, inFlight, balanced }) => [device, stored, inFlight, balanced]),
-    [
-      ['a', 10, 0, true],
-      ['b', 9, 0, false],
-    ],
-  );
-  assert.deepEqual([gateways[0]?.read, gateways[0]?.stored, gateways[0]?.balanced], [20, 19, false]);
+  const books = new Books().begin();
+  books.store(1, 'a', 1, 4);
+  books.store(1, 'a', 6, 10);
+  books.report(1, { read: 10, rows: { 1: [[1, 10]] } });
+  const { balanced, gateways } = books.view();
+  assert.deepEqual([balanced, books.line().stored, gateways[0]?.balanced], [false, 9, false]);
 });
 
 test('a row that is stored and also called lost is one too many', () => {
-  const said = {
-    ...none,
-    device: 'a',
-    read: 10,
-    dropped: 1,
-    rows: [{ epoch: epochOf(1), ranges: [[1, 10]] as const }],
-  };
-  assert.equal(view([[1, 'a', 1, 10]], reportOf(1, said)).balanced, false);
+  const books = new Books().begin();
+  books.store(1, 'a', 1, 10);
+  books.report(1, { read: 10, dropped: 1, rows: { 1: [[1, 10]] } });
+  assert.equal(books.view().balanced, false);
 });
 
-test('what came after the report is left for the next one, within its start and after it', () => {
-  const said = { ...none, device: 'a', read: 10, rows: [{ epoch: epochOf(1), ranges: [[1, 10]] as const }] };
-  const { balanced, devices } = view(
-    [
-      [1, 'a', 1, 25],
-      [2, 'a', 1, 7],
-      [1, 'new', 1, 3],
-    ],
-    reportOf(1, said),
-  );
-  assert.equal(balanced, true);
-  assert.deepEqual(
-    devices.map(({ device, stored }) => [device, stored]),
-    [
-      ['a', 10],
-      ['new', 0],
-    ],
-  );
+test('what came after the report is left for the next one, of its start and of later ones', () => {
+  const books = new Books().begin();
+  books.store(1, 'a', 1, 25);
+  books.store(2, 'a', 1, 7);
+  books.store(1, 'new', 1, 3);
+  books.report(1, { read: 10, rows: { 1: [[1, 10]] } });
+  assert.deepEqual([books.line().stored, books.line('new').stored, books.view().balanced], [10, 0, true]);
 });
 
-test('rows of an earlier start that the agent never spoke of were read and stored', () => {
-  const { balanced, devices } = view([[1, 'ghost', 1, 3]], reportOf(2));
-  assert.equal(balanced, true);
-  assert.deepEqual([devices[0]?.read, devices[0]?.stored], [3, 3]);
-  assert.equal(view([[1, 'a', 1, 3]]).balanced, false, 'but nothing balances before the first report');
+test('rows of a start that was killed before it noted them are read, stored, and said to be recovered', () => {
+  const books = new Books().begin();
+  books.store(1, 'a', 1, 25);
+  books.store(1, 'unsaid', 1, 5);
+  books.report(2, { read: 10, rows: { 1: [[1, 10]] } });
+  const { read, stored, recovered, balanced } = books.line();
+  assert.deepEqual([read, stored, recovered, balanced], [25, 25, 15, true]);
+  assert.deepEqual([books.line('unsaid').recovered, books.line('unsaid').balanced], [5, true]);
+});
+
+test('thinned blocks count as what they hold, on their way and here', () => {
+  const books = new Books().begin();
+  const said = { read: 30, thinned: 8, rows: { 1: [[1, 30]] } as const };
+  books.report(1, { ...said, held: [held(1, 11, 20, 5), held(1, 21, 30, 7)] });
+  books.store(1, 'a', 1, 10);
+  assert.deepEqual([books.line().inFlight, books.line().balanced], [12, true]);
+  books.store(1, 'a', 11, 20, { count: 5 });
+  assert.deepEqual([books.line().inFlight, books.line().stored, books.line().balanced], [7, 15, true]);
+  books.store(1, 'a', 21, 30, { count: 7 });
+  assert.deepEqual([books.line().inFlight, books.line().stored, books.line().balanced], [0, 22, true]);
+});
+
+test('what the agent no longer tells by number keeps its counts, while it may come and when it no longer can', () => {
+  const books = new Books().begin();
+  books.store(1, 'a', 1, 20);
+  books.report(2, { read: 10, rows: { 1: [[1, 10]], 2: [] } }); // 10 are recovered
+  assert.equal(books.line().recovered, 10);
+  const condensed = { read: 15, rows: { 2: [[1, 5]] } as const, held: [held(2, 1, 5)] };
+  books.report(2, condensed, { condensedThrough: 1 });
+  assert.deepEqual([books.line().recovered, books.line().balanced], [10, true]);
+  const account = books.accounts.get('gw-1', 'o-1');
+  assert.ok(account);
+  account.oldestStart = 2; // as a block's header says
+  const { writes } = books.report(2, condensed, { condensedThrough: 1 });
+  assert.equal(books.received.get('gw-1', epochOf(1)), undefined, 'only its counts are kept');
+  assert.equal(writes.filter(({ type }) => type === 'del').length, 1);
+  books.store(2, 'a', 1, 5);
+  const { read, stored, recovered, balanced } = books.line();
+  assert.deepEqual([read, stored, recovered, balanced], [25, 25, 10, true]);
+});
+
+test('a journal that begins anew says how much went to another one, and counts what comes once more', () => {
+  const books = new Books();
+  const said = { read: 100, dropped: 10, rows: { 1: [[1, 60]], 2: [[1, 40]] } as const };
+  const { text } = books.report(2, { ...said, held: [held(2, 31, 40)] });
+  assert.match(text ?? '', /80 rows/);
+  assert.deepEqual([books.line().earlier, books.line().inFlight, books.line().balanced], [80, 10, true]);
+  books.store(2, 'a', 21, 40); // ten of them the other one had, and not released
+  assert.deepEqual([books.line().earlier, books.line().stored, books.line().balanced], [70, 20, true]);
+  books.report(2, said);
+  assert.deepEqual([books.line().earlier, books.line().balanced], [70, true]);
+  books.report(2, { ...said, read: 101, rows: { ...said.rows, 2: [[1, 41]] } });
+  assert.equal(books.line().balanced, false, 'what is lost from now on is missed');
+});
+
+test('another outbox under the same name has its own account; the old one is closed with what it last said', () => {
+  const books = new Books().begin();
+  books.store(1, 'a', 1, 10);
+  books.report(7, { read: 20, rows: { 1: [[1, 20]] }, held: [held(1, 11, 20)] });
+  books.begin(8, 'o-2');
+  books.store(2, 'a', 1, 3, { outbox: 'o-2' });
+  books.report(9, { read: 3, rows: { 2: [[1, 3]] } }, { outbox: 'o-2' });
+  const [old, young] = [books.line('a', 'o-1'), books.line('a', 'o-2')];
+  assert.deepEqual([old.closed, old.stored, old.inFlight, old.balanced], [true, 10, 10, true]);
+  assert.deepEqual([young.closed, young.read, young.stored, young.balanced], [false, 3, 3, true]);
+});
+
+test('rows before the first report do not balance, and those that came as JSON always do', () => {
+  const books = new Books();
+  books.store(1, 'a', 1, 3);
+  assert.equal(books.view().balanced, false);
+  const json = new Books();
+  json.store(1, 'a', 1, 3, { outbox: 'json' });
+  assert.deepEqual([json.line('a', 'json').read, json.view().balanced], [3, true]);
 });

@@ -1,86 +1,145 @@
 /**
  * The delivery ledger: per device, is every row that was ever read accounted for?
  *
- *   read = stored + inFlight + rejected + thinned + dropped + damaged
+ *   read = stored + inFlight + rejected + thinned + dropped + damaged + earlier
  *
- * Each term is counted on its own. The agent counts `read` and the losses in the commit that caused them, and
- * names the rows it still holds. We count what the journal has, up to the row the report speaks of, and which of
- * the held rows it has not. A row that vanished between the two makes the sides differ.
+ * Each term is counted on its own. The agent counts `read` and the losses, names the rows it has read by number,
+ * and those it still holds. We count which of the read ones the journal has, and which of the held ones it has not.
+ * A row that vanished between the two makes the sides differ. Three things are said apart:
+ * - `recovered`: stored rows of a start that was killed before it could note that it had read them: read and stored.
+ * - `earlier`: what had been delivered before this journal began, to another one that is gone.
+ * - the account of an outbox that is no longer in use: closed, with what it last said.
  */
-import type { AgentReport, DeviceReport, LedgerCounts } from '@edgeward/shared/contracts';
-import type { Gateways } from './gateways.js';
-import { type Received, startOf } from './journal/received.js';
+import type { LedgerCounts } from '@edgeward/shared/contracts';
+import { type Account, type Accounts, countsOf, epochsOf } from './journal/accounts.js';
+import { type Received, type ReceivedEpoch, startOf } from './journal/received.js';
+import type { DeviceSaid } from './report.js';
 import type { LedgerRow, LedgerView } from './views.js';
 
-const terms = ['read', 'stored', 'inFlight', 'rejected', 'thinned', 'dropped', 'damaged'] as const;
+/** The account of a gateway's rows that came as JSON: nobody but the collector counts them. */
+export const jsonOutbox = 'json';
 
-export function ledgerView(received: Received, gateways: Gateways): LedgerView {
-  const ids = new Set([...received.gateways(), ...gateways.all().map(({ id }) => id)]);
-  const devices = [...ids].sort().flatMap(id => gatewayRows(id, received, gateways.get(id)?.report));
-  const totals = [...ids].sort().map(id => {
+const parts = ['stored', 'inFlight', 'rejected', 'thinned', 'dropped', 'damaged', 'earlier'] as const;
+const sums = ['read', ...parts, 'recovered'] as const;
+
+export function ledgerView(received: Received, accounts: Accounts): Omit<LedgerView, 'sinks'> {
+  const ids = [...new Set([...received.gateways(), ...accounts.gateways()])].sort();
+  const devices = ids.flatMap(id => gatewayRows(id, received, accounts));
+  const totals = ids.map(id => {
     const own = devices.filter(({ gateway }) => gateway === id);
-    const sums = Object.fromEntries(terms.map(term => [term, own.reduce((sum, row) => sum + row[term], 0)]));
-    return { id, ...(sums as unknown as LedgerCounts), balanced: own.every(row => row.balanced) };
+    const total = Object.fromEntries(sums.map(term => [term, own.reduce((sum, row) => sum + row[term], 0)]));
+    return { id, ...(total as Record<(typeof sums)[number], number>), balanced: own.every(isBalanced) };
   });
-  return { balanced: devices.every(({ balanced }) => balanced), gateways: totals, devices };
+  return { balanced: devices.every(isBalanced), gateways: totals, devices };
 }
 
-function gatewayRows(gateway: string, received: Received, report: AgentReport | undefined): LedgerRow[] {
-  const names = new Set(report?.devices.map(({ device }) => device));
-  for (const [, epoch] of received.epochs(gateway)) for (const device of epoch.rows.keys()) names.add(device);
-  const reported = new Map(report?.devices.map(device => [device.device, device]));
-  return [...names].sort().map(device => ledgerRow(gateway, device, received, report, reported.get(device)));
+function isBalanced({ balanced }: LedgerRow): boolean {
+  return balanced;
 }
 
-function ledgerRow(
-  gateway: string,
+function gatewayRows(gateway: string, received: Received, accounts: Accounts): LedgerRow[] {
+  const outboxes = new Set([...received.epochs(gateway)].map(([, epoch]) => epoch.outbox));
+  for (const outbox of accounts.of(gateway).keys()) outboxes.add(outbox);
+  const current = accounts.current(gateway)?.outbox;
+  return [...outboxes].flatMap(outbox => {
+    const account = accounts.get(gateway, outbox);
+    const closed = outbox !== current && outbox !== jsonOutbox && current !== undefined;
+    return accountRows(gateway, outbox, account, epochsOf(received, gateway, outbox)).map(row => ({
+      ...row,
+      closed,
+    }));
+  });
+}
+
+type Epochs = ReadonlyMap<string, ReceivedEpoch>;
+
+function accountRows(gateway: string, outbox: string, account: Account | undefined, epochs: Epochs) {
+  const said = new Map(account?.report?.devices.map(device => [device.device, device]));
+  const names = new Set([...said.keys(), ...(account?.base.keys() ?? [])]);
+  for (const { rows, rejected } of epochs.values())
+    for (const device of [...rows.keys(), ...rejected.keys()]) names.add(device);
+  return [...names].sort().map(device => {
+    const counts =
+      outbox === jsonOutbox
+        ? ownCounts(device, epochs)
+        : deviceCounts(device, account, said.get(device), epochs);
+    const accounted = parts.reduce((sum, term) => sum + counts[term], 0);
+    const asOfMs = account?.report?.atMs ?? null;
+    return { gateway, outbox, device, ...counts, balanced: counts.read === accounted, asOfMs };
+  });
+}
+
+type Counts = LedgerCounts & Pick<LedgerRow, 'recovered' | 'earlier'>;
+const noCounts: Counts = {
+  read: 0,
+  stored: 0,
+  inFlight: 0,
+  rejected: 0,
+  thinned: 0,
+  dropped: 0,
+  damaged: 0,
+  recovered: 0,
+  earlier: 0,
+};
+
+function ownCounts(device: string, epochs: Epochs): Counts {
+  let stored = 0;
+  for (const { rows } of epochs.values()) stored += rows.get(device)?.count ?? 0;
+  return { ...noCounts, read: stored, stored };
+}
+
+/** One device's line, by what its agent said last and what the journal has now. */
+export function deviceCounts(
   device: string,
-  received: Received,
-  report: AgentReport | undefined,
-  said: DeviceReport | undefined,
-): LedgerRow {
-  const { stored, unknown } = storedRows(gateway, device, received, report, said);
-  const counts: LedgerCounts = {
-    read: (said?.read ?? 0) + unknown,
-    stored,
-    inFlight: said ? missingOfHeld(gateway, device, received, said) : 0,
-    rejected: said?.rejected ?? 0,
+  account: Account | undefined,
+  said: DeviceSaid | undefined,
+  epochs: Epochs,
+): Counts {
+  const found = foundRows(device, account, said, epochs);
+  return {
+    read: (said?.read ?? 0) + found.recovered,
+    stored: found.stored,
+    inFlight: said ? missingOfHeld(said, epochs, account?.folded ?? 0) : 0,
+    rejected: (said?.rejected ?? 0) + found.rejected,
     thinned: said?.thinned ?? 0,
     dropped: said?.dropped ?? 0,
     damaged: said?.damaged ?? 0,
+    recovered: found.recovered,
+    earlier: account?.earlierOf(device, epochs) ?? 0,
   };
-  const accounted = terms.slice(1).reduce((sum, term) => sum + counts[term], 0);
-  return { gateway, device, ...counts, balanced: counts.read === accounted, asOfMs: report?.atMs ?? null };
 }
 
-/**
- * Journaled rows that the report can know of: what came after it is left for the next report. Those of an earlier
- * start that it does not know of were read too: that start was killed before it noted them.
- */
-function storedRows(
-  gateway: string,
+/** Rows that the report can know of; what came after it, of the start it is of or a later one, waits for the next. */
+function foundRows(
   device: string,
-  received: Received,
-  report: AgentReport | undefined,
-  said: DeviceReport | undefined,
-): { stored: number; unknown: number } {
-  let [stored, unknown] = [0, 0];
-  for (const [epoch, { rows }] of received.epochs(gateway)) {
-    const have = rows.get(device);
-    if (!have) continue;
-    const ranges = said?.rows.find(known => known.epoch === epoch)?.ranges ?? [];
-    const known = ranges.reduce((sum, [from, through]) => sum + have.countWithin(from, through), 0);
-    const isEarlier = report && startOf(epoch) < startOf(report.epoch);
-    const isCondensed = report && startOf(epoch) <= report.condensedThrough;
-    stored += !report || isEarlier ? have.count : known;
-    if (isEarlier && !isCondensed) unknown += have.count - known;
+  account: Account | undefined,
+  said: DeviceSaid | undefined,
+  epochs: Epochs,
+) {
+  const { stored, rejected, recovered } = account?.base.get(device) ?? noCounts;
+  const sum = { stored, rejected, recovered };
+  const live = account?.report ? startOf(account.report.epoch) : undefined;
+  for (const [epoch, received] of epochs) {
+    if (live !== undefined && startOf(epoch) > live) continue;
+    const counted = live === undefined ? undefined : account?.rowsOf(epoch, said, device);
+    const found = countsOf(received, device, counted);
+    sum.stored += found.stored;
+    sum.rejected += found.rejected;
+    if (live === startOf(epoch)) continue;
+    sum.stored += found.recoveredStored;
+    sum.rejected += found.recoveredRejected;
+    sum.recovered += found.recoveredStored + found.recoveredRejected;
   }
-  return { stored, unknown };
+  return sum;
 }
 
-function missingOfHeld(gateway: string, device: string, received: Received, said: DeviceReport): number {
+function missingOfHeld(said: DeviceSaid, epochs: Epochs, folded: number): number {
   return said.held.reduce((sum, { epoch, from, through, count }) => {
-    const have = received.get(gateway, epoch)?.rows.get(device)?.countWithin(from, through) ?? 0;
-    return sum + (count - have);
+    const received = epochs.get(epoch);
+    // A later block has said that nothing is left of it.
+    if (!received && startOf(epoch) <= folded) return sum;
+    const have = received?.rows.get(said.device)?.countWithin(from, through) ?? 0;
+    const lost = received?.rejected.get(said.device)?.countWithin(from, through) ?? 0;
+    return sum + count - have - lost;
   }, 0);
 }

@@ -73,5 +73,5 @@ test('a journal that had to be repaired is told, and does not keep gateways out'
     (await checks(port)).filter(({ name, ok }) => name === 'journal:damage' && !ok).length;
   await whileRunning(dataDir, async ({ api }) => assert.equal(await damage(api), 0));
   await rm(path.join(dataDir, 'journal', 'CURRENT'));
-  await whileRunning(dataDir, async ({ api }) => assert.equal(await damage(api), 1));
+  await whileRunning(dataDir, async ({ api }) => assert.notEqual(await damage(api), 0));
 });

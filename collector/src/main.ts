@@ -5,6 +5,7 @@ import { systemClock } from '@edgeward/shared/clock';
 import type { Clock, Sink } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
+import { topicOf } from '@edgeward/shared/topics';
 import { version } from '@edgeward/shared/version';
 import { AlertStore } from './alerts/alert-store.js';
 import { IncidentEngine } from './alerts/engine.js';
@@ -14,12 +15,16 @@ import { Views } from './collector-views.js';
 import type { CollectorConfig } from './config.js';
 import { Consumer } from './consumer.js';
 import { Gateways } from './gateways.js';
+import { loadIdentities } from './identity-store.js';
 import { Ingest } from './ingest.js';
 import { Journal } from './journal/journal.js';
+import { JsonIntake } from './json-intake.js';
 import type { Link } from './link.js';
 import { Live } from './live.js';
 import { createMetrics } from './metrics.js';
 import { MailQueue } from './notifiers/mail-queue.js';
+import { Releases } from './releases.js';
+import { Retention } from './retention.js';
 import { ScoreService } from './score-service.js';
 import { createSink } from './sinks/index.js';
 import type { DemoControls, HealthView } from './views.js';
@@ -33,7 +38,6 @@ export interface CollectorOptions {
   readonly onListening?: (ports: { api: number; broker: number }) => void;
 }
 
-const trimEveryMs = 60_000;
 /** History for plots that is read back at start. */
 const historyDeliveries = 2000;
 /** What comes within these times is handed over together. */
@@ -41,8 +45,9 @@ const sinkLingerMs = 250;
 const incidentLingerMs = 100;
 /** What a request may take to end once all ends. */
 const apiCloseMs = 2000;
-/** Deliveries kept behind the slowest consumer. */
-const keepBehind = 1000;
+/** A sink's loss is shown among the checks for so long. */
+const lossShownMs = 24 * 3600 * 1000;
+const mebibyte = 1024 * 1024;
 
 /**
  * Runs a collector until `stop`: the broker closes first, so that nothing new is promised; then what was taken is
@@ -57,14 +62,43 @@ export async function runCollector(
   await using stores = await openStores(options);
   const { journal, gateways, engine } = stores;
   await using scores = new ScoreService({ ...config.score, log: log.child({ component: 'score' }) });
-  const consumers = createConsumers(config, stores, clock, log);
+  const consumers = createConsumers(config, stores, clock, log, () => releases.moved());
   for (const consumer of consumers.all) await consumer.open();
+  const required = consumers.all.filter(({ name }) => config.receiptAfter.includes(name));
+  const releases: Releases = new Releases({
+    journal,
+    required,
+    send: (gateway, receipts) => ingest.sendReceipts(gateway, receipts),
+  });
+  await releases.open();
+  const identities = await loadIdentities(journal, config.broker.takeoverAfterS * 1000, clock.monotonic());
+  const retention: Retention = new Retention({
+    journal,
+    consumers: consumers.all,
+    required: new Set(required.map(({ name }) => name)),
+    maxBytes: config.journal.maxBytes,
+    diskIsFull: () => ingest.failure !== null && retention.blocked === null,
+    clock,
+    log: log.child({ component: 'retention' }),
+  });
 
   let broker: Link | undefined;
-  const ingest = new Ingest({
+  const publish = async (topic: string, payload: string) => broker?.publish(topic, payload);
+  const json = new JsonIntake({
+    journal,
+    answer: (gateway, reply) => publish(topicOf(gateway, 'receipt'), reply).catch(() => undefined),
+    lateAfterMs: config.ingest.lateAfterMs,
+    clock,
+  });
+  await json.open();
+  const ingest: Ingest = new Ingest({
     journal,
     gateways,
-    publish: async (topic, payload) => broker?.publish(topic, payload),
+    identities,
+    releases,
+    json,
+    publish,
+    blocked: () => retention.blocked,
     ...config.ingest,
     clock,
     log: log.child({ component: 'ingest' }),
@@ -75,7 +109,9 @@ export async function runCollector(
     live: new Live(),
     scores,
     metrics: registry,
-    health: () => healthOf({ ingest, journal, broker, consumers: consumers.all, stopping: stop.aborted }),
+    health: () =>
+      healthOf({ ingest, journal, broker, consumers: consumers.all, stopping: stop.aborted, clock }),
+    replay: id => ingest.replay(id),
     clock,
     demo: options.demo,
   });
@@ -89,7 +125,8 @@ export async function runCollector(
     ...consumers.all.map(consumer => consumer.run(stored.signal, deadline)),
     stores.mails.run(stored.signal),
     every(1000, 'incidents by the clock', () => engine.tick(clock.now()), chores),
-    every(trimEveryMs, 'trimming the journal', () => trim(journal, consumers.all), chores),
+    retention.run(stored.signal),
+    releases.run(stored.signal),
   ];
   const taken = new AbortController();
   const ingesting = ingest.run(taken.signal);
@@ -97,6 +134,11 @@ export async function runCollector(
     log: log.child({ component: 'broker' }),
     room: signal => ingest.room(signal),
     onMessage: message => ingest.offer(message),
+    onJson: (gateway, payload) => ingest.takeJson(gateway, payload),
+    identities,
+    onRefused: (gateway, reason) => void journal.tell('identity', `Refused: ${reason}.`, {}, gateway),
+    onTakenOver: (gateway, former) =>
+      void journal.tell('identity', `Another outbox took the name over from ${former}.`, {}, gateway),
   });
   log.info({ api: api.port, broker: broker.port, position: journal.position }, 'started');
   options.onListening?.({ api: api.port, broker: broker.port });
@@ -122,11 +164,13 @@ async function openStores({ config, log, clock = systemClock }: CollectorOptions
   const inData = (name: string) => path.join(config.dataDir, name);
   const journal = await Journal.open({
     directory: inData('journal'),
-    maxBytes: config.journal.maxBytes,
+    maxDeadLetterBytes: config.journal.maxDeadLetterBytes,
+    ballastBytes: Math.max(mebibyte, Math.min(4 * mebibyte, config.journal.maxBytes / 100)),
     clock,
     log: log.child({ component: 'journal' }),
   });
-  const gateways = new Gateways(clock, await journal.reports(), await journal.events());
+  const gateways = new Gateways(clock, journal.reports(), journal.events());
+  journal.eventLog.listen(event => gateways.event(event));
   const store = new AlertStore({ directory: inData('alerts'), log: log.child({ component: 'alerts' }) });
   const mails = new MailQueue({ store, config: config.mail, log: log.child({ component: 'mail' }), clock });
   const engine = new IncidentEngine({
@@ -156,9 +200,15 @@ function siteOf(gateways: Gateways, id: string): string | null {
 }
 
 /** Every follower of the journal that must not lose its place: the incidents and the configured sinks. */
-function createConsumers(config: CollectorConfig, { journal, engine }: Stores, clock: Clock, log: Logger) {
+function createConsumers(
+  config: CollectorConfig,
+  { journal, engine }: Stores,
+  clock: Clock,
+  log: Logger,
+  onStored: () => void,
+) {
   const follow = (name: string, sink: Sink, lingerMs: number) =>
-    new Consumer({ name, sink, journal, clock, log: log.child({ sink: name }), lingerMs });
+    new Consumer({ name, sink, journal, clock, log: log.child({ sink: name }), lingerMs, onStored });
   const sinks = config.sinks.map(options => {
     const sink = createSink(options, { log: log.child({ sink: options.name }), clock });
     return { sink, consumer: follow(options.name, sink, sinkLingerMs) };
@@ -228,11 +278,6 @@ async function followLive(journal: Journal, views: Views, { clock, log, stop }: 
   }
 }
 
-/** A consumer's saved cursor may stand a little behind its position: what it would read again must be there. */
-async function trim(journal: Journal, consumers: readonly Consumer[]): Promise<void> {
-  await journal.trim(Math.min(...consumers.map(({ position }) => position)) - keepBehind);
-}
-
 /** A chore that fails is done again at its next time: it must not end the collector. */
 async function every(
   ms: number,
@@ -257,17 +302,18 @@ interface HealthParts {
   readonly broker: Link | undefined;
   readonly consumers: readonly Consumer[];
   readonly stopping: boolean;
+  readonly clock: Clock;
 }
 
 /**
  * A sink that fails, or a journal that has lost blocks, is told, but does not make the collector unready: gateways
  * can deliver all the same.
  */
-function healthOf({ ingest, journal, broker, consumers, stopping }: HealthParts): HealthView {
+function healthOf({ ingest, journal, broker, consumers, stopping, clock }: HealthParts): HealthView {
   const writable = {
     name: 'journal',
-    ok: ingest.healthy,
-    detail: ingest.healthy ? 'writable' : 'cannot be written',
+    ok: ingest.failure === null,
+    detail: ingest.failure ?? 'writable',
   };
   const listening = {
     name: 'broker',
@@ -280,7 +326,14 @@ function healthOf({ ingest, journal, broker, consumers, stopping }: HealthParts)
     detail: failure ?? `${lag} deliveries behind`,
   }));
   const damage = journal.damage.map(detail => ({ name: 'journal:damage', ok: false, detail }));
-  const checks = [writable, ...damage, listening, ...sinks];
+  const losses = [...journal.losses.all()]
+    .filter(([, { lastMs }]) => clock.now() - lastMs < lossShownMs)
+    .map(([name, { blocks, rows }]) => ({
+      name: `sink:${name}:lost`,
+      ok: false,
+      detail: `${blocks} blocks with ${rows} rows never reached it: it lagged until the journal was full`,
+    }));
+  const checks = [writable, ...damage, listening, ...sinks, ...losses];
   return { live: true, ready: writable.ok && listening.ok, checks };
 }
 

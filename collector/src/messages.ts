@@ -1,8 +1,9 @@
 /** What gateways say besides blocks. Anything that does not fit is ignored by the caller, with a line in the log. */
-import type { AgentEvent, AgentReport } from '@edgeward/shared/contracts';
+import type { AgentEvent } from '@edgeward/shared/contracts';
 import { namePattern } from '@edgeward/shared/topics';
 import { epochPattern } from '@edgeward/shared/wire';
 import { z } from 'zod';
+import { type GatewayReport, reportSchema } from './report.js';
 
 const count = z.int().min(0);
 const epoch = z.string().regex(epochPattern);
@@ -21,39 +22,6 @@ const stateSchema = z.object({
 });
 export type GatewayState = z.infer<typeof stateSchema>;
 
-const reportSchema = z.object({
-  gateway: name,
-  epoch,
-  atMs: z.number(),
-  site: name.optional(),
-  version: z.string().max(64),
-  devices: z
-    .array(
-      z.object({
-        device: name,
-        read: count,
-        rejected: count,
-        thinned: count,
-        dropped: count,
-        damaged: count,
-        rows: z.array(z.object({ epoch, ranges: z.array(z.tuple([count, count])).max(100_000) })).max(1024),
-        held: z.array(z.object({ epoch, from: count, through: count, count })).max(100_000),
-      }),
-    )
-    .max(10_000),
-  condensedThrough: count,
-  outbox: z.object({
-    id: z.string().max(64),
-    blocks: count,
-    bytes: count,
-    maxBytes: count,
-    oldestMs: z.number().nullable(),
-    durability: z.enum(['deferred', 'always']),
-  }),
-  process: z.object({ pid: count, rssBytes: count, cpuSeconds: z.number() }),
-  models: z.record(z.string().max(64), z.string().max(128)),
-});
-
 const eventSchema = z.object({
   gateway: name,
   epoch,
@@ -62,9 +30,9 @@ const eventSchema = z.object({
     'gap',
     'damage',
     'dropped',
-    'thinned',
     'model',
     'source',
+    'thinned',
     'clock',
     'identity',
     'disk',
@@ -78,9 +46,15 @@ export function parseState(payload: Uint8Array): GatewayState | undefined {
   return parse(stateSchema, payload);
 }
 
-export function parseReport(payload: Uint8Array, gateway: string): AgentReport | undefined {
+export function parseReport(
+  payload: Uint8Array,
+  gateway: string,
+  outbox?: string,
+): GatewayReport | undefined {
   const report = parse(reportSchema, payload);
-  return report?.gateway === gateway ? (report as AgentReport) : undefined;
+  if (report?.gateway !== gateway) return undefined;
+  // In another outbox's name nothing is believed: its account is not this one's to change.
+  return outbox === undefined || report.outbox.id === outbox ? report : undefined;
 }
 
 export function parseEvent(payload: Uint8Array, gateway: string): AgentEvent | undefined {

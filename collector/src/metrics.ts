@@ -48,6 +48,15 @@ export function createMetrics(sources: MetricSources): Registry {
     () => ingest.counts.duplicates,
   );
   total('collector_dead_letters_total', 'Blocks that were not understood', () => ingest.counts.deadLetters);
+  total('collector_refused_blocks_total', 'Blocks of copies and strangers', () => ingest.counts.refused);
+  plain('collector_dead_letters', 'Dead letters kept', () => journal.deadLetters.count);
+  labelledTotal(
+    registry,
+    'collector_sink_lost_rows_total',
+    'Rows a sink never got, because it lagged until the journal was full',
+    'sink',
+    () => [...journal.losses.all()].map(([sink, { rows }]) => [sink, rows] as const),
+  );
   total('collector_received_bytes_total', 'Bytes of blocks received', () => ingest.counts.bytes);
   plain('collector_journal_position', 'Newest position of the journal', () => journal.position);
   plain('collector_broker_connections', 'MQTT connections', () => broker()?.connections ?? 0);
@@ -56,7 +65,7 @@ export function createMetrics(sources: MetricSources): Registry {
   ]);
   plain('collector_incidents_open', 'Open incidents', () => engine.counts().open);
   plain('collector_ledger_balanced', '1 = every row read is accounted for', () =>
-    ledgerView(journal.received, gateways).balanced ? 1 : 0,
+    ledgerView(journal.received, journal.accounts).balanced ? 1 : 0,
   );
   labelled(registry, 'collector_sink_lag_deliveries', 'Deliveries a sink has yet to store', 'sink', () =>
     consumers.map(consumer => [consumer.name, consumer.lag] as const),

@@ -84,10 +84,22 @@ export interface MailBody extends MailView {
   readonly html: string;
 }
 
-export interface LedgerRow extends LedgerCounts {
+/** What the ledger says beside the agent's and the journal's own counts. */
+export interface LedgerTerms extends LedgerCounts {
+  /** Delivered before this journal began, to another one. */
+  readonly earlier: number;
+  /** In `read` and `stored`: rows of a start that was killed before it could note that it had read them. */
+  readonly recovered: number;
+}
+
+export interface LedgerRow extends LedgerTerms {
   readonly gateway: string;
   readonly device: string;
-  /** read = stored + inFlight + rejected + thinned + dropped + damaged, each counted by itself. */
+  /** Whose account it is: a new SD card begins another one. */
+  readonly outbox: string;
+  /** Another outbox has the gateway's name now. */
+  readonly closed: boolean;
+  /** read = stored + inFlight + rejected + thinned + dropped + damaged + earlier, each counted by itself. */
   readonly balanced: boolean;
   /** When the agent's side was counted; null = no report yet. */
   readonly asOfMs: number | null;
@@ -95,8 +107,38 @@ export interface LedgerRow extends LedgerCounts {
 
 export interface LedgerView {
   readonly balanced: boolean;
-  readonly gateways: readonly (LedgerCounts & { readonly id: string; readonly balanced: boolean })[];
+  readonly gateways: readonly (LedgerTerms & { readonly id: string; readonly balanced: boolean })[];
   readonly devices: readonly LedgerRow[];
+  /** What sinks never got, because they lagged until the journal was full. */
+  readonly sinks: readonly SinkLossView[];
+}
+
+export interface SinkLossView {
+  readonly sink: string;
+  readonly blocks: number;
+  readonly rows: number;
+  /** Journal positions, from and through. */
+  readonly ranges: readonly (readonly [number, number])[];
+  readonly lastMs: number;
+}
+
+/** A block that no decoder understood, kept whole. */
+export interface DeadLetterView {
+  readonly id: string;
+  readonly gateway: string;
+  readonly reason: string;
+  readonly atMs: number;
+  readonly bytes: number;
+  /** Its header was whole: its gateway has a receipt, and its rows count as rejected. */
+  readonly rejected: boolean;
+}
+
+export interface DeadLettersView {
+  readonly count: number;
+  /** Deleted for want of room. */
+  readonly dropped: number;
+  /** Newest first. */
+  readonly letters: readonly DeadLetterView[];
 }
 
 export interface EventView {
@@ -184,6 +226,9 @@ export interface CollectorViews {
   mails(limit: number): readonly MailView[];
   mail(id: string): Promise<MailBody | undefined>;
   ledger(): LedgerView;
+  deadLetters(limit: number): DeadLettersView;
+  /** Tries one again. Why it is still none; null = it is stored. */
+  replayDeadLetter(id: string): Promise<string | null>;
   events(limit: number): readonly EventView[];
   health(): HealthView;
   /** Prometheus text format. */

@@ -213,7 +213,7 @@ export interface Cursor {
   readonly journal: string;
   /** Last position stored; 0 = none. */
   readonly position: number;
-  /** Stored seq ranges, by `gateway/epoch`. */
+  /** Stored seq ranges, by `gateway/epoch`. May be put together when it is read: read it only to keep it. */
   readonly received: Readonly<Record<string, RangeList>>;
 }
 

@@ -87,3 +87,15 @@ test('numbers in order stay one range, however many', () => {
   for (let n = 1; n <= 100_000; n++) set.add(n);
   assert.deepEqual(set.toJSON(), [[1, 100_000]]);
 });
+
+test('what is missing of a range is all of it that is not in the set', () => {
+  fc.assert(
+    fc.property(fc.array(range, { maxLength: 30 }), range, (added, [from, through]) => {
+      const set = new RangeSet();
+      for (const [low, high] of added) set.add(low, high);
+      const missing = new RangeSet(set.missing(from, through));
+      for (let n = 0; n <= 70; n++)
+        assert.equal(missing.has(n), n >= from && n <= through && !set.has(n), `${n}`);
+    }),
+  );
+});

@@ -106,6 +106,13 @@ export class RangeSet {
     return sum;
   }
 
+  /** The parts of from…through that are not in the set. */
+  missing(from: number, through: number): RangeList {
+    const rest = new RangeSet(from <= through ? [[from, through]] : []);
+    for (const [low, high] of this.within(from, through)) rest.remove(low, high);
+    return rest.toJSON();
+  }
+
   toJSON(): RangeList {
     return this.#ranges.map(([from, through]) => [from, through] as const);
   }

@@ -40,7 +40,8 @@ export function fleet(app: Api, views: CollectorViews): void {
     {
       schema: {
         tags,
-        summary: 'read = stored + inFlight + rejected + thinned + dropped + damaged, per gateway and device',
+        summary:
+          'read = stored + inFlight + rejected + thinned + dropped + damaged + earlier, per gateway and device',
         querystring: noQuery,
         response: { 200: ledgerView, default: errorBody },
       },
@@ -53,7 +54,8 @@ export function fleet(app: Api, views: CollectorViews): void {
     {
       schema: {
         tags,
-        summary: 'What gateways reported beside data: gaps, damage, dropped rows, models, sources',
+        summary:
+          'What gateways and the collector itself reported beside data: gaps, damage, dropped rows, refused copies',
         querystring: limitQuery,
         response: { 200: z.array(eventView).readonly(), default: errorBody },
       },

@@ -116,6 +116,11 @@ const ledgerCounts = z.strictObject({
   thinned: count,
   dropped: count,
   damaged: count,
+  earlier: count.meta({ description: 'Delivered before this journal began, to another one' }),
+  recovered: count.meta({
+    description:
+      'In read and stored: of starts that were killed before they could note that they had read them',
+  }),
 });
 
 export const ledgerView = z.strictObject({
@@ -125,10 +130,41 @@ export const ledgerView = z.strictObject({
     ledgerCounts.extend({
       gateway: z.string(),
       device: z.string(),
+      outbox: z.string(),
+      closed: z.boolean().meta({ description: "Another outbox has the gateway's name now" }),
       balanced: z.boolean(),
       asOfMs: ms("When the agent's side was counted").nullable(),
     }),
   ),
+  sinks: list(
+    z.strictObject({
+      sink: z.string(),
+      blocks: count,
+      rows: count,
+      ranges: list(z.tuple([count, count]).readonly()),
+      lastMs: ms('When it last lost something'),
+    }),
+  ).meta({ description: 'What sinks never got, because they lagged until the journal was full' }),
+});
+
+export const deadLettersView = z.strictObject({
+  count,
+  dropped: count.meta({ description: 'Deleted for want of room' }),
+  letters: list(
+    z.strictObject({
+      id: z.string(),
+      gateway: z.string(),
+      reason: z.string(),
+      atMs: ms('When it came'),
+      bytes: count,
+      rejected: z.boolean().meta({ description: 'Its gateway has a receipt, its rows count as rejected' }),
+    }),
+  ),
+});
+
+export const replayed = z.strictObject({
+  stored: z.boolean(),
+  reason: z.string().nullable().meta({ description: 'Why it is still a dead letter' }),
 });
 
 export const eventView = z.strictObject({

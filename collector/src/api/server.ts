@@ -4,6 +4,7 @@ import type { Logger } from '@edgeward/shared/log';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { CollectorViews } from '../views.js';
 import { type ApiConfig, checkExposure } from './config.js';
+import { deadLetters } from './dead-letters.js';
 import { demo } from './demo.js';
 import { answerErrors } from './errors.js';
 import { fleet } from './fleet.js';
@@ -59,6 +60,7 @@ function addRoutes(app: Api, { views, stream: limits }: ApiOptions): void {
   health(app, views);
   score(app, views);
   fleet(app, views);
+  deadLetters(app, views);
   series(app, views);
   incidents(app, views);
   mails(app, views);

@@ -76,26 +76,6 @@ test('what is read from memory and from disk is the same, in pieces of any size'
   assert.deepEqual(await journal.read(10, all), { deliveries: [], through: 10 });
 });
 
-test('deletes above its quota only what all have passed, never the newest, and forgets no receipt', async t => {
-  const folder = await folderFor(t);
-  const gateway = new TestGateway();
-  const first = await openJournal(folder);
-  const blocks = gateway.incoming(200);
-  await first.append(blocks);
-  await first[Symbol.asyncDispose](); // what is still in LevelDB's memory has no size
-  await using journal = await openJournal(folder, 1);
-  assert.equal(await journal.trim(0), 0);
-  assert.equal(await journal.trim(50), 50);
-  assert.equal((await journal.read(0, all)).deliveries[0]?.position, 51);
-  assert.equal(
-    await journal.trim(1e9),
-    199,
-    'positions are never used again, so one must stay to tell the last',
-  );
-  assert.deepEqual(await journal.append(blocks), []);
-  assert.deepEqual(ids(await journal.append(gateway.incoming(1))), ['201 gw-1/1/201']);
-});
-
 test('a block that the disk altered is left out, and the reading goes on behind it', async t => {
   const folder = await folderFor(t);
   const first = await openJournal(folder);
@@ -135,8 +115,8 @@ test('a repair is told, with where the damaged files are', async t => {
   await using journal = await openJournal(folder);
   const aside = (await readdir(folder)).find(name => name.startsWith('journal.damaged-'));
   assert.ok(aside);
-  assert.equal(journal.damage.length, 1);
-  assert.ok(journal.damage[0]?.includes(aside));
+  assert.ok(journal.damage.some(text => text.includes(aside)));
+  assert.ok(journal.events().some(({ kind, text }) => kind === 'damage' && text.includes(aside)));
 });
 
 test('whoever waits for more is woken by it, or by stop', async t => {
@@ -159,17 +139,16 @@ test('whoever waits for more is woken by it, or by stop', async t => {
 test('keeps cursors, the last report of each gateway, and the newest events', async t => {
   const folder = await folderFor(t);
   const first = await openJournal(folder);
-  const cursor = { journal: first.id, position: 3, received: { 'gw-1/x': [[1, 3]] as [number, number][] } };
-  await first.setCursor('sink', cursor);
+  await first.setCursor('sink', 0);
   const event = { gateway: 'gw-1', epoch: epochOf(1), kind: 'gap' as const, text: '', details: {} };
   for (let atMs = 1; atMs <= 1003; atMs++) await first.addEvent({ ...event, atMs });
   await first[Symbol.asyncDispose]();
   await using journal = await openJournal(folder);
-  assert.deepEqual(journal.cursor('sink'), cursor);
+  assert.equal(journal.cursor('sink'), 0);
   assert.equal(journal.cursor('other'), undefined);
   await journal.addEvent({ ...event, atMs: 1004 });
   assert.deepEqual(
-    (await journal.events()).map(({ atMs }) => atMs),
+    journal.events().map(({ atMs }) => atMs),
     Array.from({ length: 1000 }, (_, i) => i + 5),
   );
 });

@@ -4,39 +4,56 @@
  * Invariants
  * - A block and the note that it was received go down in one synced commit; `append` returns after it. So a
  *   receipt sent afterwards is always true, and a second delivery is always recognised.
- * - Positions rise and are never used again. Consumers keep their own cursors; nothing here waits for them.
+ * - Positions rise and are never used again. They have gaps only where blocks were removed or lost, and `gone`
+ *   names those: any other gap is damage, and told.
+ * - Consumers keep their own place; nothing here waits for them.
  */
-import type {
-  AgentEvent,
-  AgentReport,
-  Clock,
-  Cursor,
-  Delivery,
-  Described,
-  RecordBatch,
-} from '@edgeward/shared/contracts';
+import { randomBytes } from 'node:crypto';
+import { Ballast } from '@edgeward/shared/ballast';
+import type { AgentEvent, Clock, Delivery, Described } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import { failpoint } from '@edgeward/shared/failpoint';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
-import { jsonValue, numberInKey, numberKey, openStore, type Store, textKey } from '@edgeward/shared/store';
+import type { RangeSet } from '@edgeward/shared/ranges';
+import { numberInKey, openStore, type Store, textKey } from '@edgeward/shared/store';
+import { describe } from '@edgeward/shared/wire';
+import type { GatewayReport } from '../report.js';
+import type { Accounts } from './accounts.js';
+import { AppendPlan, type Incoming, type Poison } from './append-plan.js';
+import { isFolded, noteReport } from './bookkeeping.js';
+import { DeadLetters } from './dead-letters.js';
+import { EventLog } from './event-log.js';
 import {
-  type BlockHeader,
-  decodeBlock,
-  describe,
-  describedToJson,
-  namedRows,
-  parseDescribed,
-} from '@edgeward/shared/wire';
-import { Received, ReceivedEpoch } from './received.js';
+  blockEnd,
+  blockKey,
+  blockValue,
+  goneKey,
+  jsonRecords,
+  lastNumber,
+  markerKey,
+  put,
+  schemaPut,
+  storedBlock,
+  storedHeader,
+  toDelivery,
+  type Write,
+} from './layout.js';
+import { type Loaded, load, newestTold, rebuild } from './load.js';
+import { Losses } from './losses.js';
+import type { Received } from './received.js';
 import { Tail } from './tail.js';
+
+export type { Incoming, Poison } from './append-plan.js';
 
 export const journalStoreVersion = 1;
 
 export interface JournalOptions {
   readonly directory: string;
-  /** Above this, blocks that every consumer has passed are deleted, oldest first. */
-  readonly maxBytes: number;
+  /** Room that is kept for a full disk; 4 MiB unless told. */
+  readonly ballastBytes?: number;
+  /** Dead letters beyond are deleted, oldest first; 64 MiB unless told. */
+  readonly maxDeadLetterBytes?: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -47,72 +64,83 @@ export interface Reading {
   readonly through: number;
 }
 
-export interface Incoming {
-  readonly bytes: Uint8Array;
+export interface BlockName {
+  readonly position: number;
   readonly gateway: string;
-  readonly header: BlockHeader;
-  readonly batch: RecordBatch;
-  readonly ingestedMs: number;
-  readonly late: boolean;
+  readonly epoch: string;
+  readonly seq: number;
 }
 
-/** In front of each stored block, before the gateway's name. */
-const prefixBytes = 16;
-const lateFlag = 1;
-const maxEvents = 1000;
+/** What goes down in the same commit as blocks. */
+export interface Along {
+  readonly poison?: readonly Poison[];
+  readonly writes?: readonly Write[];
+}
+
 const tailBytes = 32 * 1024 * 1024;
-/** Holds the position that was skipped to: no block stands there to tell it. */
-const skippedKey = numberKey('p', 0);
+/** Names read at once for receipts. */
+const maxNames = 10_000;
 
 export class Journal implements AsyncDisposable {
   readonly received: Received;
+  readonly accounts: Accounts;
+  readonly deadLetters: DeadLetters;
+  readonly losses: Losses;
+  readonly eventLog: EventLog;
+  /** Positions without a block: removed, given up, or lost. */
+  readonly gone: RangeSet;
+  /** The collector's own epoch, for rows it was given without one. */
+  readonly epoch: string;
   readonly #options: JournalOptions;
   readonly #store: Store;
-  readonly #cursors: Map<string, Cursor>;
+  readonly #cursors: Map<string, number>;
   readonly #changed = new Gate();
-  readonly #schemas = new Map<string, Described>();
-  readonly #savedSchemas = new Set<string>();
+  readonly #schemas: Map<string, Described>;
+  readonly #savedSchemas: Set<string>;
   readonly #damage: string[] = [];
+  readonly #ballast: Ballast;
   #tail = new Tail(tailBytes);
-  #position: number;
-  #eventNumber: number;
+  #position = 0;
 
   private constructor(
     options: JournalOptions,
     store: Store,
-    received: Received,
-    cursors: Map<string, Cursor>,
+    loaded: Loaded,
+    parts: { deadLetters: DeadLetters; losses: Losses; eventLog: EventLog },
   ) {
     this.#options = options;
     this.#store = store;
-    this.received = received;
-    this.#cursors = cursors;
-    this.#position = 0;
-    this.#eventNumber = 0;
+    this.received = loaded.received;
+    this.accounts = loaded.accounts;
+    this.gone = loaded.gone;
+    const { directory, ballastBytes = 4 * 1024 * 1024 } = options;
+    this.#ballast = new Ballast({ file: `${directory}.ballast`, bytes: ballastBytes });
+    this.#cursors = loaded.cursors;
+    this.#schemas = loaded.schemas;
+    this.#savedSchemas = new Set(loaded.schemas.keys());
+    this.deadLetters = parts.deadLetters;
+    this.losses = parts.losses;
+    this.eventLog = parts.eventLog;
+    this.epoch = `${String(store.starts).padStart(9, '0')}-${randomBytes(8).toString('hex')}`;
   }
 
   /** @throws EW_STORE_VERSION, EW_STORE_LOCKED */
   static async open(options: JournalOptions): Promise<Journal> {
-    const { directory, log } = options;
-    const store = await openStore({ directory, kind: 'journal', version: journalStoreVersion, log });
-    const received = new Received();
-    for await (const [key, value] of prefixed(store, 'r')) {
-      const [gateway, epoch] = key.split('/') as [string, string];
-      received.set(gateway, epoch, ReceivedEpoch.fromJSON(JSON.parse(value)));
-    }
-    const cursors = new Map<string, Cursor>();
-    for await (const [key, value] of prefixed(store, 'c')) cursors.set(key, JSON.parse(value) as Cursor);
-    const journal = new Journal(options, store, received, cursors);
-    for await (const [, value] of prefixed(store, 'q')) {
-      const described = parseDescribed(JSON.parse(value));
-      if (!described) continue;
-      journal.#schemas.set(described.id, described);
-      journal.#savedSchemas.add(described.id);
-    }
-    const skipped = await store.db.get(skippedKey);
-    journal.#position = Math.max(await lastNumber(store, 'd', 'e'), skipped ? numberInKey(skipped, 0) : 0);
-    journal.#eventNumber = await lastNumber(store, 'n', 'o');
-    if (store.repairedFrom !== undefined) journal.#tellRepair(store.repairedFrom);
+    const { directory, log, maxDeadLetterBytes = 64 * 1024 * 1024 } = options;
+    const store = await openStore({
+      directory,
+      kind: 'journal',
+      version: journalStoreVersion,
+      markerKey,
+      log,
+    });
+    const loaded = await load(store);
+    const journal = new Journal(options, store, loaded, {
+      deadLetters: await DeadLetters.load(store, maxDeadLetterBytes),
+      losses: await Losses.load(store),
+      eventLog: await EventLog.load(store),
+    });
+    await journal.#check(loaded);
     return journal;
   }
 
@@ -144,34 +172,42 @@ export class Journal implements AsyncDisposable {
    * Stores what is new of these, in one synced commit.
    * @returns the new deliveries; what is missing from them was stored before
    */
-  async append(incoming: readonly Incoming[]): Promise<Delivery[]> {
-    const fresh = this.#unseen(incoming);
-    if (fresh.taken.length === 0) return [];
-    const deliveries = fresh.taken.map((block, i) => toDelivery(block, this.#position + 1 + i));
-    const received = [...fresh.changed].map(([key, epoch]) => ({
-      type: 'put' as const,
-      key: textKey('r', key),
-      value: jsonValue(epoch),
-    }));
-    const blocks = fresh.taken.map((block, i) => ({
-      type: 'put' as const,
-      key: numberKey('d', deliveries[i]!.position),
-      value: withPrefix(block),
-    }));
-    const schemas = this.#unsaved(fresh.taken);
+  async append(incoming: readonly Incoming[], { poison = [], writes = [] }: Along = {}): Promise<Delivery[]> {
+    const plan = new AppendPlan(this.received, this.accounts);
+    const taken: Incoming[] = [];
+    for (const block of incoming) {
+      const described = describe(block.batch.schema, block.batch.model);
+      if (plan.take(block, described, this.#position + 1 + taken.length)) taken.push(block);
+    }
+    for (const one of poison) plan.reject(one);
+    const deliveries = taken.map((block, i) => toDelivery(this.#position + 1 + i, block));
+    const schemas = this.#unsaved(taken);
+    const all = [
+      ...taken.map((block, i) => put(blockKey(this.#position + 1 + i), blockValue(block))),
+      ...plan.writes(),
+      ...schemas.map(schemaPut),
+      ...writes,
+    ];
+    if (all.length === 0) return [];
     failpoint('journal.before-commit');
-    await this.#store.db.batch([...blocks, ...received, ...schemas.map(schemaPut)], { sync: true });
+    await this.write(all, true);
     failpoint('journal.after-commit');
     for (const { id } of schemas) this.#savedSchemas.add(id);
     this.learn(schemas);
-    for (const [key, epoch] of fresh.changed) {
-      const [gateway, name] = key.split('/') as [string, string];
-      this.received.set(gateway, name, epoch);
-    }
+    plan.apply();
     this.#position += deliveries.length;
-    for (const [i, delivery] of deliveries.entries()) this.#tail.add(delivery, fresh.taken[i]!.bytes.length);
-    this.#changed.open();
+    for (const [i, delivery] of deliveries.entries()) this.#tail.add(delivery, taken[i]!.bytes.length);
+    if (deliveries.length > 0) this.#changed.open();
     return deliveries;
+  }
+
+  /** What others keep here, under a prefix of theirs: the rest of the key, and the value; undefined = it is no JSON. */
+  records(prefix: 'i' | 'j' | 'y'): AsyncGenerator<[string, unknown]> {
+    return jsonRecords(this.#store, prefix);
+  }
+
+  async write(writes: readonly Write[], sync: boolean): Promise<void> {
+    if (writes.length > 0) await this.#store.db.batch([...writes], { sync });
   }
 
   /**
@@ -181,20 +217,26 @@ export class Journal implements AsyncDisposable {
   async skipTo(position: number): Promise<void> {
     if (position <= this.#position) return;
     const from = this.#position + 1;
-    this.#damage.push(`Blocks ${from} to ${position} were lost here after a sink had stored up to there.`);
-    this.#options.log.error(
-      { from, through: position },
-      'the journal has lost blocks that a sink has passed; goes on behind them',
-    );
     this.#position = position;
     this.#tail = new Tail(tailBytes); // it knows no holes
-    await this.#store.db.put(skippedKey, numberKey('p', position), { sync: true } as object);
+    await this.#lose(from, position, 'were lost here after a sink had stored up to there');
     this.#changed.open();
   }
 
-  /** After `append` failed, before the next try. */
+  /** After `append` failed, before the next try. On a full disk LevelDB can only open again if something makes room. */
   async recover(): Promise<void> {
+    await this.#ballast.free().catch(() => false);
     await this.#store.reopen().catch(() => undefined);
+  }
+
+  /** What is done now and then while all is well. */
+  async settle(): Promise<void> {
+    await this.#ballast.hold();
+  }
+
+  /** Gives the disk back what was removed. */
+  async compact(): Promise<void> {
+    await this.#store.db.compactRange(blockKey(0), blockKey(this.#position + 1));
   }
 
   /** What stands behind a position, in order; a block that the disk has damaged is left out with a word. */
@@ -205,39 +247,34 @@ export class Journal implements AsyncDisposable {
     if (cached) return { deliveries: cached, through: cached.at(-1)!.position };
     const deliveries: Delivery[] = [];
     let [bytes, through] = [0, after];
-    for await (const [key, value] of this.#store.db.iterator({
-      gt: numberKey('d', after),
-      lt: Buffer.from('e'),
-    })) {
-      through = numberInKey(key, 0);
-      const delivery = this.#decode(through, value);
+    for await (const [key, value] of this.#blocks(after)) {
+      const position = numberInKey(key, 0);
+      await this.#expect(through + 1, position - 1);
+      through = position;
+      const delivery = await this.#decode(position, value);
       if (delivery) deliveries.push(delivery);
       bytes += value.length;
-      if (deliveries.length >= limits.maxDeliveries || bytes >= limits.maxBytes) break;
+      if (deliveries.length >= limits.maxDeliveries || bytes >= limits.maxBytes)
+        return { deliveries, through };
     }
-    // Past what retention deleted there may be nothing at all.
-    return { deliveries, through: through === after ? newest : through };
+    await this.#expect(through + 1, newest);
+    return { deliveries, through: Math.max(through, newest) };
   }
 
-  #tellRepair(aside: string): void {
-    const position = this.#position;
-    this.#damage.push(`It was damaged and repaired as far as position ${position}; a copy is at ${aside}.`);
-    this.#options.log.error(
-      { aside, position, gateways: [...this.received.gateways()] },
-      'the journal was damaged: this is what its repair has left',
-    );
-  }
-
-  #decode(position: number, value: Buffer): Delivery | undefined {
-    try {
-      return fromStored(position, value, id => this.#schemas.get(id));
-    } catch (error) {
-      this.#options.log.error(
-        { position, error: messageOf(error) },
-        'a block in the journal is damaged; left out',
-      );
-      return undefined;
+  /** Names of the blocks behind a position, at most some thousands; `through` as in `read`. */
+  async names(after: number): Promise<{ names: readonly BlockName[]; through: number }> {
+    const newest = this.#position;
+    if (after >= newest) return { names: [], through: after };
+    const cached = this.#tail.after(after, maxNames);
+    if (cached) return { names: cached, through: cached.at(-1)!.position };
+    const names: BlockName[] = [];
+    for await (const [key, value] of this.#blocks(after)) {
+      const position = numberInKey(key, 0);
+      const name = nameOf(position, value);
+      if (name) names.push(name);
+      if (names.length >= maxNames) return { names, through: position };
     }
+    return { names, through: newest };
   }
 
   /** Resolves once there is something behind the position, or when the signal fires. */
@@ -245,74 +282,176 @@ export class Journal implements AsyncDisposable {
     while (this.#position <= after && !signal.aborted) await this.#changed.wait(signal);
   }
 
-  cursor(consumer: string): Cursor | undefined {
+  /** Whether nothing can come any more of this `gateway/epoch`. */
+  isOver(key: string): boolean {
+    const at = key.indexOf('/');
+    return isFolded(this.accounts, this.received, key.slice(0, at), key.slice(at + 1));
+  }
+
+  /** The position a consumer has stored; undefined = it has none. */
+  cursor(consumer: string): number | undefined {
     return this.#cursors.get(consumer);
   }
 
-  async setCursor(consumer: string, cursor: Cursor): Promise<void> {
-    await this.#store.db.put(textKey('c', consumer), jsonValue(cursor), { sync: true } as object);
-    this.#cursors.set(consumer, cursor);
+  async setCursor(consumer: string, position: number): Promise<void> {
+    await this.write([put(textKey('c', consumer), { position })], true);
+    this.#cursors.set(consumer, position);
   }
 
-  async setReport(report: AgentReport): Promise<void> {
-    await this.#store.db.put(textKey('g', report.gateway), jsonValue(report));
+  /** Keeps it, and what it changes in the gateway's account. */
+  async setReport(report: GatewayReport): Promise<void> {
+    const { writes, matters, text } = noteReport(
+      this.accounts,
+      this.received,
+      report,
+      this.#options.clock.now(),
+    );
+    await this.write(writes, matters);
+    if (text !== undefined) await this.tell('journal', text, {}, report.gateway);
   }
 
-  async reports(): Promise<AgentReport[]> {
-    const reports: AgentReport[] = [];
-    for await (const [, value] of prefixed(this.#store, 'g')) reports.push(JSON.parse(value) as AgentReport);
-    return reports;
+  reports(): GatewayReport[] {
+    return this.accounts.reports();
   }
 
   async addEvent(event: AgentEvent): Promise<void> {
-    this.#eventNumber += 1;
-    await this.#store.db.batch([
-      { type: 'put', key: numberKey('n', this.#eventNumber), value: jsonValue(event) },
-      { type: 'del', key: numberKey('n', Math.max(0, this.#eventNumber - maxEvents)) },
-    ]);
+    await this.write(this.eventLog.add(event), false);
   }
 
-  async events(): Promise<AgentEvent[]> {
-    const events: AgentEvent[] = [];
-    for await (const [, value] of this.#store.db.iterator({ gte: Buffer.from('n'), lt: Buffer.from('o') })) {
-      events.push(JSON.parse(value.toString('utf8')) as AgentEvent);
-    }
-    return events;
+  events(): readonly AgentEvent[] {
+    return this.eventLog.events;
   }
 
-  /** Bytes that no decoder understood, kept whole with the reason; the same bytes are kept once. */
-  async addDeadLetter(
-    id: string,
-    letter: { gateway: string; reason: string; atMs: number; bytes: Uint8Array },
+  /** An event of the collector's own. */
+  async tell(
+    kind: AgentEvent['kind'],
+    text: string,
+    details: AgentEvent['details'] = {},
+    gateway = 'collector',
   ): Promise<void> {
-    const value = jsonValue({ ...letter, bytes: Buffer.from(letter.bytes).toString('base64') });
-    await this.#store.db.put(textKey('x', id), value, { sync: true } as object);
+    const event = { gateway, epoch: this.epoch, atMs: this.#options.clock.now(), kind, text, details };
+    await this.addEvent(event).catch(() => undefined);
+    this.eventLog.tell(event);
   }
 
-  /** Deletes the oldest blocks above the quota, but none that a consumer still needs. */
-  async trim(passedByAll: number): Promise<number> {
-    const size = await this.#store.db.approximateSize(numberKey('d', 0), numberKey('d', this.#position));
-    let excess = size - this.#options.maxBytes;
-    let through = 0;
-    if (excess > 0) {
-      for await (const [key, value] of this.#store.db.iterator({
-        gte: Buffer.from('d'),
-        lt: Buffer.from('e'),
-      })) {
-        const position = numberInKey(key, 0);
-        if (excess <= 0 || position > passedByAll || position === this.#position) break;
-        excess -= value.length;
-        through = position;
-      }
-      if (through > 0) await this.#store.db.clear({ gte: Buffer.from('d'), lte: numberKey('d', through) });
+  /** Bytes of the blocks on disk, nearly: what LevelDB still has in memory is not counted. */
+  async bytes(): Promise<number> {
+    const range = [blockKey(this.#oldest()), blockKey(this.#position + 1)] as const;
+    return this.#store.db.approximateSize(...range);
+  }
+
+  /** The last position that has to go so that at most so many bytes are left; 0 = none. Never the newest one. */
+  async cutoff(bytes: number): Promise<number> {
+    let [low, high] = [this.#oldest() - 1, this.#position - 1];
+    const end = blockKey(this.#position + 1);
+    if ((await this.bytes()) <= bytes) return 0;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((await this.#store.db.approximateSize(blockKey(middle + 1), end)) <= bytes) high = middle;
+      else low = middle + 1;
     }
-    if (excess > 0) this.#options.log.warn({ bytes: excess }, 'journal is above its quota: a consumer lags');
-    return through;
+    return Math.max(0, high);
+  }
+
+  /** What from…through holds. */
+  async count(from: number, through: number): Promise<{ blocks: number; rows: number }> {
+    const sum = { blocks: 0, rows: 0 };
+    for await (const [key, value] of this.#blocks(from - 1)) {
+      if (numberInKey(key, 0) > through) break;
+      sum.blocks += 1;
+      sum.rows += rowsOf(value);
+    }
+    return sum;
+  }
+
+  /** Deletes blocks for good, after noting so together with `writes`. */
+  async remove(ranges: readonly (readonly [number, number])[], writes: readonly Write[] = []): Promise<void> {
+    for (const [from, through] of ranges) this.gone.add(from, through);
+    await this.write([put(goneKey, this.gone), ...writes], true);
+    for (const [from, through] of ranges)
+      await this.#store.db.clear({ gte: blockKey(from), lte: blockKey(through) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#changed.open();
     await this.#store.close();
+  }
+
+  /** The first position that may still have a block. */
+  #oldest(): number {
+    const [first] = this.gone.toJSON();
+    return first && first[0] <= 1 ? first[1] + 1 : 1;
+  }
+
+  #blocks(after: number) {
+    return this.#store.db.iterator({ gt: blockKey(after), lt: blockEnd });
+  }
+
+  /** LevelDB hides damage: what the records speak of is held against what is there. */
+  async #check(loaded: Loaded): Promise<void> {
+    const { repairedFrom, movedTo, db, damage } = this.#store;
+    if (repairedFrom !== undefined || damage.length > 0 || loaded.garbage.some(key => key.startsWith('r')))
+      await rebuild(this.#store, loaded);
+    const found = await lastNumber(db, 'd');
+    this.#position = found;
+    if (movedTo !== undefined)
+      await this.#tellDamage(`It could not be identified: it is at ${movedTo} now, and a new one was begun.`);
+    if (repairedFrom !== undefined)
+      await this.#tellDamage(
+        `It was damaged and repaired as far as position ${found}; a copy is at ${repairedFrom}.`,
+      );
+    for (const what of damage) await this.#tellDamage(what);
+    if (loaded.garbage.length > 0) await this.#dropGarbage(loaded.garbage);
+    const told = newestTold(loaded);
+    if (told > found) {
+      this.#position = told;
+      await this.#expect(found + 1, told);
+    }
+    for (const [from, through] of this.gone.toJSON())
+      await db.clear({ gte: blockKey(from), lte: blockKey(through) }); // a kill may have come before it
+  }
+
+  async #dropGarbage(keys: readonly string[]): Promise<void> {
+    const names = keys.slice(0, 5).join(', ');
+    await this.#tellDamage(`${keys.length} of its records were unreadable and are left out: ${names}.`);
+    await this.write(
+      keys.map(key => ({ type: 'del' as const, key: Buffer.from(key, 'utf8') })),
+      true,
+    );
+  }
+
+  /** There must be blocks from…through, unless they are known to be gone. */
+  async #expect(from: number, through: number): Promise<void> {
+    if (from > through) return;
+    for (const [low, high] of this.gone.missing(from, through)) await this.#lose(low, high, 'are lost');
+  }
+
+  async #lose(from: number, through: number, how: string): Promise<void> {
+    this.gone.add(from, through);
+    await this.write([put(goneKey, this.gone)], true).catch(() => undefined);
+    await this.#tellDamage(`Blocks ${from} to ${through} ${how}.`, { from, through });
+  }
+
+  async #tellDamage(text: string, details: AgentEvent['details'] = {}): Promise<void> {
+    this.#damage.push(text);
+    this.#options.log.error(
+      { ...details, gateways: [...this.received.gateways()].length },
+      `journal: ${text}`,
+    );
+    await this.tell('damage', `Journal: ${text}`, details);
+  }
+
+  async #decode(position: number, value: Buffer): Promise<Delivery | undefined> {
+    try {
+      return toDelivery(
+        position,
+        storedBlock(value, id => this.#schemas.get(id)),
+      );
+    } catch (error) {
+      const text = `Block ${position} is damaged and left out (${messageOf(error)}).`;
+      if (!this.#damage.includes(text)) await this.#tellDamage(text, { from: position, through: position });
+      return undefined;
+    }
   }
 
   /** A block is of no use without its schema: both go down together. */
@@ -324,81 +463,21 @@ export class Journal implements AsyncDisposable {
     }
     return [...used.values()];
   }
+}
 
-  /** What of these is new, and the received ranges as they will be once it is stored. */
-  #unseen(incoming: readonly Incoming[]): { taken: Incoming[]; changed: Map<string, ReceivedEpoch> } {
-    const changed = new Map<string, ReceivedEpoch>();
-    const taken: Incoming[] = [];
-    for (const block of incoming) {
-      const { gateway, header, batch } = block;
-      const { epoch, seq } = header;
-      const key = `${gateway}/${epoch}`;
-      const known = changed.get(key) ?? this.received.get(gateway, epoch)?.clone() ?? new ReceivedEpoch();
-      if (known.seqs.has(seq)) continue;
-      changed.set(key, known);
-      known.seqs.add(seq);
-      for (const { device, first, last } of namedRows(header.devices, describe(batch.schema, batch.model)))
-        known.addRows(device, first, last);
-      taken.push(block);
-    }
-    return { taken, changed };
+function nameOf(position: number, value: Buffer): BlockName | undefined {
+  try {
+    const { gateway, header } = storedHeader(value);
+    return { position, gateway, epoch: header.epoch, seq: header.seq };
+  } catch {
+    return undefined; // told by whoever reads it
   }
 }
 
-function schemaPut(described: Described) {
-  const value = jsonValue(describedToJson(described));
-  return { type: 'put' as const, key: textKey('q', described.id), value };
-}
-
-async function* prefixed(store: Store, prefix: string): AsyncGenerator<[string, string]> {
-  const end = String.fromCharCode(prefix.charCodeAt(0) + 1);
-  for await (const [key, value] of store.db.iterator({ gte: Buffer.from(prefix), lt: Buffer.from(end) })) {
-    yield [key.toString('utf8', 1), value.toString('utf8')];
+function rowsOf(value: Buffer): number {
+  try {
+    return storedHeader(value).header.devices.reduce((sum, { count }) => sum + count, 0);
+  } catch {
+    return 0;
   }
-}
-
-async function lastNumber(store: Store, prefix: string, end: string): Promise<number> {
-  const range = { gte: Buffer.from(prefix), lt: Buffer.from(end), reverse: true, limit: 1 };
-  for await (const key of store.db.keys(range)) return numberInKey(key, 0);
-  return 0;
-}
-
-/** When it came, flags, and whose it is: a block itself does not say. */
-function withPrefix(block: Incoming): Buffer {
-  const gateway = Buffer.from(block.gateway, 'utf8');
-  const value = Buffer.alloc(prefixBytes + gateway.length + block.bytes.length);
-  value.writeDoubleLE(block.ingestedMs, 0);
-  value[8] = block.late ? lateFlag : 0;
-  value[9] = gateway.length;
-  value.set(gateway, prefixBytes);
-  value.set(block.bytes, prefixBytes + gateway.length);
-  return value;
-}
-
-function toDelivery(block: Incoming, position: number): Delivery {
-  const { epoch, seq } = block.header;
-  return {
-    gateway: block.gateway,
-    epoch,
-    seq,
-    position,
-    ingestedMs: block.ingestedMs,
-    late: block.late,
-    batch: block.batch,
-  };
-}
-
-function fromStored(
-  position: number,
-  value: Buffer,
-  describedOf: (id: string) => Described | undefined,
-): Delivery {
-  const blockAt = prefixBytes + value[9]!;
-  const gateway = value.toString('utf8', prefixBytes, blockAt);
-  const { header, batch } = decodeBlock(value.subarray(blockAt), describedOf);
-  const late = (value[8]! & lateFlag) !== 0;
-  return toDelivery(
-    { gateway, header, batch, bytes: value, ingestedMs: value.readDoubleLE(0), late },
-    position,
-  );
 }

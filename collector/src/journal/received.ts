@@ -1,39 +1,95 @@
-import type { RangeList } from '@edgeward/shared/contracts';
 import { getOrMake } from '@edgeward/shared/maps';
 import { RangeSet } from '@edgeward/shared/ranges';
+import { z } from 'zod';
+import { DeviceRows, deviceRowsSchema, type Span } from './device-rows.js';
 
-/** What the journal has of one epoch of one gateway. Ranges stay few, because seq and rows arrive nearly in order. */
+const byDevice = z.record(z.string(), deviceRowsSchema);
+export const receivedSchema = z.object({
+  outbox: z.string().default(''),
+  seqs: z.array(z.tuple([z.number(), z.number()])),
+  rows: byDevice,
+  rejected: byDevice.default({}),
+  rejectedSeqs: z.array(z.tuple([z.number(), z.number()])).default([]),
+  position: z.number().default(0),
+});
+
+type ByDevice = Map<string, DeviceRows>;
+
+/**
+ * What the journal has of one epoch of one gateway. Ranges stay few, because seq and rows arrive nearly in order,
+ * and because the agent names the numbers that will never come.
+ */
 export class ReceivedEpoch {
+  /** Which outbox the epoch is of; '' before that was kept. */
+  readonly outbox: string;
+  /** What needs not come again: stored, kept as dead letter, or void. */
   readonly seqs: RangeSet;
-  /** Row numbers by device. */
-  readonly rows: Map<string, RangeSet>;
+  /** Stored rows by device. */
+  readonly rows: ByDevice;
+  /** Rows of blocks whose columns nobody understood, by device. */
+  readonly rejected: ByDevice;
+  /** The seqs of those blocks. */
+  readonly rejectedSeqs: RangeSet;
+  /** Of its newest block. */
+  position: number;
+  /** Rows that are shared with the epoch this was forked from are copied before they change. */
+  readonly #own = new Set<DeviceRows>();
 
-  constructor(seqs = new RangeSet(), rows = new Map<string, RangeSet>()) {
+  constructor(
+    outbox = '',
+    seqs = new RangeSet(),
+    rows: ByDevice = new Map(),
+    rejected: ByDevice = new Map(),
+    position = 0,
+    rejectedSeqs = new RangeSet(),
+  ) {
+    this.outbox = outbox;
     this.seqs = seqs;
     this.rows = rows;
+    this.rejected = rejected;
+    this.position = position;
+    this.rejectedSeqs = rejectedSeqs;
   }
 
-  addRows(device: string, first: number, last: number): void {
-    getOrMake(this.rows, device, () => new RangeSet()).add(first, last);
+  addRows(device: string, span: Span): void {
+    this.#owned(this.rows, device).add(span);
   }
 
-  clone(): ReceivedEpoch {
-    return new ReceivedEpoch(
-      this.seqs.clone(),
-      new Map([...this.rows].map(([device, rows]) => [device, rows.clone()])),
-    );
+  addRejected(device: string, span: Span): void {
+    this.#owned(this.rejected, device).add(span);
+  }
+
+  /** What was rejected has been understood after all. */
+  takeRejected(device: string, span: Span): void {
+    this.#owned(this.rejected, device).take(span);
+  }
+
+  /** A copy to change, which costs as much as is changed. */
+  fork(): ReceivedEpoch {
+    const { outbox, seqs, rows, rejected, position, rejectedSeqs } = this;
+    const lost = [new Map(rejected), position, rejectedSeqs.clone()] as const;
+    return new ReceivedEpoch(outbox, seqs.clone(), new Map(rows), ...lost);
   }
 
   toJSON() {
-    return {
-      seqs: this.seqs.toJSON(),
-      rows: Object.fromEntries([...this.rows].map(([d, rows]) => [d, rows.toJSON()])),
-    };
+    const { outbox, seqs, rows, rejected, position, rejectedSeqs } = this;
+    const lost = !rejectedSeqs.isEmpty && { rejected: Object.fromEntries(rejected), rejectedSeqs };
+    return { outbox, seqs, rows: Object.fromEntries(rows), ...lost, position };
   }
 
-  static fromJSON(json: { seqs: RangeList; rows: Record<string, RangeList> }): ReceivedEpoch {
-    const rows = new Map(Object.entries(json.rows).map(([device, ranges]) => [device, new RangeSet(ranges)]));
-    return new ReceivedEpoch(new RangeSet(json.seqs), rows);
+  static fromJSON(json: z.output<typeof receivedSchema>): ReceivedEpoch {
+    const { outbox, seqs, rows, rejected, position, rejectedSeqs } = json;
+    const lost = [toRows(rejected), position, new RangeSet(rejectedSeqs)] as const;
+    return new ReceivedEpoch(outbox, new RangeSet(seqs), toRows(rows), ...lost);
+  }
+
+  #owned(all: ByDevice, device: string): DeviceRows {
+    const known = all.get(device);
+    if (known && this.#own.has(known)) return known;
+    const rows = known?.clone() ?? new DeviceRows();
+    this.#own.add(rows);
+    all.set(device, rows);
+    return rows;
   }
 }
 
@@ -49,6 +105,10 @@ export class Received {
     return this.#gateways.get(gateway)?.get(epoch);
   }
 
+  delete(gateway: string, epoch: string): void {
+    this.#gateways.get(gateway)?.delete(epoch);
+  }
+
   gateways(): IterableIterator<string> {
     return this.#gateways.keys();
   }
@@ -61,4 +121,8 @@ export class Received {
 /** Start counter of an epoch: a later start has a higher one. */
 export function startOf(epoch: string): number {
   return Number.parseInt(epoch, 10);
+}
+
+function toRows(json: Record<string, z.output<typeof deviceRowsSchema>>): ByDevice {
+  return new Map(Object.entries(json).map(([device, rows]) => [device, DeviceRows.fromJSON(rows)]));
 }

@@ -1,6 +1,5 @@
-import type { LedgerCounts } from '@edgeward/shared/contracts';
 import { seededRng, subSeed } from '@edgeward/shared/rng';
-import type { LedgerView } from '../views.js';
+import type { LedgerTerms, LedgerView } from '../views.js';
 import { FakeDevice, kinds } from './fake-plant.js';
 
 export interface FakeGateway {
@@ -13,7 +12,7 @@ export interface FakeGateway {
   waiting: number;
 }
 
-const noCounts: LedgerCounts = {
+const noCounts: LedgerTerms = {
   read: 0,
   stored: 0,
   inFlight: 0,
@@ -21,6 +20,8 @@ const noCounts: LedgerCounts = {
   thinned: 0,
   dropped: 0,
   damaged: 0,
+  earlier: 0,
+  recovered: 0,
 };
 
 export function fleet(seed: number): FakeGateway[] {
@@ -56,7 +57,8 @@ export function ledgerOf(gateways: readonly FakeGateway[], asOfMs: number): Ledg
       const inFlight = Math.min(read, 2 + Math.ceil(gateway.waiting / gateway.devices.length));
       const rejected = Math.min(read - inFlight, device.endsWith('2') ? 3 : 0);
       const counts = { ...noCounts, read, inFlight, rejected, stored: read - inFlight - rejected };
-      return { gateway: gateway.id, device, ...counts, balanced: true, asOfMs: asOfMs };
+      const account = { outbox: 'outbox-1', closed: false };
+      return { gateway: gateway.id, device, ...account, ...counts, balanced: true, asOfMs: asOfMs };
     }),
   );
   const sums = gateways.map(({ id }) => ({
@@ -64,10 +66,10 @@ export function ledgerOf(gateways: readonly FakeGateway[], asOfMs: number): Ledg
     balanced: true,
     ...devices.filter(one => one.gateway === id).reduce(add, noCounts),
   }));
-  return { balanced: true, gateways: sums, devices };
+  return { balanced: true, gateways: sums, devices, sinks: [] };
 }
 
-function add(sum: LedgerCounts, one: LedgerCounts): LedgerCounts {
+function add(sum: LedgerTerms, one: LedgerTerms): LedgerTerms {
   return {
     read: sum.read + one.read,
     stored: sum.stored + one.stored,
@@ -76,5 +78,7 @@ function add(sum: LedgerCounts, one: LedgerCounts): LedgerCounts {
     thinned: sum.thinned + one.thinned,
     dropped: sum.dropped + one.dropped,
     damaged: sum.damaged + one.damaged,
+    earlier: sum.earlier + one.earlier,
+    recovered: sum.recovered + one.recovered,
   };
 }

@@ -169,6 +169,14 @@ export class FakeViews implements CollectorViews {
     return ledgerOf(this.#gateways, this.#nowMs - 900);
   }
 
+  deadLetters() {
+    return { count: 0, dropped: 0, letters: [] };
+  }
+
+  replayDeadLetter(): Promise<string | null> {
+    return Promise.resolve('There is no such dead letter.');
+  }
+
   events(limit: number): readonly EventView[] {
     return this.#events.slice(0, limit);
   }

@@ -1,5 +1,4 @@
-import type { LedgerCounts } from '@edgeward/shared/contracts';
-import type { LedgerView } from '../views.js';
+import type { LedgerTerms, LedgerView } from '../views.js';
 import { empty, h, heading, KeyedList, type Part, setAttribute, setText } from './dom.js';
 import { count } from './format.js';
 import type { OpenView } from './view.js';
@@ -12,9 +11,9 @@ const columns = [
   ['thinned', 'thinned'],
   ['dropped', 'dropped'],
   ['damaged', 'damaged'],
-] as const satisfies readonly (readonly [keyof LedgerCounts, string])[];
+] as const satisfies readonly (readonly [keyof LedgerTerms, string])[];
 
-interface Line extends LedgerCounts {
+interface Line extends LedgerTerms {
   readonly key: string;
   readonly name: string;
   readonly kind: 'gateway' | 'device';
@@ -34,11 +33,12 @@ export const ledgerView: OpenView = store => {
     'Every row a gateway has read is accounted for: read = stored + in flight + rejected + thinned + dropped + damaged, ',
     'each counted by itself. Numbers of a gateway are those of its last report.',
   );
+  const notes = h('p', { class: 'note' });
   const panel = h('section', { class: 'panel' }, table);
   const nothing = empty('Nothing to account for yet', 'Rows appear here as soon as a gateway has reported.');
   return {
     title: 'Ledger',
-    root: h('div', {}, heading('Ledger'), explanation, verdict, nothing, panel),
+    root: h('div', {}, heading('Ledger'), explanation, verdict, notes, nothing, panel),
     update: () => {
       const { ledger } = store;
       const lines = ledger ? linesOf(ledger) : [];
@@ -46,6 +46,9 @@ export const ledgerView: OpenView = store => {
       panel.hidden = verdict.hidden = lines.length === 0;
       nothing.hidden = lines.length > 0 || !store.loaded;
       if (!ledger) return;
+      const said = notesOf(ledger);
+      notes.hidden = said === '';
+      setText(notes, said);
       const read = ledger.gateways.reduce((sum, one) => sum + one.read, 0);
       const good = `✓ balanced: all ${count(read)} rows read are accounted for`;
       setText(verdict, ledger.balanced ? good : '✗ not balanced: the marked lines do not add up');
@@ -54,6 +57,21 @@ export const ledgerView: OpenView = store => {
   };
 };
 
+/** What the columns do not say. */
+function notesOf(ledger: LedgerView): string {
+  const sum = (term: 'earlier' | 'recovered') => ledger.gateways.reduce((rows, one) => rows + one[term], 0);
+  const [earlier, recovered] = [sum('earlier'), sum('recovered')];
+  const notes = [
+    earlier > 0 && `${count(earlier)} rows were delivered before this journal began, to another one.`,
+    recovered > 0 &&
+      `${count(recovered)} rows, counted as read and stored, are of agents that were killed before they could note them.`,
+    ...ledger.sinks.map(
+      ({ sink, rows }) => `Sink ${sink} never got ${count(rows)} rows: it lagged until the journal was full.`,
+    ),
+  ];
+  return notes.filter(Boolean).join(' ');
+}
+
 function linesOf(ledger: LedgerView): Line[] {
   return ledger.gateways.flatMap(gateway => [
     { ...gateway, key: gateway.id, name: gateway.id, kind: 'gateway' as const },
@@ -61,8 +79,8 @@ function linesOf(ledger: LedgerView): Line[] {
       .filter(one => one.gateway === gateway.id)
       .map(one => ({
         ...one,
-        key: `${one.gateway}/${one.device}`,
-        name: one.device,
+        key: `${one.gateway}/${one.outbox}/${one.device}`,
+        name: one.closed ? `${one.device} (former outbox)` : one.device,
         kind: 'device' as const,
       })),
   ]);

@@ -5,15 +5,18 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { LevelOutbox } from '@edgeward/agent/outbox/level-outbox';
-import { Gateways } from '@edgeward/collector/gateways';
-import { Received, ReceivedEpoch } from '@edgeward/collector/journal/received';
+import { Accounts } from '@edgeward/collector/journal/accounts';
+import { AppendPlan } from '@edgeward/collector/journal/append-plan';
+import { noteReport } from '@edgeward/collector/journal/bookkeeping';
+import { Received } from '@edgeward/collector/journal/received';
 import { ledgerView } from '@edgeward/collector/ledger';
+import { parseReport } from '@edgeward/collector/messages';
 import { systemClock } from '@edgeward/shared/clock';
 import type { AgentReport, Entry, Rng } from '@edgeward/shared/contracts';
 import { silentLogger } from '@edgeward/shared/log';
 import { seededRng } from '@edgeward/shared/rng';
 import { TestBatches } from '@edgeward/shared/testing/batches';
-import { namedRows, readHeader } from '@edgeward/shared/wire';
+import { readHeader } from '@edgeward/shared/wire';
 
 const gateway = 'gw-1';
 const never = new AbortController().signal;
@@ -21,7 +24,7 @@ const never = new AbortController().signal;
 /** One gateway and what a collector knows of it, with everything that can be late made late at will. */
 class World implements AsyncDisposable {
   readonly received = new Received();
-  readonly gateways = new Gateways(systemClock);
+  readonly accounts = new Accounts();
   readonly #rng: Rng;
   readonly #base: string;
   #starts = 0;
@@ -72,9 +75,10 @@ class World implements AsyncDisposable {
     this.#outbox = await openOutbox(this.#folder());
     this.#reports = [this.#report()];
     this.#arrive();
-    const [total] = ledgerView(this.received, this.gateways).gateways;
+    const [total] = ledgerView(this.received, this.accounts).gateways;
     assert.equal(total?.inFlight, 0);
     assert.equal(total?.damaged, 0);
+    assert.equal(total?.earlier, 0, 'there never was another journal');
   }
 
   async #exchange(): Promise<void> {
@@ -115,12 +119,10 @@ class World implements AsyncDisposable {
   #journal(): void {
     const entry = this.#take(this.#sent);
     if (!entry) return;
-    const { epoch, seq, devices } = readHeader(entry.bytes);
-    const known = this.received.get(gateway, epoch) ?? new ReceivedEpoch();
-    this.received.set(gateway, epoch, known);
-    known.seqs.add(seq);
-    for (const { device, first, last } of namedRows(devices, entry.described))
-      known.addRows(device, first, last);
+    const plan = new AppendPlan(this.received, this.accounts);
+    const outbox = this.#outbox.report().outbox.id;
+    plan.take({ gateway, outbox, header: readHeader(entry.bytes) }, entry.described, 1);
+    plan.apply();
     // A receipt that is lost leaves the entry with the agent.
     if (this.#rng() < 0.9) this.#journaled.push(entry);
   }
@@ -150,8 +152,10 @@ class World implements AsyncDisposable {
   #arrive(): void {
     const report = this.#reports.shift();
     if (!report) return;
-    this.gateways.report(report);
-    const { balanced, devices } = ledgerView(this.received, this.gateways);
+    const said = parseReport(Buffer.from(JSON.stringify(report)), gateway);
+    assert.ok(said, 'it is understood');
+    noteReport(this.accounts, this.received, said, 0);
+    const { balanced, devices } = ledgerView(this.received, this.accounts);
     assert.ok(balanced, JSON.stringify(devices.filter(device => !device.balanced)));
   }
 

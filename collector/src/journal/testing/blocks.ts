@@ -5,12 +5,12 @@ import type { TestContext } from 'node:test';
 import { systemClock } from '@edgeward/shared/clock';
 import { silentLogger } from '@edgeward/shared/log';
 import { TestBatches, testSchema } from '@edgeward/shared/testing/batches';
-import { decodeBlock, describe, encodeBlock } from '@edgeward/shared/wire';
-import { type Incoming, Journal } from '../journal.js';
+import { type BlockId, decodeBlock, describe, encodeBlock } from '@edgeward/shared/wire';
+import { type Incoming, Journal, type JournalOptions } from '../journal.js';
 
 /** `start`-th epoch of a gateway; any hexadecimal digits after it do. */
-export function epochOf(start: number): string {
-  return `${String(start).padStart(9, '0')}-00000000000000aa`;
+export function epochOf(start: number, bits = 'aa'): string {
+  return `${String(start).padStart(9, '0')}-00000000000000${bits}`;
 }
 
 /** What one start of one agent sends: two devices, two rows each a block. */
@@ -22,22 +22,25 @@ export class TestGateway {
   constructor(
     readonly name = 'gw-1',
     start = 1,
+    bits = 'aa',
   ) {
-    this.epoch = epochOf(start);
+    this.epoch = epochOf(start, bits);
   }
 
-  bytes(rows = 2): Uint8Array {
+  bytes(rows = 2, more: Partial<BlockId> = {}): Uint8Array {
     const { epoch } = this;
     this.#seq += 1;
-    return encodeBlock({ epoch, seq: this.#seq, oldestEpoch: epoch, atMs: 1 }, this.#batches.next(rows));
+    const id = { epoch, seq: this.#seq, oldestEpoch: epoch, atMs: 1, ...more };
+    return encodeBlock(id, this.#batches.next(rows));
   }
 
-  incoming(n = 1): Incoming[] {
-    return Array.from({ length: n }, () => {
-      const bytes = this.bytes();
-      const block = decodeBlock(bytes, () => describe(testSchema));
-      return { gateway: this.name, bytes, ...block, ingestedMs: 1000, late: false };
-    });
+  incoming(n = 1, more: Partial<BlockId> = {}): Incoming[] {
+    return Array.from({ length: n }, () => this.understood(this.bytes(2, more)));
+  }
+
+  understood(bytes: Uint8Array): Incoming {
+    const block = decodeBlock(bytes, () => describe(testSchema));
+    return { gateway: this.name, outbox: 'outbox-1', bytes, ...block, ingestedMs: 1000, late: false };
   }
 }
 
@@ -48,11 +51,12 @@ export async function folderFor(t: TestContext): Promise<string> {
   return folder;
 }
 
-export function openJournal(folder: string, maxBytes = 1e9): Promise<Journal> {
+export function openJournal(folder: string, more: Partial<JournalOptions> = {}): Promise<Journal> {
   return Journal.open({
     directory: path.join(folder, 'journal'),
-    maxBytes,
+    ballastBytes: 4096,
     clock: systemClock,
     log: silentLogger,
+    ...more,
   });
 }

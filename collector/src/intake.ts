@@ -1,0 +1,179 @@
+/** Sorts what arrived into what the next commit stores and what is answered after it. */
+import type { Clock } from '@edgeward/shared/contracts';
+import { hasCode, messageOf } from '@edgeward/shared/errors';
+import type { Logger } from '@edgeward/shared/log';
+import { textKey } from '@edgeward/shared/store';
+import { type BlockHeader, decodeBlock, parseDescribed, readHeader } from '@edgeward/shared/wire';
+import type { Identities } from './identity.js';
+import type { Incoming, Journal, Poison } from './journal/journal.js';
+import { put, type Write } from './journal/layout.js';
+import { Limiter } from './limiter.js';
+import { type GatewayState, parseState } from './messages.js';
+import { Senders } from './senders.js';
+
+export interface IntakeOptions {
+  readonly journal: Journal;
+  readonly identities: Identities;
+  /** To a gateway's `desired`; never throws. */
+  readonly desire: (gateway: string, message: Readonly<Record<string, unknown>>) => void;
+  /** Rows older than this on arrival raise no new alarm. */
+  readonly lateAfterMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** One block that will be safe after the commit: its gateway may stop sending it. */
+export interface Claim {
+  readonly gateway: string;
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+export class Group {
+  readonly blocks: Incoming[] = [];
+  readonly poison: Poison[] = [];
+  readonly writes: Write[] = [];
+  readonly claims: Claim[] = [];
+  readonly states: { gateway: string; state: GatewayState }[] = [];
+  /** To do once it is stored. */
+  readonly after: (() => unknown)[] = [];
+}
+
+export interface IntakeCounts {
+  bytes: number;
+  deadLetters: number;
+  refused: number;
+}
+
+const askEveryMs = 1000;
+const tellEveryMs = 60_000;
+
+export class Intake {
+  readonly counts: IntakeCounts = { bytes: 0, deadLetters: 0, refused: 0 };
+  readonly #options: IntakeOptions;
+  readonly #senders: Senders;
+  readonly #savedEpochs = new Map<string, string>();
+  readonly #asked: Limiter;
+  readonly #told: Limiter;
+  readonly #loggedPoison: Limiter;
+
+  constructor(options: IntakeOptions) {
+    const { identities, clock } = options;
+    this.#options = options;
+    this.#senders = new Senders(identities, () => clock.monotonic());
+    this.#asked = new Limiter(askEveryMs, clock);
+    this.#told = new Limiter(tellEveryMs, clock);
+    this.#loggedPoison = new Limiter(tellEveryMs, clock);
+  }
+
+  /** Before the blocks behind it: they may need what it tells. */
+  state(group: Group, gateway: string, payload: Uint8Array): void {
+    const state = parseState(payload);
+    if (!state) return;
+    if (!state.online) {
+      if (this.#senders.knows(gateway, state)) group.states.push({ gateway, state });
+      return;
+    }
+    const { outbox, epoch } = state;
+    const { refused, tookOver } = this.#senders.introduce(gateway, state);
+    if (refused !== undefined) {
+      this.#refuse(group, gateway, refused);
+      return;
+    }
+    if (tookOver !== undefined)
+      group.after.push(() => this.#tell(gateway, `Outbox ${outbox} took the name over from ${tookOver}.`));
+    if (this.#savedEpochs.get(gateway) !== epoch)
+      group.writes.push(put(textKey('i', gateway), { outbox, epoch }));
+    this.#savedEpochs.set(gateway, epoch);
+    group.states.push({ gateway, state });
+    this.#options.journal.learn(state.schemas.flatMap(json => parseDescribed(json) ?? []));
+  }
+
+  block(group: Group, gateway: string, bytes: Uint8Array): void {
+    this.counts.bytes += bytes.length;
+    const header = this.#headerOf(group, gateway, bytes);
+    if (!header) return;
+    const { epoch, seq } = header;
+    const standing = this.#senders.standingOf(gateway, epoch);
+    if (standing === 'unknown') this.#ask(gateway, 'it has not said who it is');
+    else if ('refused' in standing) this.#refuse(group, gateway, standing.refused);
+    else if (this.#take(group, gateway, standing.outbox, header, bytes))
+      group.claims.push({ gateway, epoch, seq });
+  }
+
+  #headerOf(group: Group, gateway: string, bytes: Uint8Array): BlockHeader | undefined {
+    try {
+      return readHeader(bytes);
+    } catch (error) {
+      this.#keep(group, gateway, bytes, messageOf(error), false);
+      return undefined;
+    }
+  }
+
+  /** @returns whether it is safe after the commit, as a block or as a dead letter: it would never be understood */
+  #take(group: Group, gateway: string, outbox: string, header: BlockHeader, bytes: Uint8Array): boolean {
+    try {
+      group.blocks.push(this.#decoded(gateway, outbox, bytes));
+      return true;
+    } catch (error) {
+      if (hasCode(error, 'EW_SCHEMA_UNKNOWN')) {
+        this.#ask(gateway, error.message);
+        return false;
+      }
+      const described = this.#options.journal.described(header.schemaId);
+      group.poison.push({ gateway, outbox, header, described });
+      this.#keep(group, gateway, bytes, messageOf(error), true);
+      return true;
+    }
+  }
+
+  /** A dead letter, tried again. @throws as long as it is not understood, or whose it is not known */
+  again(gateway: string, bytes: Uint8Array): Incoming {
+    const { epoch } = readHeader(bytes);
+    const known = this.#options.journal.received.get(gateway, epoch)?.outbox;
+    const standing = this.#senders.standingOf(gateway, epoch);
+    const outbox = known ?? (typeof standing === 'object' && 'outbox' in standing ? standing.outbox : '');
+    return { ...this.#decoded(gateway, outbox, bytes), again: true };
+  }
+
+  #decoded(gateway: string, outbox: string, bytes: Uint8Array): Incoming {
+    const { clock, lateAfterMs, journal } = this.#options;
+    const { header, batch } = decodeBlock(bytes, id => journal.described(id));
+    const ingestedMs = clock.now();
+    const newest = batch.time.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+    return { gateway, outbox, bytes, header, batch, ingestedMs, late: ingestedMs - newest > lateAfterMs };
+  }
+
+  /** No dead letter: without a receipt it comes again, after what is asked for. */
+  #ask(gateway: string, why: string): void {
+    if (!this.#asked.allows(gateway)) return;
+    this.#options.log.warn({ gateway, why }, 'asked the gateway for its state');
+    this.#options.desire(gateway, { ask: 'state' });
+  }
+
+  /** Neither stored nor receipted: the agent that it belongs to keeps it, and its operator is told. */
+  #refuse(group: Group, gateway: string, reason: string): void {
+    this.counts.refused += 1;
+    if (!this.#told.allows(gateway)) return;
+    this.#options.log.error({ gateway, reason }, 'a gateway is refused');
+    this.#options.desire(gateway, { refused: reason.slice(0, 500) });
+    group.after.push(() => this.#tell(gateway, `Refused: ${reason}.`));
+  }
+
+  #keep(group: Group, gateway: string, bytes: Uint8Array, why: string, rejected: boolean): void {
+    const { journal, clock, log } = this.#options;
+    const reason = why.slice(0, 500);
+    this.counts.deadLetters += 1;
+    if (this.#loggedPoison.allows(gateway))
+      log.error(
+        { gateway, bytes: bytes.length, reason, rejected },
+        'a block was not understood: kept as dead letter',
+      );
+    const facts = { gateway, reason, atMs: clock.now(), rejected };
+    group.writes.push(...journal.deadLetters.keep(bytes, facts));
+  }
+
+  #tell(gateway: string, text: string): Promise<void> {
+    return this.#options.journal.tell('identity', text, {}, gateway);
+  }
+}

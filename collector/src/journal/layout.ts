@@ -1,0 +1,119 @@
+/**
+ * Keys and values of the journal. One letter tells what a record is:
+ *   d position → block     r gateway/epoch → received    c consumer → cursor       q id → schema
+ *   g gateway/outbox → last report    a gateway/outbox → account    i gateway → identity
+ *   n number → event       x id → dead letter            l sink → what it lost     p 1 → positions that are gone
+ *   j gateway → fields of JSON publishers                y gateway, number → id of a JSON message     s marker
+ */
+import type { Delivery, Described } from '@edgeward/shared/contracts';
+import { jsonValue, numberKey, type Store, type StoreDatabase, textKey } from '@edgeward/shared/store';
+import {
+  type Block,
+  type BlockHeader,
+  decodeBlock,
+  describedToJson,
+  readHeader,
+} from '@edgeward/shared/wire';
+
+export const blockKey = (position: number) => numberKey('d', position);
+export const blockEnd = Buffer.from('e');
+export const goneKey = numberKey('p', 1);
+export const markerKey = Buffer.from('s');
+
+export type Write =
+  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
+  | { readonly type: 'del'; readonly key: Buffer };
+
+export function put(key: Buffer, value: unknown): Write {
+  return { type: 'put', key, value: Buffer.isBuffer(value) ? value : jsonValue(value) };
+}
+
+export function del(key: Buffer): Write {
+  return { type: 'del', key };
+}
+
+export function schemaPut(described: Described): Write {
+  return put(textKey('q', described.id), describedToJson(described));
+}
+
+/** What a block does not say itself. */
+export interface BlockFacts {
+  readonly gateway: string;
+  /** When it came, ms since Unix epoch by the collector's clock. */
+  readonly ingestedMs: number;
+  readonly late: boolean;
+}
+
+/** In front of each stored block, before the gateway's name. */
+const prefixBytes = 16;
+const lateFlag = 1;
+
+export function blockValue({ gateway, ingestedMs, late, bytes }: BlockFacts & { bytes: Uint8Array }): Buffer {
+  const name = Buffer.from(gateway, 'utf8');
+  const value = Buffer.alloc(prefixBytes + name.length + bytes.length);
+  value.writeDoubleLE(ingestedMs, 0);
+  value[8] = late ? lateFlag : 0;
+  value[9] = name.length;
+  value.set(name, prefixBytes);
+  value.set(bytes, prefixBytes + name.length);
+  return value;
+}
+
+/** @throws what `decodeBlock` throws */
+export function storedBlock(
+  value: Buffer,
+  describedOf: (id: string) => Described | undefined,
+): BlockFacts & Block {
+  const { facts, bytes } = split(value);
+  return { ...facts, ...decodeBlock(bytes, describedOf) };
+}
+
+/** Without the columns. @throws what `readHeader` throws */
+export function storedHeader(value: Buffer): BlockFacts & { header: BlockHeader } {
+  const { facts, bytes } = split(value);
+  return { ...facts, header: readHeader(bytes) };
+}
+
+function split(value: Buffer): { facts: BlockFacts; bytes: Uint8Array } {
+  const blockAt = prefixBytes + (value[9] ?? 0);
+  const gateway = value.toString('utf8', prefixBytes, blockAt);
+  const late = ((value[8] ?? 0) & lateFlag) !== 0;
+  return { facts: { gateway, late, ingestedMs: value.readDoubleLE(0) }, bytes: value.subarray(blockAt) };
+}
+
+export function toDelivery(
+  position: number,
+  { gateway, ingestedMs, late, header, batch }: BlockFacts & Block,
+): Delivery {
+  const { epoch, seq } = header;
+  return { gateway, epoch, seq, position, ingestedMs, late, batch };
+}
+
+/** Values under a prefix as JSON, with the rest of the key; undefined where they are none. */
+export async function* jsonRecords(
+  { db }: Pick<Store, 'db'>,
+  prefix: string,
+): AsyncGenerator<[string, unknown]> {
+  for await (const [key, value] of db.iterator(rangeOf(prefix))) {
+    yield [key.toString('utf8', prefix.length), parseJson(value)];
+  }
+}
+
+export function rangeOf(prefix: string): { gte: Buffer; lt: Buffer } {
+  return { gte: Buffer.from(prefix), lt: Buffer.from(String.fromCharCode(prefix.charCodeAt(0) + 1)) };
+}
+
+export function parseJson(value: Buffer): unknown {
+  try {
+    return JSON.parse(value.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The number of the last key under a prefix; 0 = none. */
+export async function lastNumber(db: StoreDatabase, prefix: string): Promise<number> {
+  for await (const key of db.keys({ ...rangeOf(prefix), reverse: true, limit: 1 }))
+    return Number(key.readBigUInt64BE(prefix.length));
+  return 0;
+}
