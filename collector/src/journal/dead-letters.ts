@@ -73,7 +73,11 @@ export class DeadLetters {
   /** @returns what to write; nothing for bytes that are kept already */
   keep(bytes: Uint8Array, facts: z.output<typeof factsSchema>): Write[] {
     const id = idOf(bytes);
-    if (this.#letters.has(id) || bytes.length > this.#maxBytes) return [];
+    if (this.#letters.has(id)) return [];
+    if (bytes.length > this.#maxBytes) {
+      this.#dropped += 1;
+      return [put(droppedKey, this.#dropped)];
+    }
     const json = Buffer.from(JSON.stringify(facts), 'utf8');
     const value = Buffer.alloc(4 + json.length + bytes.length);
     value.writeUInt32LE(json.length, 0);
