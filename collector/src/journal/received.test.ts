@@ -23,7 +23,7 @@ function reportOf(
     atMs: start,
     version: '0',
     devices: ['probe-1', 'probe-2'].map(device => ({ device, read, ...none, rows: told })),
-    outbox: { id: 'outbox-1', blocks: 0, bytes: 0, oldestMs: null },
+    outbox: { id: 'outbox-1', blocks: 0, bytes: 0, maxBytes: 1, oldestMs: null, durability: 'deferred' },
     condensedThrough,
     process: { pid: 1, rssBytes: 1, cpuSeconds: 1 },
     models: {},
