@@ -55,7 +55,12 @@ export function buildCommit(core: Core, request: CommitRequest): Commit {
   const schemas = core.schemas.puts(writes.map(({ block }): Described => block.described));
   const deletes = takeDeletes(core);
   const pure =
-    writes.length > 0 && !deletes.keys.length && !puts.length && !elsewhere.size && !records.pressing;
+    writes.length > 0 &&
+    !core.closing && // the next start is to find everything in its place
+    !deletes.keys.length &&
+    !puts.length &&
+    !elsewhere.size &&
+    !records.pressing;
   const all = request.saveAll(pure);
   const save = records.save({
     all,

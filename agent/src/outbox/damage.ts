@@ -11,11 +11,12 @@ import { chunkBlocks, readChunk } from './reader.js';
 export async function countLost(core: Core): Promise<void> {
   for (const epoch of [...core.lost.keys()]) {
     core.auditing = true;
-    const found = await findRows(core, epoch);
+    const found = await findRows(core, epoch).finally(() => {
+      core.auditing = false;
+    });
     const seqs = core.lost.get(epoch)!;
     core.lost.delete(epoch);
     tellLost(core, epoch.name, seqs, core.ledger.reconcile(epoch.counter, found));
-    core.auditing = false;
     core.changed.open();
   }
 }

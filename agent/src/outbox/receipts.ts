@@ -44,6 +44,7 @@ class Ends {
       for (let seq = low; seq <= high; seq++) {
         if (journaled.has(seq)) {
           if (mark === 'released') this.#release(seq, 0);
+          else this.walk?.settle(this.epoch, seq, mark);
           continue;
         }
         const offered = this.walk?.offered(this.epoch, seq);
@@ -95,7 +96,7 @@ class Ends {
       if (!block.urgent) block.resolve();
     }
     block.queued = false;
-    this.walk?.settle(live, seq);
+    this.walk?.settle(live, seq, mark);
     if (mark === 'journaled') fresh.move(block, 'kept');
     else {
       live.journaled.remove(seq);
@@ -115,13 +116,13 @@ class Ends {
     if (this.epoch === live) voids.journaled(seq);
     if (this.receipt.mark === 'journaled') {
       this.epoch.journal(seq, size);
-      this.walk?.settle(this.epoch, seq);
+      this.walk?.settle(this.epoch, seq, 'journaled');
     } else this.#release(seq, size);
   }
 
   #release(seq: number, size: number): void {
     this.epoch.delete(seq, size);
-    this.walk?.settle(this.epoch, seq);
+    this.walk?.settle(this.epoch, seq, 'released');
   }
 }
 
@@ -141,7 +142,7 @@ async function forgetAll(core: Core, walk: Walk | undefined): Promise<void> {
     ledger.unsettle(live.counter, block.devices);
     live.journaled.remove(block.id.seq);
     fresh.move(block, 'volatile');
-    walk?.settle(live, block.id.seq);
+    walk?.forget(live, block.id.seq);
     fresh.requeue([block]);
   }
   for (const epoch of core.epochs.all()) await forgetStored(core, walk, epoch);
@@ -160,7 +161,7 @@ async function forgetStored(core: Core, walk: Walk | undefined, epoch: Epoch): P
       if (!epoch.journaled.has(seq) || !epoch.stored.has(seq)) continue;
       core.ledger.unsettle(epoch.counter, devices);
       epoch.unjournal(seq, sizeOf(block));
-      walk?.settle(epoch, seq);
+      walk?.forget(epoch, seq);
       epoch.due.add(seq);
     }
     for (const seq of seqs) if (!epoch.stored.has(seq)) epoch.journaled.remove(seq);

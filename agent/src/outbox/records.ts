@@ -78,6 +78,12 @@ export class Records {
     return this.#ledger.dirty.size > 0 || this.#epochs.all().some(({ dirty }) => dirty);
   }
 
+  /** Something is saved only within a block. */
+  get noted(): boolean {
+    const { devices, epochs, sources } = this.#noted;
+    return devices.size + epochs.size + sources.size > 0;
+  }
+
   positionPut(source: string, position: SourcePosition): Put {
     return { key: positionKey(source), value: packRecord({ n: this.#n, position }) };
   }
@@ -110,7 +116,7 @@ export class Records {
     };
   }
 
-  #choose({ all, withNoted }: SaveRequest): Part {
+  #choose({ all, withNoted, storing }: SaveRequest): Part {
     const { dirty, pressing } = this.#ledger;
     const devices = new Set(pressing);
     if (all) for (const device of dirty) devices.add(device);
@@ -119,6 +125,8 @@ export class Records {
       for (const device of this.#noted.devices) devices.add(device);
       for (const epoch of this.#noted.epochs) epochs.add(epoch);
     }
+    // Rows that count as stored from this commit on need their blocks to count too.
+    if (devices.size && storing.length) epochs.add(this.#live);
     for (const device of devices) {
       dirty.delete(device);
       pressing.delete(device);

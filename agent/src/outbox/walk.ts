@@ -3,8 +3,9 @@
  * Offers each block once. Order per device holds within each lane, since each follows the order of seqs.
  */
 import type { DeviceRows } from '@edgeward/shared/batch';
-import type { Entry } from '@edgeward/shared/contracts';
+import type { Entry, Mark } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
+import { Asking, type Question } from './asking.js';
 import type { Core } from './core.js';
 import { countLost } from './damage.js';
 import type { Epoch } from './epochs.js';
@@ -31,6 +32,9 @@ export class Walk {
   readonly #core: Core;
   readonly #writer: Writer;
   readonly #offered = new Map<Epoch, Map<number, Offered>>();
+  readonly #asking: Asking;
+  /** Journaled blocks that are offered again, for the collector to say whether they are released. */
+  #asks: (Entry & { readonly of: Epoch })[] = [];
   #ready: StoredBlock[] = [];
   #readyBytes = 0;
   #loading: Promise<void> | undefined;
@@ -40,6 +44,7 @@ export class Walk {
   constructor(core: Core, writer: Writer) {
     this.#core = core;
     this.#writer = writer;
+    this.#asking = new Asking(core);
     core.fresh.requeueAll();
     for (const epoch of core.epochs.all()) dueAgain(core, epoch);
   }
@@ -49,6 +54,7 @@ export class Walk {
     this.#over = true;
     this.#ready = [];
     this.#readyBytes = 0;
+    this.#asks = [];
     this.#offered.clear();
   }
 
@@ -61,8 +67,15 @@ export class Walk {
   }
 
   /** It was received. */
-  settle(epoch: Epoch, seq: number): void {
+  settle(epoch: Epoch, seq: number, mark: Mark): void {
     this.#offered.get(epoch)?.delete(seq);
+    this.#asking.answered(epoch, seq, mark);
+  }
+
+  /** What was known of it as received holds no more. */
+  forget(epoch: Epoch, seq: number): void {
+    this.#offered.get(epoch)?.delete(seq);
+    this.#asking.drop(epoch, seq);
   }
 
   /** Nothing waits to be offered, in memory or on disk. */
@@ -77,8 +90,19 @@ export class Walk {
     this.#load();
     const inOrder = this.#core.options.replay === 'inOrder';
     const backlogFirst = inOrder || this.#sinceBacklog >= liveInARow;
-    if (!backlogFirst) return this.#live() ?? this.#backlog();
-    return this.#backlog() ?? (inOrder && !this.#isLiveNext() ? undefined : this.#live());
+    const entry = backlogFirst
+      ? (this.#backlog() ?? (inOrder && !this.#isLiveNext() ? undefined : this.#live()))
+      : (this.#live() ?? this.#backlog());
+    return entry ?? this.#ask();
+  }
+
+  #ask(): Entry | undefined {
+    for (let ask = this.#asks.shift(); ask; ask = this.#asks.shift()) {
+      const { of, ...entry } = ask;
+      if (of.journaled.has(entry.seq)) return entry;
+      this.#asking.drop(of, entry.seq);
+    }
+    return undefined;
   }
 
   /** In order: not before all that comes before it has been offered. */
@@ -146,8 +170,9 @@ export class Walk {
   #load(): void {
     if (this.#loading || this.#over || this.#readyBytes > chunkBytes / 2 || this.#core.closing) return;
     const epoch = this.#core.epochs.all().find(({ due }) => !due.isEmpty);
-    if (!epoch) return;
-    this.#loading = this.#loadChunk(epoch)
+    const question = epoch || this.#asks.length ? undefined : this.#asking.next();
+    if (!epoch && !question) return;
+    this.#loading = (epoch ? this.#loadChunk(epoch) : this.#loadAsks(question!))
       .catch(error => this.#waitAfter(error))
       .finally(() => {
         this.#loading = undefined;
@@ -172,6 +197,21 @@ export class Walk {
       if (!this.#over) this.#take(epoch, blocks);
       await countLost(this.#core);
     });
+  }
+
+  async #loadAsks({ epoch, kept, stored }: Question): Promise<void> {
+    const asks = kept.map(({ id, bytes, described }) => ({ seq: id.seq, bytes, described }));
+    if (stored.length)
+      await this.#core.exclusive.run(async () => {
+        const blocks = await readChunk(this.#core, epoch, stored);
+        asks.push(...blocks);
+        await countLost(this.#core);
+      });
+    const found = new Set(asks.map(({ seq }) => seq));
+    for (const seq of stored) if (!found.has(seq)) this.#asking.drop(epoch, seq);
+    if (this.#over) return;
+    for (const { seq, bytes, described } of asks)
+      this.#asks.push({ of: epoch, epoch: epoch.name, seq, lane: 'backlog', bytes, described });
   }
 
   #take(epoch: Epoch, blocks: readonly StoredBlock[]): void {

@@ -96,7 +96,7 @@ export class Writer {
 
   #isAnythingLeft(): boolean {
     const { fresh, records } = this.#core;
-    return this.#items.length > 0 || fresh.unstored > 0 || records.pressing || records.dirty;
+    return this.#items.length > 0 || fresh.unstored > 0 || records.pressing || records.dirty || records.noted;
   }
 
   #dueMs(): number {
