@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { checkDevices } from './sources/devices-config.js';
 import { sourceConfig } from './sources/index.js';
 import { ruleConfig } from './stages/rules.js';
+import { clockConfig } from './time/config.js';
 
 /** Everything an agent can be told. The reference in deploy/reference is generated from this. */
 export const agentConfig = z.strictObject({
@@ -72,6 +73,7 @@ export const agentConfig = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'What has been read and not yet received' }),
+  clock: clockConfig,
   models: z
     .array(pathOption('folder'))
     .default([])

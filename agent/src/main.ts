@@ -16,10 +16,13 @@ import { forward } from './forward.js';
 import { loadModels } from './models.js';
 import { LevelOutbox } from './outbox/level-outbox.js';
 import { pump } from './pump.js';
+import { devicesOf } from './sources/devices-config.js';
 import { createSource } from './sources/index.js';
 import { RejectLog } from './sources/reject-log.js';
 import { RuleStage } from './stages/rules.js';
 import { Validate } from './stages/validate.js';
+import { GatewayTime } from './time/gateway-time.js';
+import type { Timekeeper } from './time/timekeeper.js';
 import { MqttUplink } from './uplinks/mqtt.js';
 
 export interface AgentOptions {
@@ -51,6 +54,8 @@ export async function runAgent(
   let notice = (event: Notice): void => {
     early.push(event);
   };
+  const tell = (event: Notice) => notice(event);
+  const time: { of?: GatewayTime } = {};
   await using outbox = await LevelOutbox.open({
     directory: path.join(config.dataDir, 'outbox'),
     gateway: config.gateway,
@@ -59,8 +64,15 @@ export async function runAgent(
     stop: deadline,
     clock,
     log: log.child({ component: 'outbox' }),
-    onEvent: event => notice(event),
+    onEvent: tell,
+    time: saved => {
+      time.of = new GatewayTime({ clock, config: config.clock, onEvent: tell, saved });
+      return time.of;
+    },
   });
+  if (!time.of) throw new TypeError('the outbox was opened without a clock');
+  const { keeper, times } = time.of;
+  const sealing = time.of.sealing();
   if (outbox.gap) early.push(gapNotice(outbox.gap));
   const modelLog = log.child({ component: 'models' });
   const models = await loadModels(config.models, config.engine as EngineName, modelLog, event =>
@@ -68,7 +80,7 @@ export async function runAgent(
   );
   await using scorer = new Scorer({ models, log: modelLog });
   const report = () => reportOf(config, outbox, scorer, clock);
-  await using uplink = await openUplink(config, outbox, report, clock, log);
+  await using uplink = await openUplink(config, outbox, keeper, report, clock, log);
   notice = event =>
     uplink.event({ gateway: config.gateway, epoch: outbox.epoch, atMs: clock.now(), ...event });
   for (const event of early) notice(event);
@@ -78,6 +90,7 @@ export async function runAgent(
   const rules = new RuleStage(config.rules, log.child({ component: 'rules' }));
   const reporting = setInterval(() => uplink.report(), config.reportMs);
   const drained = new AbortController();
+  const watching = keeper.run(drained.signal);
   const forwarding = forward(
     { outbox, uplink, clock, log: log.child({ component: 'uplink' }) },
     drained.signal,
@@ -95,7 +108,7 @@ export async function runAgent(
 
   await Promise.all(
     [...sources].map(([name, source]) => {
-      const stages = [new Validate(), rules, scorer];
+      const stages = [new Validate(times), rules, scorer, sealing];
       const onFailure = (error: unknown) =>
         notice({
           kind: 'source',
@@ -112,6 +125,7 @@ export async function runAgent(
   await untilAborted(stop); // inputs may end; the agent stays, because receipts and commands still come
   drained.abort();
   await Promise.race([forwarding, untilAborted(deadline)]);
+  await watching;
   clearInterval(reporting);
   log.info({ left: outbox.report().outbox.blocks }, 'stopped');
 }
@@ -125,6 +139,7 @@ function ballastOf({ dataDir, outbox }: AgentConfig): Ballast {
 async function openUplink(
   config: AgentConfig,
   outbox: LevelOutbox,
+  keeper: Timekeeper,
   report: () => AgentReport,
   clock: Clock,
   log: Logger,
@@ -147,8 +162,9 @@ async function openUplink(
       ...(config.site !== undefined && { site: config.site }),
     },
     report,
-    onHello: ({ journal }) => {
+    onHello: ({ journal, timeMs, roundTripMs }) => {
       if (journal !== undefined) outbox.meet(journal);
+      if (timeMs !== undefined) keeper.learn(timeMs, roundTripMs);
     },
   });
 }
@@ -160,6 +176,9 @@ function createSources(
   log: Logger,
 ): Map<string, Source> {
   const rows = new RowNumbers();
+  // Before anything is read: nobody who pushes under a declared name may take it from the source that has it.
+  for (const source of config.sources)
+    for (const { name } of devicesOf(source)) rows.of(source.name).claim(name);
   return new Map(
     config.sources.map(source => {
       const sourceLog = log.child({ source: source.name });

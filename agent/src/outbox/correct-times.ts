@@ -23,6 +23,14 @@ export class TimeCorrection {
     time.onChange(() => this.look());
   }
 
+  /** There are blocks that will be offered soon, though they are not yet. */
+  get unfinished(): boolean {
+    if (this.#running) return true;
+    for (const { id } of this.#core.fresh.volatile())
+      if (id.clock && this.#time.correctionFor(id.clock, id.atMs) !== 'wait') return true;
+    return false;
+  }
+
   /** Blocks were stored, or more is known of the time. */
   look(): void {
     this.#again = true;
@@ -30,6 +38,7 @@ export class TimeCorrection {
       .catch(error => this.#core.options.log.warn({ error: messageOf(error) }, 'times not yet corrected'))
       .finally(() => {
         this.#running = undefined;
+        this.#core.changed.open();
       });
   }
 

@@ -131,7 +131,7 @@ export class LevelOutbox implements Outbox {
       if (entry) {
         yield entry;
         failpoint('outbox.after-offer');
-      } else if (stop.aborted && walk.isEmpty && !this.#writer.busy) return;
+      } else if (stop.aborted && walk.isEmpty && !this.#writer.busy && !this.#times?.unfinished) return;
       else await core.changed.wait(stop.aborted ? undefined : stop);
     }
   }

@@ -27,7 +27,7 @@ function misfitsIn(source: SourceConfig): readonly Misfit[] {
 }
 
 /** Devices that are known before anything is read, and where each is named. */
-function devicesOf(source: SourceConfig): { name: string; path: Path }[] {
+export function devicesOf(source: SourceConfig): { name: string; path: Path }[] {
   if (source.type === 'simulated' || source.type === 'http')
     return source.devices.map(({ name }, i) => ({ name, path: ['devices', i, 'name'] }));
   if (source.type === 'mqtt')
