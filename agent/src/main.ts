@@ -31,6 +31,8 @@ export interface AgentOptions {
   readonly clock?: Clock;
   /** Told of each source by name once it exists; the demo injects faults through it. */
   readonly onSources?: (sources: ReadonlyMap<string, Source>) => void;
+  /** For those who bring sources of their own; without it, the configured ones. */
+  readonly createSource?: typeof createSource;
 }
 
 const minBallastBytes = 1024 * 1024;
@@ -85,7 +87,7 @@ export async function runAgent(
     uplink.event({ gateway: config.gateway, epoch: outbox.epoch, atMs: clock.now(), ...event });
   for (const event of early) notice(event);
 
-  const sources = createSources(config, outbox, clock, log);
+  const sources = createSources(options, outbox, clock, log);
   options.onSources?.(sources);
   const rules = new RuleStage(config.rules, log.child({ component: 'rules' }));
   const reporting = setInterval(() => uplink.report(), config.reportMs);
@@ -170,7 +172,7 @@ async function openUplink(
 }
 
 function createSources(
-  config: AgentConfig,
+  { config, createSource: create = createSource }: AgentOptions,
   outbox: LevelOutbox,
   clock: Clock,
   log: Logger,
@@ -194,7 +196,7 @@ function createSources(
           rejects.rejected(device, count, reason);
         },
       };
-      return [source.name, createSource(source, context)] as const;
+      return [source.name, create(source, context)] as const;
     }),
   );
 }
