@@ -3,7 +3,7 @@
  *
  * | key | value |
  * |---|---|
- * | `b` start counter, seq | a block, see stored-value.ts |
+ * | `z` start counter, seq | a block, see stored-value.ts |
  * | `e` start counter | EpochRecord |
  * | `o` start counter | SentRecord |
  * | `r` start counter, device | RowsRecord |
@@ -14,6 +14,9 @@
  * | `q` schema id | a schema, JSON |
  * | `t` | time of the last commit, ms, double |
  * | `s` | copy of the marker |
+ *
+ * Blocks sort behind all else: what is written during an outage lies behind whatever was written before it, so that
+ * LevelDB moves its tables from level to level as they are. Records behind the blocks would make it merge them.
  *
  * Records carry a checksum and the number of the commit that wrote them. The newest one under a key holds, whether it
  * was written there or as a note within a block.
@@ -28,8 +31,8 @@ export const markerKey = Buffer.from('s');
 export const lastCommitKey = Buffer.from('t');
 export const condensedKey = Buffer.from('c');
 
-export const blockKey = (counter: number, seq: number) => numberKey('b', counter, seq);
-export const endOfBlocks = Buffer.from('c');
+export const blockKey = (counter: number, seq: number) => numberKey('z', counter, seq);
+export const endOfBlocks = Buffer.from('{');
 export const epochKey = (counter: number) => numberKey('e', counter);
 export const sentKey = (counter: number) => numberKey('o', counter);
 export const rowsKey = (counter: number, device: string) =>
