@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '@edgeward/shared/clock';
 import { total } from './collector-probe.js';
+import { type ColumnarOptions, ColumnarSource } from './columnar-source.js';
+import { lossFigure } from './delivery-losses.js';
+import { figuresTable, meets } from './figures.js';
 import { summaryTable } from './print.js';
-import { spreadOf, summarise } from './statistics.js';
+import { percentile, spreadOf, summarise } from './statistics.js';
 import { figure, ratio, table } from './table.js';
 
 test('a spread is the median between least and most, whatever the order of the runs', () => {
@@ -60,4 +64,73 @@ test('a metric is summed over its labels, and one that is not told is an error',
   assert.equal(total(text, 'lag'), 7);
   assert.equal(total(text, 'rows'), 200_000);
   assert.throws(() => total(text, 'bytes'), /does not tell bytes/);
+});
+
+test('a figure meets its goal at the goal itself; what was not measured does neither', () => {
+  const atMost = { name: 'bytes', goal: { atMost: 2 } };
+  assert.deepEqual(
+    [2, 2.1, undefined].map(measured => meets({ ...atMost, measured })),
+    [true, false, undefined],
+  );
+  assert.equal(meets({ name: 'rows/s', goal: { atLeast: 10 }, measured: 9 }), false);
+  assert.equal(meets({ name: 'rows/s', measured: 9 }), undefined);
+});
+
+test('figures stand beside their goals, and notes below, each once', () => {
+  const lines = figuresTable([
+    { name: 'a', goal: { atMost: 1 }, measured: 2, note: 'noisy' },
+    { name: 'b', goal: { atLeast: 1 }, measured: 2, note: 'noisy' },
+    { name: 'c', measured: undefined },
+  ]).split('\n');
+  assert.deepEqual(
+    lines.slice(1, 4).map(line => line.split(/\s{2,}/)),
+    [
+      ['a [1]', '≤ 1', '2', 'MISSED'],
+      ['b [1]', '≥ 1', '2', 'met'],
+      ['c', 'n/a'],
+    ],
+  );
+  assert.deepEqual(lines.slice(4), ['', '[1] noisy']);
+});
+
+test('a percentile is a value that was seen', () => {
+  const values = Array.from({ length: 200 }, (_, i) => 200 - i);
+  assert.deepEqual([percentile(values, 0.5), percentile(values, 0.99), percentile([7], 0.99)], [101, 199, 7]);
+  assert.throws(() => percentile([], 0.5), TypeError);
+});
+
+test('losses are those of a full run of the rig, and of no other', () => {
+  const row = { name: 'kill', file: 'kills', result: 'holds', seconds: 1 } as const;
+  const cut = { ...row, file: 'power-cuts' };
+  assert.equal(lossFigure(undefined).measured, undefined);
+  assert.equal(lossFigure({ amount: 'few', rows: [row, cut] }).measured, undefined);
+  assert.equal(
+    lossFigure({ amount: 'full', rows: [row, { ...cut, result: 'not shown' }] }).measured,
+    undefined,
+  );
+  assert.equal(lossFigure({ amount: 'full', rows: [row, cut] }).measured, 0);
+  assert.equal(lossFigure({ amount: 'full', rows: [{ ...row, result: 'BROKEN' }, cut] }).measured, 1);
+});
+
+test('the source with prepared columns numbers its rows without gaps and gives each device rising times', async () => {
+  const options: ColumnarOptions = {
+    blockReadings: 160,
+    readings: 160_000,
+    intervalMs: 0,
+    blocksPerBeat: 1,
+    devices: 10,
+  };
+  const source = new ColumnarSource(options, systemClock, () => undefined);
+  const last = new Map<number, { row: number; time: number }>();
+  let readings = 0;
+  for await (const batch of source.read(new AbortController().signal)) {
+    readings += batch.values.length * batch.time.length;
+    for (let i = 0; i < batch.time.length; i++) {
+      const before = last.get(batch.device[i]!) ?? { row: 0, time: 0 };
+      assert.equal(batch.row[i], before.row + 1);
+      assert.ok(batch.time[i]! > before.time);
+      last.set(batch.device[i]!, { row: batch.row[i]!, time: batch.time[i]! });
+    }
+  }
+  assert.deepEqual([readings, last.size], [160_000, 10]);
 });

@@ -38,6 +38,12 @@ export class CollectorProbe {
     };
   }
 
+  /** Rows that agents hold, by their last reports; undefined before the first. */
+  async underWay(): Promise<number | undefined> {
+    const { devices } = await getJson<{ devices: { inFlight: number }[] }>(`${this.#url}/api/ledger`);
+    return devices.length ? devices.reduce((sum, { inFlight }) => sum + inFlight, 0) : undefined;
+  }
+
   /** Speed bought with lost rows is none. */
   async balanced(): Promise<boolean> {
     return (await getJson<{ balanced: boolean }>(`${this.#url}/api/ledger`)).balanced;

@@ -1,77 +1,102 @@
 /**
- * `node test/dist/bench/http.js [--seconds N] [--connections N] [--pipelined N]`: what the http source takes, every
- * yes behind an fsync: an agent as a real process without a collector, its load from another.
+ * What the http source takes, every yes behind an fsync: an agent as a real process without a collector, its load from
+ * another process.
  */
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
 import { freePort, until, Workbench } from '../support/processes.js';
-import { machine } from './machine.js';
+import { type HttpLoad, pushOverHttp } from './http-process.js';
+import { type Machine, machine } from './machine.js';
 import { MeasuredProcess } from './measured-process.js';
+import { machineText } from './print.js';
 import { figure, table } from './table.js';
 
-interface Load {
-  readonly stored: number;
-  readonly refused: number;
-  readonly tookS: number;
+export interface HttpOptions {
+  readonly seconds: number;
+  readonly connections: number;
+  readonly pipelined: number;
+  readonly onProgress: (text: string) => void;
+}
+
+export interface HttpRow {
+  readonly name: string;
+  readonly requestsPerS: number;
+  readonly readingsPerS: number;
+  readonly cpuSPerMillion: number | undefined;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly refused: number;
+  readonly peakMb: number | undefined;
 }
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '5' },
-    connections: { type: 'string', default: '64' },
-    pipelined: { type: 'string', default: '2' },
-  },
-});
+export interface HttpResult {
+  readonly benchmark: 'http';
+  readonly machine: Machine;
+  readonly loadAfter: number;
+  readonly rows: readonly HttpRow[];
+}
 
-const client = fileURLToPath(new URL('./http-client.js', import.meta.url));
+export async function benchHttp(options: HttpOptions): Promise<HttpResult> {
+  const before = machine();
+  const rows: HttpRow[] = [];
+  for (const readings of [1, 10]) {
+    for (const format of ['lines', 'rows'] as const) {
+      options.onProgress(`${format}, ${readings} readings a request`);
+      rows.push(await run(options, format, readings));
+    }
+  }
+  return { benchmark: 'http', machine: before, loadAfter: machine().load, rows };
+}
 
-async function run(format: 'lines' | 'rows', readings: number): Promise<string[]> {
+async function run(options: HttpOptions, format: 'lines' | 'rows', readings: number): Promise<HttpRow> {
   await using bench = new Workbench();
   const port = await freePort();
-  const config = bench.config('agent', {
-    gateway: 'bench',
-    dataDir: './data',
-    uplink: { url: 'mqtt://127.0.0.1:1' }, // nobody listens there: all of it stays in the outbox
-    log: { level: 'warn' },
-    sources: [{ type: 'http', port }],
+  await using agent = new MeasuredProcess({
+    args: ['agent', '-c', bench.config('agent', httpAgent(port, 1))],
   });
-  await using agent = new MeasuredProcess({ args: ['agent', '-c', config] });
-  await until('the source listens', async () => (await fetch(`http://127.0.0.1:${port}/ping`)).ok);
-  const { connections, pipelined, seconds } = values;
-  const args = (forSeconds: string) => [
-    client,
-    `${port}`,
-    connections,
-    pipelined,
-    `${readings}`,
-    format,
-    forSeconds,
-  ];
-  await promisify(execFile)(process.execPath, args('2')); // compiled by then
+  await listening(port);
+  const load: HttpLoad = { ...options, port, readings, format };
+  await pushOverHttp({ ...load, seconds: 2 }); // compiled by then
   const before = agent.usage;
-  const { stdout } = await promisify(execFile)(process.execPath, args(seconds));
+  const { stored, refused, upS, p50Ms, p99Ms } = await pushOverHttp(load);
   const after = agent.usage;
-  const load = JSON.parse(stdout) as Load;
-  const taken = load.stored * readings;
-  return [
-    `${format}, ${readings} a request`,
-    figure(load.stored / load.tookS),
-    figure(taken / load.tookS),
-    figure(before && after && ((after.cpuS - before.cpuS) * 1e6) / taken),
-    figure(load.p50Ms),
-    figure(load.p99Ms),
-    `${load.refused}`,
-    figure(after && after.peakRssBytes / 1e6),
-  ];
+  const taken = stored * readings;
+  return {
+    name: `${format}, ${readings} a request`,
+    requestsPerS: stored / upS,
+    readingsPerS: taken / upS,
+    cpuSPerMillion: before && after && ((after.cpuS - before.cpuS) * 1e6) / taken,
+    p50Ms,
+    p99Ms,
+    refused,
+    peakMb: after && after.peakRssBytes / 1e6,
+  };
 }
 
-const { date, revision, node, cpu, cores, load } = machine();
-process.stdout.write(`${date}  revision ${revision}  Node ${node}\n${cpu}, ${cores} cores, load ${load}\n\n`);
-const head = ['', 'requests/s', 'readings/s', 'CPU-s/million', 'p50 ms', 'p99 ms', 'refused', 'peak MB'];
-const rows = [];
-for (const readings of [1, 10])
-  for (const format of ['lines', 'rows'] as const) rows.push(await run(format, readings));
-process.stdout.write(`${table([head, ...rows])}\n`);
+/** @param broker  port of a collector; 1 = there is none, and all of it stays in the outbox */
+export function httpAgent(port: number, broker: number): object {
+  return {
+    gateway: 'bench',
+    dataDir: './data-http',
+    uplink: { url: `mqtt://127.0.0.1:${broker}` },
+    log: { level: 'error' },
+    sources: [{ type: 'http', port }],
+  };
+}
+
+export function listening(port: number): Promise<boolean> {
+  return until('the source listens', async () => (await fetch(`http://127.0.0.1:${port}/ping`)).ok);
+}
+
+export function httpText(result: HttpResult): string {
+  const head = ['', 'requests/s', 'readings/s', 'CPU-s/million', 'p50 ms', 'p99 ms', 'refused', 'peak MB'];
+  const rows = result.rows.map(({ name, refused, ...row }) => [
+    name,
+    figure(row.requestsPerS),
+    figure(row.readingsPerS),
+    figure(row.cpuSPerMillion),
+    figure(row.p50Ms),
+    figure(row.p99Ms),
+    `${refused}`,
+    figure(row.peakMb),
+  ]);
+  return [machineText(result.machine, result.loadAfter), table([head, ...rows])].join('\n\n');
+}

@@ -28,3 +28,10 @@ export function summarise(
     }),
   );
 }
+
+/** @param share  0 to 1 */
+export function percentile(values: readonly number[], share: number): number {
+  if (values.length === 0) throw new TypeError('no percentile of nothing');
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
+}

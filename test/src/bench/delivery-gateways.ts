@@ -1,0 +1,72 @@
+/** One collector and a crowd of gateways. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { CollectorProbe, freePorts } from './collector-probe.js';
+import type { DeliveryContext } from './delivery-context.js';
+import type { Figure } from './figures.js';
+import type { CrowdResult } from './gateway-crowd.js';
+import { MeasuredProcess } from './measured-process.js';
+
+const script = fileURLToPath(new URL('./gateway-crowd.js', import.meta.url));
+const gateways = 2000;
+const warmUpS = 10;
+
+export async function gatewaysFigures(
+  { bench, full }: DeliveryContext,
+  nodeFlags: readonly string[] = [],
+): Promise<Figure[]> {
+  const ports = await freePorts();
+  const config = {
+    dataDir: './collector-crowd',
+    broker: { port: ports.broker },
+    api: { port: ports.api },
+    log: { level: 'error' },
+  };
+  const args = ['collector', '-c', bench.config('collector-crowd', config)];
+  await using collector = new MeasuredProcess({ args, nodeFlags });
+  await new CollectorProbe(ports).ready();
+  const emptyBytes = collector.usage?.rssBytes;
+  using crowd = startCrowd(ports.broker);
+  await crowd.ready;
+  await crowd.run(warmUpS);
+  const before = collector.usage;
+  const { blocks, received, seconds } = await crowd.run(full ? 120 : 20);
+  const after = collector.usage;
+  if (nodeFlags.length > 0) await collector.stop();
+  const note = `${blocks} blocks of 80 readings in ${seconds.toFixed(1)} s, ${received} of them received; live page and incidents at work, no sinks`;
+  return [
+    {
+      name: '2,000 gateways, a block a second: % of a core',
+      goal: { atMost: 15 },
+      measured: before && after && ((after.cpuS - before.cpuS) / seconds) * 100,
+      note,
+    },
+    {
+      name: '2,000 gateways: kB a connection',
+      goal: { atMost: 60 },
+      measured: emptyBytes && after && (after.rssBytes - emptyBytes) / 1000 / gateways,
+      note: 'resident memory after the blocks less that of the empty collector',
+    },
+  ];
+}
+
+function startCrowd(port: number) {
+  const child = spawn(process.execPath, [script, `${port}`, `${gateways}`], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error('the crowd ended early');
+    return value;
+  };
+  return {
+    ready: next(),
+    run: async (seconds: number) => {
+      child.stdin.write(`${seconds}\n`);
+      return JSON.parse(await next()) as CrowdResult;
+    },
+    [Symbol.dispose]: () => void child.kill('SIGKILL'),
+  };
+}

@@ -1,0 +1,45 @@
+/** Figures that have a goal, and how they are told. */
+import { figure, table } from './table.js';
+
+export type Goal = { readonly atMost: number } | { readonly atLeast: number };
+
+export interface Figure {
+  /** What was measured, and its unit. */
+  readonly name: string;
+  /** Undefined: told beside the others, without one. */
+  readonly goal?: Goal | undefined;
+  /** Undefined: it could not be measured here; `note` says why. */
+  readonly measured: number | undefined;
+  readonly note?: string | undefined;
+}
+
+export function meets({ goal, measured }: Figure): boolean | undefined {
+  if (goal === undefined || measured === undefined) return undefined;
+  return 'atMost' in goal ? measured <= goal.atMost : measured >= goal.atLeast;
+}
+
+function goalText(goal: Goal | undefined): string {
+  if (goal === undefined) return '';
+  return 'atMost' in goal ? `≤ ${figure(goal.atMost)}` : `≥ ${figure(goal.atLeast)}`;
+}
+
+const verdicts = new Map<boolean | undefined, string>([
+  [true, 'met'],
+  [false, 'MISSED'],
+]);
+
+/** One line a figure; notes follow below, so that the columns stay narrow. */
+export function figuresTable(figures: readonly Figure[]): string {
+  const notes = [...new Set(figures.flatMap(({ note }) => (note === undefined ? [] : [note])))];
+  const mark = (note: string | undefined) => (note === undefined ? '' : ` [${notes.indexOf(note) + 1}]`);
+  const rows = figures.map(one => [
+    `${one.name}${mark(one.note)}`,
+    goalText(one.goal),
+    figure(one.measured),
+    verdicts.get(meets(one)) ?? '',
+  ]);
+  const lines = notes.map((note, i) => `[${i + 1}] ${note}`);
+  return [table([['', 'goal', 'measured', ''], ...rows]), ...(lines.length ? [lines.join('\n')] : [])].join(
+    '\n\n',
+  );
+}
