@@ -127,7 +127,7 @@ export class LevelOutbox implements Outbox {
     const walk = new Walk(core, this.#writer);
     this.#walk = walk;
     while (!walk.over && !core.closing) {
-      const entry = walk.next();
+      const entry = walk.next(stop.aborted);
       if (entry) {
         yield entry;
         failpoint('outbox.after-offer');

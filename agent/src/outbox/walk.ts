@@ -84,8 +84,11 @@ export class Walk {
     return this.#core.epochs.all().every(({ due }) => due.isEmpty);
   }
 
-  /** Undefined when nothing can be offered right now; `core.changed` opens when that may have changed. */
-  next(): Entry | undefined {
+  /**
+   * Undefined when nothing can be offered right now; `core.changed` opens when that may have changed.
+   * @param last  the end is near: only what has to go
+   */
+  next(last: boolean): Entry | undefined {
     if (this.#over) return undefined;
     this.#load();
     const inOrder = this.#core.options.replay === 'inOrder';
@@ -93,7 +96,7 @@ export class Walk {
     const entry = backlogFirst
       ? (this.#backlog() ?? (inOrder && !this.#isLiveNext() ? undefined : this.#live()))
       : (this.#live() ?? this.#backlog());
-    return entry ?? this.#ask();
+    return entry ?? (last ? undefined : this.#ask());
   }
 
   #ask(): Entry | undefined {
