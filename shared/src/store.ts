@@ -174,7 +174,7 @@ async function markerWithin(options: StoreOptions, key: Buffer): Promise<Marker 
     return copy && parseMarker(copy.toString('utf8'), options);
   } catch (error) {
     if (error instanceof EdgewardError) throw error;
-    if (isLocked(error)) throw locked(options, error);
+    if (isLocked(error)) throw locked(options.directory, error);
     return undefined;
   } finally {
     await db?.close();
@@ -189,7 +189,7 @@ function asideOf(directory: string): string {
   return `${directory}.damaged-${new Date().toISOString().replaceAll(/[:.]/g, '')}`;
 }
 
-function locked({ directory }: StoreOptions, cause: unknown): EdgewardError {
+export function locked(directory: string, cause: unknown): EdgewardError {
   const detail = `${directory}: stop the other process or give each its own dataDir.`;
   return new EdgewardError('EW_STORE_LOCKED', detail, { cause });
 }
@@ -201,7 +201,7 @@ async function openOrRepair(
   try {
     return { db: await openDatabase(options, fresh) };
   } catch (error) {
-    if (isLocked(error)) throw locked(options, error);
+    if (isLocked(error)) throw locked(options.directory, error);
     if (isUnwritable(error)) return writing(options, Promise.reject(error));
     return repair(options, error);
   }
@@ -241,8 +241,8 @@ async function copyAside(directory: string, aside: string, reason: unknown): Pro
   }
 }
 
-async function openDatabase(
-  { directory, writeBufferBytes }: StoreOptions,
+export async function openDatabase(
+  { directory, writeBufferBytes }: Pick<StoreOptions, 'directory' | 'writeBufferBytes'>,
   createIfMissing: boolean,
 ): Promise<StoreDatabase> {
   const db: StoreDatabase = new ClassicLevel(directory, {
@@ -265,7 +265,7 @@ function isUnwritable(error: unknown): boolean {
   return false;
 }
 
-function isLocked(error: unknown): boolean {
+export function isLocked(error: unknown): boolean {
   for (let e = error; e instanceof Error; e = e.cause) {
     if ((e as { code?: unknown }).code === 'LEVEL_LOCKED') return true;
   }

@@ -32,4 +32,14 @@ export const commandTable: readonly TableEntry[] = [
     summary: 'train a model from CSV files of normal operation',
   },
   { word: 'check', module: '@edgeward/shared/check-command', summary: 'check a configuration file' },
+  {
+    word: 'audit',
+    module: '@edgeward/shared/audit-command',
+    summary: 'is a row missing or doubled? agents, journal and sinks against each other',
+  },
+  {
+    word: 'fsck',
+    module: '@edgeward/shared/fsck-command',
+    summary: 'check and repair the stores of a stopped agent or collector',
+  },
 ];

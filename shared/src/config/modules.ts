@@ -27,7 +27,7 @@ export async function loadConfigModule(name: ConfigName): Promise<ConfigModule> 
   return { schema, checkConfig: async config => (await check(config)) as readonly ConfigIssue[] };
 }
 
-async function importPackage(module: string): Promise<Readonly<Record<string, unknown>>> {
+export async function importPackage(module: string): Promise<Readonly<Record<string, unknown>>> {
   try {
     return (await import(module)) as Readonly<Record<string, unknown>>;
   } catch (error) {
@@ -35,7 +35,7 @@ async function importPackage(module: string): Promise<Readonly<Record<string, un
     const missing =
       code === 'ERR_MODULE_NOT_FOUND' && /Cannot find package '([^']+)'/.exec(messageOf(error))?.[1];
     if (!missing) throw error;
-    const detail = `Its schema is needed to check the file: npm install ${missing}`;
+    const detail = `It is needed for this file: npm install ${missing}`;
     throw new EdgewardError('EW_PACKAGE_MISSING', detail, { cause: error });
   }
 }
