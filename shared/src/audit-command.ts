@@ -2,7 +2,13 @@
 import { z } from 'zod';
 import { type Findings, findingText, noFindings, together } from './audit/finding.js';
 import { readConfigs } from './audit/read-configs.js';
-import { type AgentSide, type CollectorSide, type DeviceSide, installedTools, type Tools } from './audit/sides.js';
+import {
+  type AgentSide,
+  type CollectorSide,
+  type DeviceSide,
+  installedTools,
+  type Tools,
+} from './audit/sides.js';
 import type { Command, CommandIo } from './command.js';
 import { loadConfigModule } from './config/modules.js';
 import { EdgewardError } from './errors.js';
@@ -53,7 +59,11 @@ export async function runAudit(
   const audit = await auditOf(await readConfigs(files, load), tools);
   const { discrepancies, unknown } = audit;
   const balanced = discrepancies.length === 0 && unknown.length === 0;
-  io.stdout.write(json ? `${JSON.stringify({ balanced, ...audit, totals: totals(audit.devices) }, null, 2)}\n` : textOf(audit));
+  io.stdout.write(
+    json
+      ? `${JSON.stringify({ balanced, ...audit, totals: totals(audit.devices) }, null, 2)}\n`
+      : textOf(audit),
+  );
   if (discrepancies.length > 0) return 1;
   return balanced ? 0 : 2;
 }
@@ -61,14 +71,20 @@ export async function runAudit(
 async function auditOf(configs: Awaited<ReturnType<typeof readConfigs>>, tools: Tools): Promise<Audit> {
   const [collector, second] = configs.filter(({ kind }) => kind === 'collector');
   if (second)
-    throw new EdgewardError('EW_USAGE', `${second.file} is a second collector: audit one collector at a time.`);
+    throw new EdgewardError(
+      'EW_USAGE',
+      `${second.file} is a second collector: audit one collector at a time.`,
+    );
   const agents: AgentSide[] = [];
   for (const { kind, config } of configs)
     if (kind === 'agent') agents.push(await (await tools.agent()).auditOutbox(config));
   // Agents first: what they have lost sight of, the journal has by now.
   const side = collector && (await (await tools.collector()).auditCollector(collector.config, agents));
   const found = together(...agents, side ?? (await withoutCollector(agents)));
-  const sources = [...agents.map(({ gateway, source }) => `${gateway}: ${source}`), side?.source ?? []].flat();
+  const sources = [
+    ...agents.map(({ gateway, source }) => `${gateway}: ${source}`),
+    side?.source ?? [],
+  ].flat();
   return { ...found, devices: side?.devices ?? [], sinks: side?.sinks ?? [], sources };
 }
 
@@ -77,7 +93,17 @@ async function withoutCollector(agents: readonly AgentSide[]): Promise<Findings>
   return { ...noFindings, unknown: agents.map(({ gateway }) => ({ kind: 'no-collector', gateway, reason })) };
 }
 
-const terms = ['read', 'stored', 'inFlight', 'rejected', 'thinned', 'dropped', 'damaged', 'earlier', 'recovered'] as const;
+const terms = [
+  'read',
+  'stored',
+  'inFlight',
+  'rejected',
+  'thinned',
+  'dropped',
+  'damaged',
+  'earlier',
+  'recovered',
+] as const;
 
 function totals(devices: readonly DeviceSide[]): Record<(typeof terms)[number], number> {
   const sums = terms.map(term => [term, devices.reduce((sum, device) => sum + device[term], 0)]);
@@ -106,6 +132,9 @@ function sinkText({ sink, position, waiting, rows, lost }: CollectorSide['sinks'
 }
 
 function verdict(discrepancies: number, unknown: number): string {
-  if (discrepancies > 0) return `Does not balance: ${discrepancies} ${discrepancies === 1 ? 'discrepancy' : 'discrepancies'}.`;
-  return unknown > 0 ? 'Not everything could be told; what could, balances.' : 'Balances: no row is missing, doubled or unknown.';
+  if (discrepancies > 0)
+    return `Does not balance: ${discrepancies} ${discrepancies === 1 ? 'discrepancy' : 'discrepancies'}.`;
+  return unknown > 0
+    ? 'Not everything could be told; what could, balances.'
+    : 'Balances: no row is missing, doubled or unknown.';
 }

@@ -23,7 +23,10 @@ export const command: Command = {
       type: 'boolean',
       description: 'copy a damaged store aside, then drop what is unreadable and count its rows as damaged',
     },
-    json: { type: 'boolean', description: 'print {"clean", "problems", "repaired", "seen", "still"} as JSON' },
+    json: {
+      type: 'boolean',
+      description: 'print {"clean", "problems", "repaired", "seen", "still"} as JSON',
+    },
   },
   run: (values, io) => runFsck(optionsSchema.parse(values), io, installedTools, loadConfigModule),
 };
@@ -57,7 +60,10 @@ export async function runFsck(
     return outcome.problems.length > 0 ? 1 : 0;
   } catch (error) {
     if (!(error instanceof EdgewardError)) throw error;
-    if (json) io.stdout.write(`${JSON.stringify({ clean: null, error: { code: error.code, message: messageOf(error) } }, null, 2)}\n`);
+    if (json)
+      io.stdout.write(
+        `${JSON.stringify({ clean: null, error: { code: error.code, message: messageOf(error) } }, null, 2)}\n`,
+      );
     io.stderr.write(`edgeward: ${error.code}: ${messageOf(error)}\n`);
     return 2;
   }

@@ -13,6 +13,7 @@ import { removeFolder } from './files.js';
 import { isLocked, locked, openDatabase, type StoreDatabase, type StoreOptions } from './store.js';
 import { dataFilesOf, droppedBytes, lostSince } from './store-damage.js';
 import { isThere, type Marker, readMarker } from './store-marker.js';
+import { faultyTables, mendTables } from './store-tables.js';
 
 export interface StoreSnapshot extends AsyncDisposable {
   /** A copy: whatever is written to it is gone with it. */
@@ -51,9 +52,11 @@ export async function openSnapshot(which: Which): Promise<StoreSnapshot | undefi
     const lost = known ? await missingFrom(which.directory, known) : [];
     const directory = path.join(copy, 'store');
     await copyStore(which, directory);
+    const faults = await faultyTables(directory);
+    await mendTables(directory, faults);
     const db = await openCopy(which, directory);
     undo.push(() => db.close());
-    const damage = [...lost, ...(await droppedBytes(directory))];
+    const damage = [...lost, ...faults.map(({ text }) => text), ...(await droppedBytes(directory))];
     return { db, marker: known, damage, [Symbol.asyncDispose]: end };
   } catch (error) {
     await end();
@@ -92,8 +95,10 @@ async function lockStore({ directory }: Which, folder: string): Promise<StoreDat
 
 async function copyStore({ directory }: Which, to: string): Promise<void> {
   await mkdir(to);
-  for (const name of await readdir(directory)) {
-    if (name === 'LOCK' || name === 'LOG' || name === 'LOG.old') continue;
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const { name } = entry;
+    // A folder is where LevelDB put what an earlier repair gave up.
+    if (!entry.isFile() || name === 'LOCK' || name === 'LOG' || name === 'LOG.old') continue;
     const [from, into] = [path.join(directory, name), path.join(to, name)];
     if (!(immutable.test(name) && (await tryLink(from, into)))) await copyFile(from, into);
   }
@@ -129,9 +134,10 @@ function causesOf(error: unknown): string {
 /**
  * Puts a copy of a store and its marker aside, whatever state it is in.
  * @returns where it is
- * @throws EW_STORE_LOCKED; EW_STORE_WRITE if there is no room for it
+ * @throws EW_STORE_LOCKED, EW_STORE_VERSION; EW_STORE_WRITE if there is no room for it
  */
 export async function copyAside(which: Which): Promise<string> {
+  await readMarker(`${which.directory}.json`, which);
   const stamp = new Date().toISOString().replaceAll(/[:.]/g, '');
   const aside = `${which.directory}.before-repair-${stamp}`;
   if (!(await isThere(which.directory))) return copyMarker(which, aside);

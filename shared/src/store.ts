@@ -272,6 +272,16 @@ export function isLocked(error: unknown): boolean {
   return false;
 }
 
+/** LevelDB could not read something. */
+export function isLevelError(error: unknown): boolean {
+  return error instanceof Error && String((error as { code?: unknown }).code).startsWith('LEVEL_');
+}
+
+/** Lets LevelDB keep of a store's files what it can make out. Only after a copy was put aside. */
+export async function salvage(directory: string): Promise<void> {
+  await ClassicLevel.repair(directory);
+}
+
 /** Fixed-width big-endian key: byte order is number order. */
 export function numberKey(prefix: string, ...numbers: readonly number[]): Buffer {
   const key = Buffer.alloc(prefix.length + 8 * numbers.length);

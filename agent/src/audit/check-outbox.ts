@@ -4,7 +4,7 @@ import type { StoreCheck } from '@edgeward/shared/audit/sides';
 import { hasCode, messageOf } from '@edgeward/shared/errors';
 import { getOrMake } from '@edgeward/shared/maps';
 import { RangeSet } from '@edgeward/shared/ranges';
-import { numberInKey, type StoreDatabase } from '@edgeward/shared/store';
+import { isLevelError, numberInKey, type StoreDatabase } from '@edgeward/shared/store';
 import { openSnapshot, type StoreSnapshot } from '@edgeward/shared/store-snapshot';
 import { decodeBlock } from '@edgeward/shared/wire';
 import { blockKey, endOfBlocks, parseRecord, type RecordKind, recordSchemas } from '../outbox/layout.js';
@@ -21,7 +21,7 @@ export async function checkStores(config: unknown): Promise<StoreCheck> {
     if (!snapshot) return { problems: [], seen: [`${store}: there is no store yet`] };
     return await check(store, snapshot);
   } catch (error) {
-    if (!hasCode(error, 'EW_STORE_DAMAGED')) throw error;
+    if (!hasCode(error, 'EW_STORE_DAMAGED') && !isLevelError(error)) throw error;
     return { problems: [{ kind: 'store-unopenable', store, reason: messageOf(error) }], seen: [] };
   }
 }
@@ -31,9 +31,15 @@ async function check(store: string, { db, marker, damage }: StoreSnapshot): Prom
   const blocks = await checkBlocks(store, db, found);
   const records = await unreadableRecords(db);
   const problems: Finding[] = [
-    ...(marker ? [] : [{ kind: 'marker-lost', store, reason: `its marker ${store}.json is gone or unreadable` }]),
+    ...(marker
+      ? []
+      : [{ kind: 'marker-lost', store, reason: `its marker ${store}.json is gone or unreadable` }]),
     ...damage.map(reason => ({ kind: 'store-damage', store, reason })),
-    ...records.map(({ name }) => ({ kind: 'record-unreadable', store, reason: `record ${name} is unreadable` })),
+    ...records.map(({ name }) => ({
+      kind: 'record-unreadable',
+      store,
+      reason: `record ${name} is unreadable`,
+    })),
     ...blocks.problems,
     ...missing(store, found, blocks.bad),
     ...[...found.damaged].map(([device, count]) => ({
@@ -71,7 +77,11 @@ interface Blocks {
   readonly problems: readonly Finding[];
 }
 
-async function checkBlocks(store: string, db: StoreDatabase, { schemas, epochs }: Recovered): Promise<Blocks> {
+async function checkBlocks(
+  store: string,
+  db: StoreDatabase,
+  { schemas, epochs }: Recovered,
+): Promise<Blocks> {
   const bad = new Map<number, RangeSet>();
   const reasons = new Map<number, string>();
   let count = 0;
@@ -96,7 +106,12 @@ async function checkBlocks(store: string, db: StoreDatabase, { schemas, epochs }
 
 type DescribedOf = Parameters<typeof decodeBlock>[1];
 
-function problemOf(value: Buffer, counter: number, seq: number, describedOf: DescribedOf): string | undefined {
+function problemOf(
+  value: Buffer,
+  counter: number,
+  seq: number,
+  describedOf: DescribedOf,
+): string | undefined {
   const block = openValue(value, describedOf);
   try {
     if (!block) return 'its checksum does not fit, or its schema is lost';

@@ -2,43 +2,63 @@
 import type { Repair } from '@edgeward/shared/audit/sides';
 import { systemClock } from '@edgeward/shared/clock';
 import { silentLogger } from '@edgeward/shared/log';
+import { isLevelError, type StoreDatabase, salvage } from '@edgeward/shared/store';
 import { copyAside } from '@edgeward/shared/store-snapshot';
+import { faultyTables, mendTables } from '@edgeward/shared/store-tables';
 import type { Notice } from '../outbox/core.js';
+import { lastCommitKey } from '../outbox/layout.js';
 import { openOutbox } from '../outbox/open-outbox.js';
-import { unreadableRecords } from './check-outbox.js';
+import { checkStores, unreadableRecords } from './check-outbox.js';
 import { storeOf } from './store-of.js';
 
 /** @throws EW_STORE_LOCKED, EW_STORE_VERSION, EW_STORE_WRITE, EW_STORE_DAMAGED; then nothing has been changed */
 export async function repairStores(config: unknown): Promise<Repair> {
   const { gateway, outbox, which } = storeOf(config);
   const { directory } = which;
+  const { problems } = await checkStores(config);
   const aside = await copyAside(which);
+  await mendTables(directory, await faultyTables(directory));
   const notices: Notice[] = [];
-  const { core } = await openOutbox({
-    directory,
-    gateway,
-    maxBytes: outbox.maxBytes,
-    whenFull: outbox.whenFull,
-    clock: systemClock,
-    log: silentLogger,
-    onEvent: notice => notices.push(notice),
-    stop: AbortSignal.abort(), // a full disk is said, not waited for
+  const open = () =>
+    openOutbox({
+      directory,
+      gateway,
+      ...outbox,
+      clock: systemClock,
+      log: silentLogger,
+      onEvent: notice => notices.push(notice),
+      stop: AbortSignal.abort(), // a full disk is said, not waited for
+    });
+  const { core, gap } = await open().catch(async error => {
+    if (!isLevelError(error)) throw error;
+    await salvage(directory);
+    return open();
   });
   try {
-    const dropped = await unreadableRecords(core.store.db);
-    await core.store.db.batch(
-      dropped.map(({ key }) => ({ type: 'del' as const, key })),
-      { sync: true },
-    );
-    // After a crash the next start must still find one: it tells of the time that rows may be missing of.
+    await dropUnreadable(core.store.db);
+    if (gap) await leaveGap(core.store.db, gap.fromMs);
+  } finally {
     await (core.store.closedCleanly ? core.store.close() : core.store.db.close());
-    return [
-      `${directory} was copied to ${aside} first.`,
-      ...notices.map(({ text }) => text),
-      ...(dropped.length > 0 ? [`Dropped unreadable records: ${dropped.map(({ name }) => name).join(', ')}.`] : []),
-    ];
-  } catch (error) {
-    await core.store.db.close();
-    throw error;
   }
+  const dropped = problems.filter(({ kind }) => kind === 'record-unreadable').map(({ reason }) => reason);
+  return [
+    `${directory} was copied to ${aside} first.`,
+    ...notices.map(({ text }) => text),
+    ...(dropped.length > 0 ? [`Dropped or written anew: ${dropped.join(', ')}.`] : []),
+  ];
+}
+
+async function dropUnreadable(db: StoreDatabase): Promise<void> {
+  const keys = (await unreadableRecords(db)).map(({ key }) => key);
+  await db.batch(
+    keys.map(key => ({ type: 'del' as const, key })),
+    { sync: true },
+  );
+}
+
+/** After a crash the next start must find one, and tell from when on rows may be missing: not from this repair on. */
+async function leaveGap(db: StoreDatabase, fromMs: number): Promise<void> {
+  const value = Buffer.alloc(8);
+  value.writeDoubleLE(fromMs);
+  await db.batch([{ type: 'put', key: lastCommitKey, value }], { sync: true });
 }

@@ -62,7 +62,9 @@ export function findingText(finding: Finding): string {
 function rangesText(name: string, ranges: RangeList | undefined): string | undefined {
   const [first] = ranges ?? [];
   if (!ranges || !first) return undefined;
-  const parts = ranges.slice(0, shownRanges).map(([from, through]) => (from === through ? from : `${from}-${through}`));
+  const parts = ranges
+    .slice(0, shownRanges)
+    .map(([from, through]) => (from === through ? from : `${from}-${through}`));
   const more = ranges.length > shownRanges ? ` and ${ranges.length - shownRanges} more ranges` : '';
   const single = ranges.length === 1 && first[0] === first[1];
   return `${name}${single ? '' : 's'} ${parts.join(', ')}${more}`;

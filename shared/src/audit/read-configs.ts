@@ -1,6 +1,6 @@
 import { guessKind } from '../config/guess-kind.js';
 import { openConfig, parseConfig } from '../config/load.js';
-import { type ConfigName, type loadConfigModule } from '../config/modules.js';
+import type { ConfigName, loadConfigModule } from '../config/modules.js';
 
 export interface ReadConfig {
   readonly file: string;

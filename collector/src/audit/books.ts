@@ -1,0 +1,115 @@
+/** All that a journal remembers beside its blocks, as an audit needs it: from the store, or over HTTP as JSON. */
+import type { AgentEvent, RangeList } from '@edgeward/shared/contracts';
+import { RangeSet } from '@edgeward/shared/ranges';
+import { z } from 'zod';
+import { Account, Accounts, accountSchema } from '../journal/accounts.js';
+import type { Journal } from '../journal/journal.js';
+import type { Loss } from '../journal/losses.js';
+import { Received, ReceivedEpoch, receivedSchema } from '../journal/received.js';
+import { reportSchema } from '../report.js';
+
+export interface Books {
+  readonly journal: string;
+  /** The newest position; 0 = empty. */
+  readonly position: number;
+  /** Positions without a block. */
+  readonly gone: RangeSet;
+  readonly received: Received;
+  readonly accounts: Accounts;
+  /** Last position stored, by consumer. Without those that keep their own and are not running. */
+  readonly cursors: ReadonlyMap<string, number>;
+  /** By sink. */
+  readonly lost: ReadonlyMap<string, Pick<Loss, 'blocks' | 'rows' | 'ranges'>>;
+  /** Of the kinds that explain missing rows, oldest first. */
+  readonly events: readonly Pick<AgentEvent, 'gateway' | 'epoch' | 'kind' | 'text'>[];
+}
+
+const ranges = z.array(z.tuple([z.number(), z.number()]));
+const explaining: readonly AgentEvent['kind'][] = ['gap', 'damage', 'dropped', 'thinned'];
+
+const booksSchema = z.object({
+  journal: z.string(),
+  position: z.number(),
+  gone: ranges,
+  received: z.record(z.string(), receivedSchema),
+  accounts: z.record(z.string(), accountSchema),
+  reports: z.record(z.string(), z.object({ report: reportSchema, heardMs: z.number() })),
+  cursors: z.record(z.string(), z.number()),
+  lost: z.record(z.string(), z.object({ blocks: z.number(), rows: z.number(), ranges })),
+  events: z.array(z.object({ gateway: z.string(), epoch: z.string(), kind: z.string(), text: z.string() })),
+});
+
+/** What travels. */
+export interface BooksJson {
+  readonly journal: string;
+  readonly position: number;
+  readonly gone: RangeList;
+  readonly received: Readonly<Record<string, unknown>>;
+  readonly accounts: Readonly<Record<string, unknown>>;
+  readonly reports: Readonly<Record<string, unknown>>;
+  readonly cursors: Readonly<Record<string, number>>;
+  readonly lost: Readonly<Record<string, unknown>>;
+  readonly events: Books['events'];
+}
+
+/** Of one instant: nothing is awaited. */
+export function booksJson(
+  { id, position, gone, received, accounts, losses, eventLog }: Journal,
+  cursors: Readonly<Record<string, number>>,
+): BooksJson {
+  return {
+    journal: id,
+    position,
+    gone: gone.toJSON(),
+    received: Object.fromEntries(receivedEntries(received)),
+    accounts: Object.fromEntries(accountEntries(accounts).map(([key, account]) => [key, account.toJSON()])),
+    reports: Object.fromEntries(
+      accountEntries(accounts).flatMap(([key, { report, heardMs }]) =>
+        report ? [[key, { report, heardMs }]] : [],
+      ),
+    ),
+    cursors,
+    lost: Object.fromEntries(losses.all()),
+    events: explainingEvents(eventLog.events),
+  };
+}
+
+export function explainingEvents(events: readonly AgentEvent[]): Books['events'] {
+  return events
+    .filter(({ kind }) => explaining.includes(kind))
+    .map(({ gateway, epoch, kind, text }) => ({ gateway, epoch, kind, text }));
+}
+
+/** @throws ZodError for anything else */
+export function parseBooks(json: unknown): Books {
+  const { received, accounts, reports, ...books } = booksSchema.parse(json);
+  const own = { received: new Received(), accounts: new Accounts() };
+  for (const [key, value] of Object.entries(received)) own.received.set(...halves(key), ReceivedEpoch.fromJSON(value));
+  for (const [key, value] of Object.entries(accounts)) own.accounts.add(new Account(...halves(key), value));
+  for (const [key, value] of Object.entries(reports)) Object.assign(own.accounts.open(...halves(key)), value);
+  return {
+    ...own,
+    journal: books.journal,
+    position: books.position,
+    gone: new RangeSet(books.gone),
+    cursors: new Map(Object.entries(books.cursors)),
+    lost: new Map(Object.entries(books.lost)),
+    events: books.events as Books['events'],
+  };
+}
+
+function* receivedEntries(received: Received): Generator<[string, unknown]> {
+  for (const gateway of received.gateways())
+    for (const [epoch, one] of received.epochs(gateway)) yield [`${gateway}/${epoch}`, one.toJSON()];
+}
+
+function accountEntries(accounts: Accounts): [string, Account][] {
+  return [...accounts.gateways()].flatMap(gateway =>
+    [...accounts.of(gateway)].map(([outbox, account]): [string, Account] => [`${gateway}/${outbox}`, account]),
+  );
+}
+
+function halves(key: string): [string, string] {
+  const at = key.indexOf('/');
+  return [key.slice(0, at), key.slice(at + 1)];
+}

@@ -1,0 +1,111 @@
+/** Reads a journal for an audit: a running collector's over HTTP, a stopped one's from its store. */
+import path from 'node:path';
+import { readSecret, type SecretRef } from '@edgeward/shared/config';
+import { EdgewardError, hasCode, messageOf } from '@edgeward/shared/errors';
+import { openSnapshot, type StoreSnapshot } from '@edgeward/shared/store-snapshot';
+import { isWildcard } from '../api/config.js';
+import { EventLog } from '../journal/event-log.js';
+import { journalStoreVersion } from '../journal/journal.js';
+import { lastNumber } from '../journal/layout.js';
+import { load, newestTold } from '../journal/load.js';
+import { Losses } from '../journal/losses.js';
+import { type BadBlock, type BlockPage, blockPage, type ListedBlock, listBlocks } from './block-list.js';
+import { type Books, explainingEvents, parseBooks } from './books.js';
+
+export interface JournalReader extends AsyncDisposable {
+  readonly books: Books;
+  /** What is broken, in sentences. */
+  readonly damage: readonly string[];
+  readonly source: string;
+  blocks(after: number): AsyncIterable<ListedBlock | BadBlock>;
+}
+
+export interface JournalPlace {
+  readonly dataDir: string;
+  readonly api: { readonly host: string; readonly port: number; readonly password?: SecretRef | undefined };
+}
+
+/**
+ * @returns undefined if there is no journal yet
+ * @throws EW_STORE_LOCKED if the collector runs and does not answer; EW_STORE_VERSION, EW_STORE_DAMAGED, EW_STORE_WRITE
+ */
+export async function openJournalReader(place: JournalPlace): Promise<JournalReader | undefined> {
+  const directory = path.join(place.dataDir, 'journal');
+  let snapshot: StoreSnapshot | undefined;
+  try {
+    snapshot = await openSnapshot({ directory, kind: 'journal', version: journalStoreVersion });
+  } catch (error) {
+    if (hasCode(error, 'EW_STORE_LOCKED')) return readOverHttp(place, directory);
+    throw error;
+  }
+  return snapshot && readStore(directory, snapshot);
+}
+
+async function readStore(directory: string, snapshot: StoreSnapshot): Promise<JournalReader> {
+  const { db, marker, damage } = snapshot;
+  const loaded = await load(snapshot);
+  const position = Math.max(await lastNumber(db, 'd'), newestTold(loaded));
+  const { received, accounts, cursors, gone, schemas, garbage } = loaded;
+  const lost = (await Losses.load(snapshot)).all();
+  const events = explainingEvents((await EventLog.load(snapshot)).events);
+  return {
+    books: { journal: marker?.id ?? '', position, gone, received, accounts, cursors, lost, events },
+    damage: [...damage, ...garbage.map(key => `Record ${key} is unreadable.`)],
+    source: `collector: read from its journal ${directory}`,
+    blocks: after => listBlocks(db, id => schemas.get(id), after),
+    [Symbol.asyncDispose]: () => snapshot[Symbol.asyncDispose](),
+  };
+}
+
+async function readOverHttp({ api }: JournalPlace, directory: string): Promise<JournalReader> {
+  const host = isWildcard(api.host) ? '127.0.0.1' : api.host;
+  const url = `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${api.port}`;
+  const password = api.password && (await readSecret(api.password));
+  const ask = (what: string) => askFor(url, what, password, directory);
+  return {
+    books: parseBooks(await ask('/api/audit')),
+    damage: [],
+    source: `collector: asked at ${url}, since it runs`,
+    blocks: after => pages(after, from => ask(`/api/audit/blocks?after=${from}`)),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+async function* pages(
+  after: number,
+  ask: (after: number) => Promise<unknown>,
+): AsyncGenerator<ListedBlock | BadBlock> {
+  for (let next: number | null = after; next !== null; ) {
+    const page: BlockPage = blockPage.parse(await ask(next));
+    yield* page.blocks;
+    next = page.next;
+  }
+}
+
+const timeoutMs = 60_000;
+
+async function askFor(
+  url: string,
+  what: string,
+  password: string | undefined,
+  directory: string,
+): Promise<unknown> {
+  const headers = password && {
+    authorization: `Basic ${Buffer.from(`audit:${password}`).toString('base64')}`,
+  };
+  try {
+    const answer = await fetch(`${url}${what}`, {
+      ...(headers && { headers }),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    if (answer.ok) return await answer.json();
+    throw new Error(`status ${answer.status}`);
+  } catch (error) {
+    const cause = error instanceof Error && error.cause ? `: ${messageOf(error.cause)}` : '';
+    throw new EdgewardError(
+      'EW_STORE_LOCKED',
+      `${directory} is in use, and ${url}${what} does not answer (${messageOf(error)}${cause}): check api.host, api.port and api.password, or stop the collector.`,
+      { cause: error },
+    );
+  }
+}
