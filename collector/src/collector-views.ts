@@ -3,6 +3,7 @@ import type { AgentEvent, Clock, Delivery } from '@edgeward/shared/contracts';
 import { qualityReasons } from '@edgeward/shared/quality';
 import type { Registry } from 'prom-client';
 import type { IncidentEngine } from './alerts/engine.js';
+import { booksJson } from './audit/books.js';
 import type { Gateway, Gateways } from './gateways.js';
 import type { Journal } from './journal/journal.js';
 import { ledgerView } from './ledger.js';
@@ -32,6 +33,8 @@ export interface ViewParts {
   readonly health: () => HealthView;
   /** Tries a dead letter again; why it is still none. */
   readonly replay: (id: string) => Promise<string | undefined>;
+  /** Last position stored, by name. */
+  readonly cursors: () => Readonly<Record<string, number>>;
   readonly clock: Clock;
   readonly demo: DemoControls | undefined;
 }
@@ -115,6 +118,14 @@ export class Views implements CollectorViews, Disposable {
 
   async replayDeadLetter(id: string) {
     return (await this.#parts.replay(id)) ?? null;
+  }
+
+  auditBooks() {
+    return booksJson(this.#parts.journal, this.#parts.cursors());
+  }
+
+  auditBlocks(after: number, most: number) {
+    return this.#parts.journal.list(after, most);
   }
 
   events(limit: number): EventView[] {

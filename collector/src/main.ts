@@ -112,6 +112,7 @@ export async function runCollector(
     health: () =>
       healthOf({ ingest, journal, broker, consumers: consumers.all, stopping: stop.aborted, clock }),
     replay: id => ingest.replay(id),
+    cursors: () => Object.fromEntries(consumers.all.map(({ name, position }) => [name, position])),
     clock,
     demo: options.demo,
   });

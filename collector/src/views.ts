@@ -4,6 +4,8 @@
  */
 import type { ChannelEvidence, Field, LedgerCounts } from '@edgeward/shared/contracts';
 import type { Incident } from './alerts/incident.js';
+import type { BlockPage } from './audit/block-list.js';
+import type { BooksJson } from './audit/books.js';
 
 export interface GatewayView {
   readonly id: string;
@@ -229,6 +231,10 @@ export interface CollectorViews {
   deadLetters(limit: number): DeadLettersView;
   /** Tries one again. Why it is still none; null = it is stored. */
   replayDeadLetter(id: string): Promise<string | null>;
+  /** For `edgeward audit`: of one instant. */
+  auditBooks(): BooksJson;
+  /** The blocks behind a position, at most so many. */
+  auditBlocks(after: number, most: number): Promise<BlockPage>;
   events(limit: number): readonly EventView[];
   health(): HealthView;
   /** Prometheus text format. */

@@ -7,7 +7,15 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { dataFilesOf } from './store-damage.js';
-import { blockOf, type Handle, isWhole, keysOf, seal, TableCursor, trailerBytes } from './store-table-blocks.js';
+import {
+  blockOf,
+  type Handle,
+  isWhole,
+  keysOf,
+  seal,
+  TableCursor,
+  trailerBytes,
+} from './store-table-blocks.js';
 import { packNumber, packRestarts, salvaged, wholeKey } from './store-table-salvage.js';
 
 const footerBytes = 48;
@@ -48,7 +56,8 @@ interface Table {
 }
 
 function faultOf(file: Buffer): { problem: string; mended?: Buffer | undefined } | undefined {
-  if (file.length < footerBytes || file.readBigUInt64LE(file.length - 8) !== magic) return { problem: 'its end is gone' };
+  if (file.length < footerBytes || file.readBigUInt64LE(file.length - 8) !== magic)
+    return { problem: 'its end is gone' };
   const table = openTable(file);
   if (!table) return { problem: 'its end is unreadable' };
   const { meta, index } = table;
@@ -74,7 +83,8 @@ function openTable(file: Buffer): Table | undefined {
 function handlesIn(file: Buffer, block: Handle): Handle[] {
   const handles: Handle[] = [];
   try {
-    for (const { valueAt } of keysOf(blockOf(file, block))) handles.push(new TableCursor(file, block.offset + valueAt).handle());
+    for (const { valueAt } of keysOf(blockOf(file, block)))
+      handles.push(new TableCursor(file, block.offset + valueAt).handle());
   } catch {
     // The rest is found by what lies between.
   }
@@ -145,7 +155,9 @@ function sealed(block: Buffer): Buffer {
 
 function footerOf(meta: Handle, index: Handle): Buffer {
   const footer = Buffer.alloc(footerBytes);
-  Buffer.concat([meta, index].flatMap(({ offset, size }) => [packNumber(offset), packNumber(size)])).copy(footer);
+  Buffer.concat([meta, index].flatMap(({ offset, size }) => [packNumber(offset), packNumber(size)])).copy(
+    footer,
+  );
   footer.writeBigUInt64LE(magic, footerBytes - 8);
   return footer;
 }

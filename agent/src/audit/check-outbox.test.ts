@@ -12,7 +12,16 @@ import { ClassicLevel } from 'classic-level';
 import { checkStores } from './check-outbox.js';
 import { auditOutbox } from './outbox-side.js';
 import { repairStores } from './repair-outbox.js';
-import { append, blocksIn, recordsIn, configFor, filesOf, filled, folderFor, openOutboxIn } from './testing/outbox-folder.js';
+import {
+  append,
+  blocksIn,
+  configFor,
+  filesOf,
+  filled,
+  folderFor,
+  openOutboxIn,
+  recordsIn,
+} from './testing/outbox-folder.js';
 
 const blocks = 30;
 const rows = blocks * 8;
@@ -112,7 +121,11 @@ async function holds(t: TestContext, dataDir: string, appended: number): Promise
   const aside = /copied to (\S+) first/.exec(done.join())![1]!;
   const was = Object.entries(before).filter(([name]) => name.startsWith('outbox/') && !/LOG/.test(name));
   const copied = await filesOf(aside);
-  assert.deepEqual(copied, Object.fromEntries(was.map(([name, hash]) => [name.slice(7), hash])), 'copied as it was');
+  assert.deepEqual(
+    copied,
+    Object.fromEntries(was.map(([name, hash]) => [name.slice(7), hash])),
+    'copied as it was',
+  );
 
   assert.deepEqual((await checkStores(configFor(dataDir))).problems, [], 'clean now');
   const after = await blocksIn(t, dataDir);
@@ -156,7 +169,9 @@ test('a block with a flipped value is told with its epoch and seq', async t => {
   value[value.length - 10]! ^= 1;
   await db.put(key, value);
   await db.close();
-  const found = (await checkStores(configFor(dataDir))).problems.find(({ kind }) => kind === 'blocks-unreadable')!;
+  const found = (await checkStores(configFor(dataDir))).problems.find(
+    ({ kind }) => kind === 'blocks-unreadable',
+  )!;
   assert.deepEqual(found.seqs, [[5, 5]]);
   assert.match(found.epoch!, /^000000001-/);
   await repairStores(configFor(dataDir));
@@ -205,10 +220,14 @@ test('a folder without an outbox is no problem; one of a newer release is refuse
 
 test('while the agent runs its outbox is neither checked nor repaired, and its own lock holds', async t => {
   const dataDir = await filled(t, 3, 'clean');
-  const holder = spawn(process.execPath, ['--input-type=module', '-e', holding, path.join(dataDir, 'outbox')], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    cwd: import.meta.dirname,
-  });
+  const holder = spawn(
+    process.execPath,
+    ['--input-type=module', '-e', holding, path.join(dataDir, 'outbox')],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      cwd: import.meta.dirname,
+    },
+  );
   t.after(() => holder.kill('SIGKILL'));
   await once(holder.stdout, 'data');
   for (let i = 0; i < 2; i++) {
@@ -234,7 +253,9 @@ test('seeded flips anywhere: told whenever a block is lost, and never made worse
   for (let round = 0; round < 15; round++) {
     const dataDir = await folderFor(t);
     await cp(whole, dataDir, { recursive: true });
-    const names = (await readdir(path.join(dataDir, 'outbox'))).filter(name => /log$|^MANIFEST|^CURRENT/.test(name));
+    const names = (await readdir(path.join(dataDir, 'outbox'))).filter(name =>
+      /log$|^MANIFEST|^CURRENT/.test(name),
+    );
     const name = names[Math.floor(rng() * names.length)]!;
     await flip(path.join(dataDir, 'outbox', name), rng());
     const readable = (await blocksIn(t, dataDir)) ?? new Map<string, string>();

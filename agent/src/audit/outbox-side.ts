@@ -1,6 +1,7 @@
 /** The agent's side of an audit: its ledger and what it still holds, from the store of a stopped agent. */
 import type { AgentSide, StoredOutbox } from '@edgeward/shared/audit/sides';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
+import type { Marker } from '@edgeward/shared/store-marker';
 import { openSnapshot, type StoreSnapshot } from '@edgeward/shared/store-snapshot';
 import { type Recovered, recover } from '../outbox/recover.js';
 import { storeOf } from './store-of.js';
@@ -53,7 +54,7 @@ function damageOf(gateway: string, outbox: string, damage: readonly string[], { 
   }));
 }
 
-function outboxOf(marker: { id: string; starts: number }, found: Recovered): StoredOutbox {
+function outboxOf(marker: Marker, found: Recovered): StoredOutbox {
   const { epochs, ledger, lastCommitMs, saved } = found;
   const names = new Map(epochs.all().map(({ counter, name }) => [counter, name]));
   const journal = saved.kept('journal');
@@ -62,6 +63,7 @@ function outboxOf(marker: { id: string; starts: number }, found: Recovered): Sto
     id: marker.id,
     epoch: `${String(marker.starts + 1).padStart(9, '0')}-${'0'.repeat(16)}`,
     ...(typeof journal === 'string' && { journal }),
+    endedCleanly: marker.state === 'closed',
     condensedThrough: ledger.condensedThrough,
     // Without its record nobody knows what an epoch was called; what was held of it has its own name.
     devices: ledger

@@ -9,7 +9,7 @@ export interface Operation {
   readonly value: unknown;
 }
 
-const layoutVersion = 1;
+export const alertStoreVersion = 1;
 
 export class AlertStore implements AsyncDisposable {
   readonly #options: { readonly directory: string; readonly log: Logger };
@@ -62,7 +62,7 @@ export class AlertStore implements AsyncDisposable {
   }
 
   async #opened(): Promise<Store> {
-    this.#store ??= await openStore({ ...this.#options, kind: 'incidents', version: layoutVersion });
+    this.#store ??= await openStore({ ...this.#options, kind: 'incidents', version: alertStoreVersion });
     return this.#store;
   }
 

@@ -162,6 +162,24 @@ export const deadLettersView = z.strictObject({
   ),
 });
 
+const ranges = list(z.tuple([count, count]).readonly());
+const inside = z.record(z.string(), z.unknown()).readonly();
+
+/** Mostly as the journal's own records are, which edgeward audit reads as the journal does. */
+export const auditBooks = z.strictObject({
+  journal: z.string(),
+  position: count.meta({ description: 'The newest position; 0 = empty' }),
+  gone: ranges.meta({ description: 'Positions without a block' }),
+  received: inside.meta({ description: 'By gateway/epoch: seqs, and rows by device' }),
+  accounts: inside.meta({ description: 'By gateway/outbox: counts of what was folded' }),
+  reports: inside.meta({ description: 'By gateway/outbox: the last report' }),
+  cursors: z.record(z.string(), count).readonly().meta({ description: 'Last position stored, by consumer' }),
+  lost: inside.meta({ description: 'By sink: what it never got' }),
+  events: list(
+    z.strictObject({ gateway: z.string(), epoch: z.string(), kind: z.string(), text: z.string() }),
+  ),
+});
+
 export const replayed = z.strictObject({
   stored: z.boolean(),
   reason: z.string().nullable().meta({ description: 'Why it is still a dead letter' }),

@@ -3,6 +3,7 @@ import type { Clock } from '@edgeward/shared/contracts';
 import type { Logger } from '@edgeward/shared/log';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { CollectorViews } from '../views.js';
+import { audit } from './audit.js';
 import { type ApiConfig, checkExposure } from './config.js';
 import { deadLetters } from './dead-letters.js';
 import { demo } from './demo.js';
@@ -61,6 +62,7 @@ function addRoutes(app: Api, { views, stream: limits }: ApiOptions): void {
   score(app, views);
   fleet(app, views);
   deadLetters(app, views);
+  audit(app, views);
   series(app, views);
   incidents(app, views);
   mails(app, views);

@@ -32,7 +32,9 @@ export async function auditCollector(config: unknown, agents: readonly AgentSide
     return nothing(`there is no journal in ${place.dataDir} yet`, agentsWithRows(agents));
   } catch (error) {
     if (!(error instanceof EdgewardError)) throw error;
-    return nothing('collector: could not be looked into', [{ kind: 'journal-unreadable', reason: messageOf(error) }]);
+    return nothing('collector: could not be looked into', [
+      { kind: 'journal-unreadable', reason: messageOf(error) },
+    ]);
   }
 }
 
@@ -44,7 +46,11 @@ function nothing(source: string, unknown: Findings['unknown']): CollectorSide {
 function agentsWithRows(agents: readonly AgentSide[]): Findings['unknown'] {
   return agents
     .filter(({ stored }) => stored?.devices.some(({ read }) => read > 0))
-    .map(({ gateway }) => ({ kind: 'no-journal', gateway, reason: 'it has read rows, and there is no journal to ask for them' }));
+    .map(({ gateway }) => ({
+      kind: 'no-journal',
+      gateway,
+      reason: 'it has read rows, and there is no journal to ask for them',
+    }));
 }
 
 async function readSinks(configs: readonly SinkConfig[]) {
@@ -67,16 +73,16 @@ async function audit(
   sinks: readonly ReadSink[],
   unreadable: Findings['unknown'],
 ): Promise<CollectorSide> {
-  takeStored(books, agents);
+  const taken = takeStored(books, agents);
   const { devices, ...ledger } = checkLedger(books);
-  const gaps = { unknown: [], ...checkGaps(books) };
+  const gaps = { unknown: [], ...checkGaps(books, agents) };
   const marks = sinks.map(read => markOf(books, read));
   const found = await new Walk(books, marks).run(blocks(0));
   const checked = sinks.map((read, i) => checkSink(books, read, marks[i]!));
   const broken = damage.map(reason => ({ kind: 'journal-damaged', reason: `journal: ${reason}` }));
   const journal = { ...noFindings, discrepancies: [...broken, ...found], unknown: unreadable };
   return {
-    ...together(ledger, gaps, journal, ...checked),
+    ...together(taken, ledger, gaps, journal, ...checked),
     journal: books.journal,
     position: books.position,
     devices: devices.map(({ closed: _, asOfMs: __, ...row }) => row),

@@ -84,7 +84,8 @@ export function explainingEvents(events: readonly AgentEvent[]): Books['events']
 export function parseBooks(json: unknown): Books {
   const { received, accounts, reports, ...books } = booksSchema.parse(json);
   const own = { received: new Received(), accounts: new Accounts() };
-  for (const [key, value] of Object.entries(received)) own.received.set(...halves(key), ReceivedEpoch.fromJSON(value));
+  for (const [key, value] of Object.entries(received))
+    own.received.set(...halves(key), ReceivedEpoch.fromJSON(value));
   for (const [key, value] of Object.entries(accounts)) own.accounts.add(new Account(...halves(key), value));
   for (const [key, value] of Object.entries(reports)) Object.assign(own.accounts.open(...halves(key)), value);
   return {
@@ -105,7 +106,10 @@ function* receivedEntries(received: Received): Generator<[string, unknown]> {
 
 function accountEntries(accounts: Accounts): [string, Account][] {
   return [...accounts.gateways()].flatMap(gateway =>
-    [...accounts.of(gateway)].map(([outbox, account]): [string, Account] => [`${gateway}/${outbox}`, account]),
+    [...accounts.of(gateway)].map(([outbox, account]): [string, Account] => [
+      `${gateway}/${outbox}`,
+      account,
+    ]),
   );
 }
 

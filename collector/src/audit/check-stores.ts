@@ -73,7 +73,11 @@ async function checkJournal(store: string, { db }: StoreSnapshot): Promise<Store
   const events = explainingEvents((await EventLog.load({ db })).events);
   const books = { journal: '', position, gone, received, accounts, cursors, lost, events };
   const found = await new Walk(books, []).run(listBlocks(db, id => schemas.get(id), 0, true));
-  const problems = garbage.map(key => ({ kind: 'record-unreadable', store, reason: `record ${key} is unreadable` }));
+  const problems = garbage.map(key => ({
+    kind: 'record-unreadable',
+    store,
+    reason: `record ${key} is unreadable`,
+  }));
   return {
     problems: [...problems, ...found.map(finding => ({ ...finding, store }))],
     seen: [`${store}: positions to ${position}`],
@@ -82,7 +86,11 @@ async function checkJournal(store: string, { db }: StoreSnapshot): Promise<Store
 
 async function checkAlerts(store: string, { db }: StoreSnapshot): Promise<StoreCheck> {
   const bad = await unreadableAlerts(db);
-  const problems = bad.map(key => ({ kind: 'record-unreadable', store, reason: `record ${key} is unreadable` }));
+  const problems = bad.map(key => ({
+    kind: 'record-unreadable',
+    store,
+    reason: `record ${key} is unreadable`,
+  }));
   return { problems, seen: [`${store}: incidents and mails`] };
 }
 

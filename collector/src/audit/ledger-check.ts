@@ -6,7 +6,7 @@ import { RangeSet } from '@edgeward/shared/ranges';
 import { version } from '@edgeward/shared/version';
 import { type Account, epochsOf } from '../journal/accounts.js';
 import { noteReport } from '../journal/bookkeeping.js';
-import type { ReceivedEpoch } from '../journal/received.js';
+import { type ReceivedEpoch, startOf } from '../journal/received.js';
 import { jsonOutbox, ledgerView } from '../ledger.js';
 import type { DeviceSaid, GatewayReport } from '../report.js';
 import type { LedgerRow } from '../views.js';
@@ -14,17 +14,75 @@ import type { Books } from './books.js';
 
 const parts = ['stored', 'inFlight', 'rejected', 'thinned', 'dropped', 'damaged', 'earlier'] as const;
 
-/** Takes what stopped agents have in their stores in place of what they reported last. */
-export function takeStored(books: Books, agents: readonly AgentSide[]): void {
+/**
+ * Takes what stopped agents have in their stores in place of what they reported last.
+ * @returns rows that they had reported, and that neither they nor the journal have any more
+ */
+export function takeStored(books: Books, agents: readonly AgentSide[]): Findings {
+  const findings: Finding[] = [];
   for (const { gateway, stored } of agents) {
     if (!stored) continue;
     const report = reportOf(gateway, stored);
     const account = books.accounts.open(gateway, stored.id);
+    const vanished = account.report ? vanishedRows(books, gateway, account.report, report) : [];
+    findings.push(...vanished.map(what => ({ ...what, ...whyVanished(stored.endedCleanly) })));
     const isOurs = stored.journal !== undefined && stored.journal === books.journal;
     // It delivered to this very journal: nothing of it went to an earlier one.
     if (!account.report && isOurs) Object.assign(account, { report, heardMs: Number.MAX_SAFE_INTEGER });
     else noteReport(books.accounts, books.received, report, Number.MAX_SAFE_INTEGER);
   }
+  const isGap = ({ kind }: Finding) => kind === 'rows-gap';
+  return {
+    explained: findings.filter(isGap),
+    discrepancies: findings.filter(finding => !isGap(finding)),
+    unknown: [],
+  };
+}
+
+type Vanished = Pick<Finding, 'gateway' | 'outbox' | 'device' | 'epoch' | 'rows' | 'count'>;
+
+function vanishedRows(
+  { received }: Books,
+  gateway: string,
+  before: GatewayReport,
+  now: GatewayReport,
+): Vanished[] {
+  return before.devices.flatMap(({ device, rows }) => {
+    const said = now.devices.find(one => one.device === device);
+    return rows.flatMap(({ epoch, ranges }) => {
+      if (startOf(epoch) <= now.condensedThrough) return [];
+      const left = new RangeSet(ranges);
+      for (const one of said?.rows ?? []) if (one.epoch === epoch) left.removeAll(new RangeSet(one.ranges));
+      for (const [from, through] of spansOf(received.get(gateway, epoch), device)) left.remove(from, through);
+      // What lies below what is known is a hole, which gap-check.ts finds.
+      const last = lastKnown(said, epoch, device, received.get(gateway, epoch));
+      if (last > 0) left.remove(1, last);
+      const what = { gateway, outbox: now.outbox.id, device, epoch, rows: left.toJSON(), count: left.count };
+      return left.isEmpty ? [] : [what];
+    });
+  });
+}
+
+function lastKnown(
+  said: DeviceSaid | undefined,
+  epoch: string,
+  device: string,
+  own: ReceivedEpoch | undefined,
+) {
+  const rows = new RangeSet(spansOf(own, device));
+  for (const one of said?.rows ?? []) if (one.epoch === epoch) rows.addAll(new RangeSet(one.ranges));
+  return rows.last ?? 0;
+}
+
+function whyVanished(endedCleanly: boolean): Pick<Finding, 'kind' | 'reason'> {
+  if (endedCleanly)
+    return {
+      kind: 'rows-vanished',
+      reason: 'the agent had reported them as read, and its outbox does not know them any more',
+    };
+  const reason =
+    'reported as read, but not yet durable when the agent was killed; its next start will tell the gap';
+  return { kind: 'rows-gap', reason };
 }
 
 function reportOf(gateway: string, { id, epoch, condensedThrough, devices }: StoredOutbox): GatewayReport {
@@ -39,7 +97,7 @@ function reportOf(gateway: string, { id, epoch, condensedThrough, devices }: Sto
     atMs: Date.now(),
     version,
     devices: said,
-    outbox: { id, blocks: 0, bytes: 0, oldestMs: null },
+    outbox: { id, blocks: 0, bytes: 0, maxBytes: 0, oldestMs: null, durability: 'deferred' },
     condensedThrough,
     process: { pid: 0, rssBytes: 0, cpuSeconds: 0 },
     models: {},
@@ -56,7 +114,9 @@ export function checkLedger(books: Books): Findings & { devices: readonly Ledger
     outbox === jsonOutbox || books.accounts.get(gateway, outbox)?.report !== undefined;
   return {
     devices,
-    discrepancies: devices.filter(row => !row.balanced && hasReport(row)).flatMap(row => imbalance(books, row)),
+    discrepancies: devices
+      .filter(row => !row.balanced && hasReport(row))
+      .flatMap(row => imbalance(books, row)),
     explained: devices.flatMap(row => accountedFor(row)),
     unknown: devices.filter(row => !hasReport(row)).map(unreported),
   };
@@ -64,7 +124,7 @@ export function checkLedger(books: Books): Findings & { devices: readonly Ledger
 
 function unreported({ gateway, outbox, device, stored }: LedgerRow): Finding {
   const reason =
-    'rows came, and no report of what was read: wait for one, or give the agent\'s configuration too (-c) while it is stopped';
+    "rows came, and no report of what was read: wait for one, or give the agent's configuration too (-c) while it is stopped";
   return { kind: 'no-report', gateway, outbox, device, count: stored, reason };
 }
 
@@ -143,7 +203,7 @@ export function knownRows(
   said: DeviceSaid | undefined,
   device: string,
   epoch: string,
-  received: ReceivedEpoch,
+  received: ReceivedEpoch | undefined,
 ): RangeSet | undefined {
   const counted = account.rowsOf(epoch, said, device);
   if (counted === undefined) return undefined; // all of it is counted

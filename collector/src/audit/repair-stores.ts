@@ -60,7 +60,10 @@ async function repairAlerts({ which }: CollectorStore): Promise<string[]> {
     const bad = await unreadableAlerts(store.db);
     const deletes = bad.map(key => ({ type: 'del' as const, key: Buffer.from(key, 'utf8') }));
     await store.db.batch(deletes, { sync: true });
-    const copied = store.repairedFrom === undefined ? [] : [`It had to be rebuilt by LevelDB; a copy is at ${store.repairedFrom}.`];
+    const copied =
+      store.repairedFrom === undefined
+        ? []
+        : [`It had to be rebuilt by LevelDB; a copy is at ${store.repairedFrom}.`];
     const dropped = bad.length > 0 ? [`Dropped unreadable records: ${bad.join(', ')}.`] : [];
     return [...store.damage, ...copied, ...dropped];
   } finally {

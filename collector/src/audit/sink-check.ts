@@ -33,7 +33,13 @@ export async function readSink(sink: string, audit: SinkAudit | undefined): Prom
     const before = own.add(device, { first, last, count });
     if (before === 0) continue;
     const what = { gateway, epoch, device, rows: [[first, last]] as const, seqs: [[seq, seq]] as const };
-    doubled.push({ kind: 'rows-doubled', sink, ...what, count: Math.min(before, count), reason: 'it has these rows twice' });
+    doubled.push({
+      kind: 'rows-doubled',
+      sink,
+      ...what,
+      count: Math.min(before, count),
+      reason: 'it has these rows twice',
+    });
   }
   return { sink, audit, rows, doubled, ...(audit.begunLater && { begin }) };
 }
@@ -73,7 +79,11 @@ class SinkCheck {
     this.#checkPosition();
     if (this.#read.audit) {
       const { begin } = this.#read;
-      if (this.#read.audit.begunLater) this.#explain('rows-removed', `its oldest rows were taken away: it now begins with ${begin ?? 'the next row'}`);
+      if (this.#read.audit.begunLater)
+        this.#explain(
+          'rows-removed',
+          `its oldest rows were taken away: it now begins with ${begin ?? 'the next row'}`,
+        );
       this.#compareAll();
       this.#explainMissing();
     } else this.#explainLoss();
@@ -88,7 +98,10 @@ class SinkCheck {
     const { journal, position } = this.#books;
     const { cursor } = this.#read.audit ?? {};
     if (cursor && cursor.journal !== journal) {
-      this.#explain('sink-elsewhere', `it still follows journal ${cursor.journal}, and will skip here what it has from there`);
+      this.#explain(
+        'sink-elsewhere',
+        `it still follows journal ${cursor.journal}, and will skip here what it has from there`,
+      );
       return;
     }
     if (this.#mark.position <= position) return;
@@ -138,11 +151,23 @@ class SinkCheck {
     const count = required.countIn(ranges) - (own?.countIn(ranges) ?? 0);
     const present = this.#mark.before.find(gateway, epoch)?.devices.get(device);
     const still = (present?.countIn(ranges) ?? 0) > 0;
-    const finding = { kind: 'rows-missing', sink: this.#read.sink, ...where, rows: ranges, count, reason: '' };
+    const finding = {
+      kind: 'rows-missing',
+      sink: this.#read.sink,
+      ...where,
+      rows: ranges,
+      count,
+      reason: '',
+    };
     (still ? this.#missing : this.#gone).push(finding);
   }
 
-  #findUnknown(where: Partial<Finding>, known: ReceivedEpoch, own: EpochRows | undefined, device: string): void {
+  #findUnknown(
+    where: Partial<Finding>,
+    known: ReceivedEpoch,
+    own: EpochRows | undefined,
+    device: string,
+  ): void {
     const rows = new RangeSet(own?.devices.get(device)?.spans());
     const { gateway = '', epoch = '' } = where;
     for (const [from, through] of known.rows.get(device)?.spans() ?? []) rows.remove(from, through);
@@ -157,7 +182,9 @@ class SinkCheck {
   #early(gateway: string, epoch: string, device: string, own: EpochRows | undefined): RangeList {
     if (this.#read.audit?.cursor?.journal !== this.#books.journal) return [];
     const behind = new RangeSet(this.#mark.behind.find(gateway, epoch)?.devices.get(device)?.spans());
-    return (own?.devices.get(device)?.spans() ?? []).flatMap(([from, through]) => behind.within(from, through));
+    return (own?.devices.get(device)?.spans() ?? []).flatMap(([from, through]) =>
+      behind.within(from, through),
+    );
   }
 
   #tellUnknown(where: Partial<Finding>, rows: RangeSet, own: DeviceRows | undefined, seqs: RangeSet): void {
@@ -168,14 +195,25 @@ class SinkCheck {
     const unclaimed = seqs.clone();
     unclaimed.removeAll(claimed);
     if (!seqs.isEmpty && unclaimed.isEmpty)
-      this.#explained.push({ kind: 'rows-earlier', ...finding, seqs: seqs.toJSON(), reason: 'it had them from an earlier journal' });
+      this.#explained.push({
+        kind: 'rows-earlier',
+        ...finding,
+        seqs: seqs.toJSON(),
+        reason: 'it had them from an earlier journal',
+      });
     else
-      this.#discrepancies.push({ kind: 'rows-unknown', ...finding, reason: 'it has these rows, and the journal never stored them for it' });
+      this.#discrepancies.push({
+        kind: 'rows-unknown',
+        ...finding,
+        reason: 'it has these rows, and the journal never stored them for it',
+      });
   }
 
   /** Of an epoch that the journal has no ranges of: it was folded to counts, or was never its own. */
   #strange(gateway: string, epoch: string, own: EpochRows): void {
-    const folded = [...this.#books.accounts.of(gateway).values()].some(account => startOf(epoch) <= account.folded);
+    const folded = [...this.#books.accounts.of(gateway).values()].some(
+      account => startOf(epoch) <= account.folded,
+    );
     for (const [device, rows] of own.devices) {
       if (folded) continue;
       this.#tellUnknown({ gateway, epoch, device }, new RangeSet(rows.spans()), rows, own.seqs.clone());
@@ -192,11 +230,17 @@ class SinkCheck {
       if (isLoss) this.#explained.push({ ...finding, kind: 'rows-lost-at-quota', reason: lossReason });
       else {
         const partly = lost > 0 ? `; of such rows only ${lost} were given up at the journal's quota` : '';
-        this.#discrepancies.push({ ...finding, reason: `it does not have them, and the journal no longer does${partly}` });
+        this.#discrepancies.push({
+          ...finding,
+          reason: `it does not have them, and the journal no longer does${partly}`,
+        });
       }
     }
     for (const finding of this.#missing)
-      this.#discrepancies.push({ ...finding, reason: 'it does not have them, though its cursor has passed them' });
+      this.#discrepancies.push({
+        ...finding,
+        reason: 'it does not have them, though its cursor has passed them',
+      });
   }
 
   #explainLoss(): void {
@@ -211,7 +255,8 @@ const lossReason = 'it lagged until the journal was full, and the oldest blocks 
 
 function without(all: DeviceRows, less: DeviceRows): DeviceRows {
   const rest = all.clone();
-  for (const [first, last, removed] of thinnedOf(less)) rest.take({ first, last, count: last - first + 1 - removed });
+  for (const [first, last, removed] of thinnedOf(less))
+    rest.take({ first, last, count: last - first + 1 - removed });
   for (const [first, last] of less.spans()) rest.take({ first, last, count: last - first + 1 });
   return rest;
 }

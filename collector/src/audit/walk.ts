@@ -90,10 +90,12 @@ export class Walk {
     if (!received) return; // folded: only counts are kept
     const known =
       received.seqs.has(seq) &&
-      devices.every(({ device, ...span }) => received.rows.get(device)?.countWithin(span.first, span.last) === span.count);
+      devices.every(
+        ({ device, ...span }) => received.rows.get(device)?.countWithin(span.first, span.last) === span.count,
+      );
     if (known) return;
     const [seqs, positions] = [[[seq, seq]] as const, [[position, position]] as const];
-    const reason = "the journal has this block, and its records of what it received do not say so";
+    const reason = 'the journal has this block, and its records of what it received do not say so';
     this.#findings.push({ kind: 'rows-unrecorded', gateway, epoch, seqs, positions, reason });
   }
 

@@ -11,7 +11,7 @@ export class EventLog {
   readonly #listeners = new Set<(event: AgentEvent) => void>();
   #number = 0;
 
-  static async load(store: Store): Promise<EventLog> {
+  static async load(store: Pick<Store, 'db'>): Promise<EventLog> {
     const log = new EventLog();
     for await (const [, value] of store.db.iterator(rangeOf('n'))) {
       const event = parseJson(value);

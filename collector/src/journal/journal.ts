@@ -18,6 +18,7 @@ import type { Logger } from '@edgeward/shared/log';
 import type { RangeSet } from '@edgeward/shared/ranges';
 import { numberInKey, openStore, type Store, textKey } from '@edgeward/shared/store';
 import { describe } from '@edgeward/shared/wire';
+import { type BlockPage, listPage } from '../audit/block-list.js';
 import type { GatewayReport } from '../report.js';
 import type { Accounts } from './accounts.js';
 import { AppendPlan, type Incoming, type Poison } from './append-plan.js';
@@ -275,6 +276,14 @@ export class Journal implements AsyncDisposable {
       if (names.length >= maxNames) return { names, through: position };
     }
     return { names, through: newest };
+  }
+
+  /**
+   * For an audit: the blocks behind a position without their values, at most so many, also those that are damaged.
+   * @param decode  tries their columns, too
+   */
+  list(after: number, most: number, decode = false): Promise<BlockPage> {
+    return listPage(this.#store.db, id => this.#schemas.get(id), after, most, decode);
   }
 
   /** Resolves once there is something behind the position, or when the signal fires. */

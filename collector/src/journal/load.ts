@@ -25,7 +25,7 @@ export interface Loaded {
   readonly garbage: string[];
 }
 
-export async function load(store: Store): Promise<Loaded> {
+export async function load(store: Pick<Store, 'db'>): Promise<Loaded> {
   const garbage: string[] = [];
   const each = async <T>(prefix: string, schema: z.ZodType<T>, use: (key: string, value: T) => void) => {
     for await (const [key, json] of jsonRecords(store, prefix)) {
@@ -53,7 +53,7 @@ export async function load(store: Store): Promise<Loaded> {
   return { received, accounts, cursors, schemas, gone: await loadGone(store), garbage };
 }
 
-async function loadGone({ db }: Store): Promise<RangeSet> {
+async function loadGone({ db }: Pick<Store, 'db'>): Promise<RangeSet> {
   const value = await db.get(goneKey);
   return new RangeSet(value && (ranges.safeParse(parseJson(value)).data ?? []));
 }
@@ -83,7 +83,11 @@ export async function rebuild({ db }: Store, { received, schemas, accounts }: Lo
 }
 
 /** The last position anything speaks of. */
-export function newestTold({ received, cursors, gone }: Loaded): number {
+export function newestTold({
+  received,
+  cursors,
+  gone,
+}: Pick<Loaded, 'received' | 'cursors' | 'gone'>): number {
   let newest = Math.max(0, ...cursors.values(), gone.toJSON().at(-1)?.[1] ?? 0);
   for (const gateway of received.gateways())
     for (const [, { position }] of received.epochs(gateway)) newest = Math.max(newest, position);

@@ -23,7 +23,7 @@ export interface Loss {
 export class Losses {
   readonly #sinks = new Map<string, Loss>();
 
-  static async load(store: Store): Promise<Losses> {
+  static async load(store: Pick<Store, 'db'>): Promise<Losses> {
     const losses = new Losses();
     for await (const [sink, json] of jsonRecords(store, 'l')) {
       const { data } = schema.safeParse(json);

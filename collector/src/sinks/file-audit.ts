@@ -27,7 +27,9 @@ interface Part {
 export async function auditFiles(directory: string): Promise<SinkAudit> {
   const checkpoint = await readCheckpoint(path.join(directory, 'checkpoint.json'));
   const problems: string[] = [];
-  const files = checkpoint ? (await segmentFiles(directory)).filter(({ number }) => number <= checkpoint.number) : [];
+  const files = checkpoint
+    ? (await segmentFiles(directory)).filter(({ number }) => number <= checkpoint.number)
+    : [];
   const parts = await committed(directory, files, checkpoint?.file ?? null, problems);
   const begunLater = (checkpoint?.number ?? 0) > 0 && files[0]?.number !== 1;
   return {
@@ -57,7 +59,11 @@ async function committed(
   return parts;
 }
 
-async function* rowsOf(directory: string, parts: readonly Part[], problems: string[]): AsyncGenerator<SinkRows> {
+async function* rowsOf(
+  directory: string,
+  parts: readonly Part[],
+  problems: string[],
+): AsyncGenerator<SinkRows> {
   for (const part of parts) {
     if (part.bytes === 0) continue;
     const runs = new Runs();
@@ -73,7 +79,10 @@ async function* rowsOf(directory: string, parts: readonly Part[], problems: stri
 }
 
 function linesOf(file: string, bytes: number): AsyncIterable<string> {
-  return createInterface({ input: createReadStream(file, { end: bytes - 1 }), crlfDelay: Number.POSITIVE_INFINITY });
+  return createInterface({
+    input: createReadStream(file, { end: bytes - 1 }),
+    crlfDelay: Number.POSITIVE_INFINITY,
+  });
 }
 
 function parseLine(text: string): Line | undefined {
@@ -88,24 +97,26 @@ function parseLine(text: string): Line | undefined {
 class Runs {
   #block = '';
   readonly #open = new Map<string, { -readonly [K in keyof SinkRows]: SinkRows[K] }>();
+  /** Rows that came before. */
+  readonly #again: SinkRows[] = [];
 
-  *add(line: Line): Generator<SinkRows> {
-    const { gateway, epoch, seq, device, row } = line;
-    const block = `${gateway}/${epoch}/${seq}`;
+  *add({ row, ...line }: Line): Generator<SinkRows> {
+    const block = `${line.gateway}/${line.epoch}/${line.seq}`;
     if (block !== this.#block) yield* this.end();
     this.#block = block;
-    const run = this.#open.get(device);
-    if (run && row > run.last) {
+    const run = this.#open.get(line.device);
+    const alone = { ...line, first: row, last: row, count: 1 };
+    if (!run) this.#open.set(line.device, alone);
+    else if (row <= run.last) this.#again.push(alone);
+    else {
       run.last = row;
       run.count += 1;
-      return;
     }
-    if (run) yield run; // once more from before
-    this.#open.set(device, { gateway, epoch, seq, device, first: row, last: row, count: 1 });
   }
 
   *end(): Generator<SinkRows> {
     yield* this.#open.values();
+    yield* this.#again.splice(0);
     this.#open.clear();
   }
 }

@@ -38,7 +38,7 @@ const checkpointSchema = z.strictObject({
   file: z.strictObject({ name: z.string(), bytes: z.int().min(0), openedMs: z.number() }).nullable(),
 });
 
-type Checkpoint = z.output<typeof checkpointSchema>;
+export type Checkpoint = z.output<typeof checkpointSchema>;
 
 interface Segment {
   readonly handle: FileHandle;
@@ -68,7 +68,7 @@ export class Segments {
   async recover(): Promise<void> {
     await this.close();
     await makeFolder(this.#options.directory);
-    const checkpoint = (await this.#readCheckpoint()) ?? (await this.#firstCheckpoint());
+    const checkpoint = (await readCheckpoint(this.#path(checkpointName))) ?? (await this.#firstCheckpoint());
     await this.#removeNewerThan(checkpoint.number);
     this.#number = checkpoint.number;
     this.cursor = checkpoint.cursor ?? undefined;
@@ -157,24 +157,9 @@ export class Segments {
     return { handle, ...file, dirty: false };
   }
 
-  async #readCheckpoint(): Promise<Checkpoint | undefined> {
-    const file = this.#path(checkpointName);
-    try {
-      return checkpointSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      if (!(error instanceof SyntaxError || error instanceof z.ZodError)) throw error;
-      throw new EdgewardError(
-        'EW_SINK_STATE',
-        `${file} is unreadable: restore it, or move the whole folder away to start again.`,
-        { cause: error },
-      );
-    }
-  }
-
   /** Written before any row, so that rows without a checkpoint are never ours to delete. */
   async #firstCheckpoint(): Promise<Checkpoint> {
-    const [stray] = await this.#files();
+    const [stray] = await segmentFiles(this.#options.directory);
     if (stray) {
       throw new EdgewardError(
         'EW_SINK_STATE',
@@ -191,13 +176,14 @@ export class Segments {
   }
 
   async #removeNewerThan(number: number): Promise<void> {
-    for (const file of await this.#files()) if (file.number > number) await rm(this.#path(file.name));
+    for (const file of await segmentFiles(this.#options.directory))
+      if (file.number > number) await rm(this.#path(file.name));
   }
 
   async #removeOldest(): Promise<void> {
     const { keepFiles, log } = this.#options;
     if (keepFiles === undefined) return;
-    const files = await this.#files();
+    const files = await segmentFiles(this.#options.directory);
     for (const file of files.slice(0, Math.max(0, files.length - keepFiles))) {
       // The rows are committed: a file that will not go is not worth failing for.
       await rm(this.#path(file.name)).catch(error =>
@@ -206,18 +192,36 @@ export class Segments {
     }
   }
 
-  /** Oldest first. */
-  async #files(): Promise<{ name: string; number: number }[]> {
-    const names = await readdir(this.#options.directory);
-    return names
-      .map(name => ({ name, number: Number(namePattern.exec(name)?.[1] ?? 0) }))
-      .filter(file => file.number > 0)
-      .sort((a, b) => a.number - b.number);
-  }
-
   #path(name: string): string {
     return path.join(this.#options.directory, name);
   }
+}
+
+/**
+ * Undefined if there is none.
+ * @throws EW_SINK_STATE if it is unreadable
+ */
+export async function readCheckpoint(file: string): Promise<Checkpoint | undefined> {
+  try {
+    return checkpointSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    if (!(error instanceof SyntaxError || error instanceof z.ZodError)) throw error;
+    throw new EdgewardError(
+      'EW_SINK_STATE',
+      `${file} is unreadable: restore it, or move the whole folder away to start again.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Files of rows, oldest first. */
+export async function segmentFiles(directory: string): Promise<{ name: string; number: number }[]> {
+  const names = await readdir(directory);
+  return names
+    .map(name => ({ name, number: Number(namePattern.exec(name)?.[1] ?? 0) }))
+    .filter(file => file.number > 0)
+    .sort((a, b) => a.number - b.number);
 }
 
 async function flush(segment: Segment): Promise<void> {

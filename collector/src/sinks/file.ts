@@ -3,6 +3,7 @@ import type { Cursor, Delivery, Sink } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { z } from 'zod';
 import { defineSink } from './define.js';
+import { auditFiles } from './file-audit.js';
 import { type SegmentOptions, Segments } from './file-segments.js';
 import { encodeRows } from './ndjson.js';
 import { notYetStored } from './received.js';
@@ -34,6 +35,7 @@ export const file = defineSink({
   type: 'file',
   config: fileConfig,
   create: (config, { log, clock }) => new FileSink({ ...config, keepFiles: config.keepFiles, log, clock }),
+  audit: ({ directory }) => auditFiles(directory),
 });
 
 export class FileSink implements Sink {

@@ -1,6 +1,7 @@
 import { nameOption } from '@edgeward/shared/config';
 import type { Sink } from '@edgeward/shared/contracts';
 import { z } from 'zod';
+import type { SinkAudit } from './audit.js';
 import type { SinkContext, SinkDefinition } from './define.js';
 import { file } from './file.js';
 
@@ -35,8 +36,19 @@ export const sinkConfig = z.discriminatedUnion('type', [
 
 /** Does no I/O. */
 export function createSink(config: SinkConfig, context: SinkContext): Sink {
+  const { definition, options } = definitionOf(config);
+  return definition.create(options as never, context);
+}
+
+/** What a sink's own store has; undefined for kinds that cannot be read back. */
+export async function auditSink(config: SinkConfig, context: SinkContext): Promise<SinkAudit | undefined> {
+  const { definition, options } = definitionOf(config);
+  return definition.audit?.(options as never, context);
+}
+
+function definitionOf(config: SinkConfig): { definition: SinkDefinition<string, never>; options: unknown } {
   const definition = sinks.find(({ type }) => type === config.type);
   if (!definition) throw new TypeError(`no sink of type ${config.type}`);
   const { type: _type, name: _name, ...options } = config;
-  return definition.create(options as never, context);
+  return { definition, options };
 }

@@ -177,6 +177,15 @@ export class FakeViews implements CollectorViews {
     return Promise.resolve('There is no such dead letter.');
   }
 
+  auditBooks() {
+    const nothing = { gone: [], received: {}, accounts: {}, reports: {}, cursors: {}, lost: {}, events: [] };
+    return { journal: 'fake', position: 0, ...nothing };
+  }
+
+  auditBlocks() {
+    return Promise.resolve({ blocks: [], next: null });
+  }
+
   events(limit: number): readonly EventView[] {
     return this.#events.slice(0, limit);
   }

@@ -12,6 +12,8 @@ export interface StoredOutbox {
   readonly journal?: string;
   readonly condensedThrough: number;
   readonly devices: readonly DeviceReport[];
+  /** It did not end by a kill or a crash. */
+  readonly endedCleanly: boolean;
   /** When it last wrote, ms since Unix epoch, if that is known. */
   readonly lastCommitMs?: number;
 }

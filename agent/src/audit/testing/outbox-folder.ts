@@ -34,7 +34,11 @@ export function openOutboxIn(dataDir: string): Promise<LevelOutbox> {
   });
 }
 
-export async function append(outbox: LevelOutbox, blocks: number, batches = new TestBatches()): Promise<void> {
+export async function append(
+  outbox: LevelOutbox,
+  blocks: number,
+  batches = new TestBatches(),
+): Promise<void> {
   for (let i = 0; i < blocks; i++) {
     const { durable } = await outbox.append(batches.next(4), { source: 's', acknowledges: true }, never);
     await durable;
@@ -57,7 +61,9 @@ export async function filesOf(folder: string): Promise<Record<string, string>> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || entry.name === 'LOCK') continue;
     const file = path.join(entry.parentPath, entry.name);
-    hashes[path.relative(folder, file)] = createHash('sha256').update(await readFile(file)).digest('hex');
+    hashes[path.relative(folder, file)] = createHash('sha256')
+      .update(await readFile(file))
+      .digest('hex');
   }
   return hashes;
 }
