@@ -127,7 +127,7 @@ for (const name of Object.keys(allowed)) {
 test('only main.ts and the registries name concrete sources, sinks, outboxes and uplinks', () => {
   const concrete =
     /\/(level-outbox|uplinks\/mqtt|journal\/journal|sinks\/file|sources\/(replay|simulated))\.js$/;
-  const wiring = /(^|\/)(main|command|index|config)\.ts$|\.test\.ts$|(^|\/)testing\//;
+  const wiring = /(^|\/)(main|command|tools|index|config)\.ts$|\.test\.ts$|(^|\/)testing\//;
   for (const name of ['agent', 'collector']) {
     for (const { file, target, typeOnly } of workspaceImports(name)) {
       const from = path

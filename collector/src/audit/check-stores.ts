@@ -8,8 +8,7 @@ import { openSnapshot, type StoreSnapshot } from '@edgeward/shared/store-snapsho
 import { z } from 'zod';
 import { alertStoreVersion } from '../alerts/alert-store.js';
 import { EventLog } from '../journal/event-log.js';
-import { journalStoreVersion } from '../journal/journal.js';
-import { lastNumber, parseJson } from '../journal/layout.js';
+import { journalStoreVersion, lastNumber, parseJson } from '../journal/layout.js';
 import { load, newestTold } from '../journal/load.js';
 import { Losses } from '../journal/losses.js';
 import { listBlocks } from './block-list.js';

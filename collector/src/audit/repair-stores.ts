@@ -6,14 +6,17 @@ import { silentLogger } from '@edgeward/shared/log';
 import { RangeSet } from '@edgeward/shared/ranges';
 import { openStore } from '@edgeward/shared/store';
 import { copyAside } from '@edgeward/shared/store-snapshot';
-import { Journal } from '../journal/journal.js';
+import { faultyTables, mendTables } from '@edgeward/shared/store-tables';
+import type { Journal, JournalOptions } from '../journal/journal.js';
 import { type CollectorStore, checkStore, storesOf, unreadableAlerts } from './check-stores.js';
 
+export type OpenJournal = (options: JournalOptions) => Promise<Journal>;
+
 /** @throws EW_STORE_LOCKED, EW_STORE_VERSION, EW_STORE_WRITE, EW_STORE_DAMAGED; then that store has not been changed */
-export async function repairStores(config: unknown): Promise<Repair> {
+export async function repairStores(config: unknown, openJournal: OpenJournal): Promise<Repair> {
   const { journal, alerts, maxDeadLetterBytes } = storesOf(config);
   return [
-    ...(await repairIfNeeded(journal, () => repairJournal(journal, maxDeadLetterBytes))),
+    ...(await repairIfNeeded(journal, () => repairJournal(journal, maxDeadLetterBytes, openJournal))),
     ...(await repairIfNeeded(alerts, () => repairAlerts(alerts))),
   ];
 }
@@ -21,12 +24,17 @@ export async function repairStores(config: unknown): Promise<Repair> {
 async function repairIfNeeded(store: CollectorStore, repair: () => Promise<string[]>): Promise<string[]> {
   if ((await checkStore(store)).problems.length === 0) return [];
   const aside = await copyAside(store.which);
+  await mendTables(store.which.directory, await faultyTables(store.which.directory));
   return [`${store.which.directory} was copied to ${aside} first.`, ...(await repair())];
 }
 
-async function repairJournal({ which }: CollectorStore, maxDeadLetterBytes: number): Promise<string[]> {
+async function repairJournal(
+  { which }: CollectorStore,
+  maxDeadLetterBytes: number,
+  openJournal: OpenJournal,
+): Promise<string[]> {
   const { directory } = which;
-  await using journal = await Journal.open({
+  await using journal = await openJournal({
     directory,
     ballastBytes: 0,
     maxDeadLetterBytes,

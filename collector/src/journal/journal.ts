@@ -30,6 +30,7 @@ import {
   blockKey,
   blockValue,
   goneKey,
+  journalStoreVersion,
   jsonRecords,
   lastNumber,
   markerKey,
@@ -46,8 +47,6 @@ import type { Received } from './received.js';
 import { Tail } from './tail.js';
 
 export type { Incoming, Poison } from './append-plan.js';
-
-export const journalStoreVersion = 1;
 
 export interface JournalOptions {
   readonly directory: string;

@@ -15,6 +15,8 @@ import {
   readHeader,
 } from '@edgeward/shared/wire';
 
+export const journalStoreVersion = 1;
+
 export const blockKey = (position: number) => numberKey('d', position);
 export const blockEnd = Buffer.from('e');
 export const goneKey = numberKey('p', 1);
