@@ -51,7 +51,8 @@ export class SavedRecords {
       return;
     }
     const name = key.toString('latin1');
-    if ((this.#found.get(name)?.n ?? -1) >= record.n) return;
+    // Of one commit, a later block has the later position.
+    if ((this.#found.get(name)?.n ?? -1) > record.n) return;
     this.#found.set(name, { n: record.n, key, kind, value });
     this.n = Math.max(this.n, record.n);
     this.noted ||= noted;

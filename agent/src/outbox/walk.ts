@@ -195,7 +195,10 @@ export class Walk {
     await this.#core.exclusive.run(async () => {
       if (this.#over) return;
       const may = (seq: number) => epoch.maySend(seq) || this.#writer.failing;
-      const seqs = epoch.due.lowest(chunkBlocks).filter(may);
+      const lowest = epoch.due.lowest(chunkBlocks);
+      // What is not yet marked is not passed over: the lane would lose its order.
+      const barred = lowest.findIndex(seq => !may(seq));
+      const seqs = barred < 0 ? lowest : lowest.slice(0, barred);
       const blocks = await readChunk(this.#core, epoch, seqs);
       if (!this.#over) this.#take(epoch, blocks);
       await countLost(this.#core);
