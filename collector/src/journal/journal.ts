@@ -16,7 +16,7 @@ import { failpoint } from '@edgeward/shared/failpoint';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
 import type { RangeSet } from '@edgeward/shared/ranges';
-import { numberInKey, openStore, type Store, textKey } from '@edgeward/shared/store';
+import { numberInKey, openStore, type Store, type StoreOptions, textKey } from '@edgeward/shared/store';
 import { describe } from '@edgeward/shared/wire';
 import { type BlockPage, listPage } from '../audit/block-list.js';
 import type { GatewayReport } from '../report.js';
@@ -54,6 +54,8 @@ export interface JournalOptions {
   readonly ballastBytes?: number;
   /** Dead letters beyond are deleted, oldest first; 64 MiB unless told. */
   readonly maxDeadLetterBytes?: number;
+  /** Opens the store; tests give one that fails. */
+  readonly openStore?: (options: StoreOptions) => Promise<Store>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -126,8 +128,8 @@ export class Journal implements AsyncDisposable {
 
   /** @throws EW_STORE_VERSION, EW_STORE_LOCKED */
   static async open(options: JournalOptions): Promise<Journal> {
-    const { directory, log, maxDeadLetterBytes = 64 * 1024 * 1024 } = options;
-    const store = await openStore({
+    const { directory, log, maxDeadLetterBytes = 64 * 1024 * 1024, openStore: open = openStore } = options;
+    const store = await open({
       directory,
       kind: 'journal',
       version: journalStoreVersion,

@@ -1,0 +1,335 @@
+/** The collector: the real ingest, journal, releases and consumer, and one sink that stores cursor and rows together. */
+import { setMaxListeners } from 'node:events';
+import { Consumer } from '@edgeward/collector/consumer';
+import { Gateways } from '@edgeward/collector/gateways';
+import { loadIdentities } from '@edgeward/collector/identity-store';
+import { Ingest } from '@edgeward/collector/ingest';
+import { Journal } from '@edgeward/collector/journal/journal';
+import { blockKey, storedBlock } from '@edgeward/collector/journal/layout';
+import { ledgerView } from '@edgeward/collector/ledger';
+import { Releases } from '@edgeward/collector/releases';
+import type {
+  Cursor,
+  Delivery,
+  Described,
+  RangeList,
+  RecordBatch,
+  Rng,
+  Sink,
+} from '@edgeward/shared/contracts';
+import { EdgewardError } from '@edgeward/shared/errors';
+import { silentLogger } from '@edgeward/shared/log';
+import { RangeSet } from '@edgeward/shared/ranges';
+import { parseReceipts } from '@edgeward/shared/receipts';
+import { MemoryDisk, type MemoryDiskOptions } from '@edgeward/shared/testing/memory-disk';
+import { openMemoryStore } from '@edgeward/shared/testing/memory-store';
+import { parseTopic } from '@edgeward/shared/topics';
+import { parseDescribed, readHeader } from '@edgeward/shared/wire';
+import type { Death } from './protocol-agent.js';
+import type { Network } from './protocol-network.js';
+import type { Found, Oracle } from './protocol-oracle.js';
+import { forever, mortalClock, type VirtualClock } from './protocol-time.js';
+
+export interface CollectorTraits {
+  /** Receipts say `released` only when the sink has the rows; then the journal may be lost. */
+  readonly receiptAfter: 'journal' | 'sink';
+  readonly maxLatencyMs: number;
+}
+
+export interface CollectorModelOptions {
+  readonly traits: CollectorTraits;
+  readonly network: Network;
+  readonly oracle: Oracle;
+  readonly clock: VirtualClock;
+  readonly rng: Rng;
+  readonly fateOf?: MemoryDiskOptions['fateOf'];
+}
+
+interface Process {
+  readonly journal: Journal;
+  readonly ingest: Ingest;
+  readonly consumer: Consumer;
+  readonly taken: AbortController;
+  readonly stored: AbortController;
+  readonly working: Promise<unknown>;
+}
+
+const restartMs = 700;
+/** Positions of blocks begin with this on the disk. */
+const blockPrefix = blockKey(0).toString('latin1', 0, 1);
+const schemaPrefix = 'q';
+
+export class CollectorModel {
+  disk: MemoryDisk;
+  nextDeath: Death = 'kill';
+  readonly sink: ModelSink;
+  readonly #options: CollectorModelOptions;
+  #state: 'down' | 'starting' | 'up' | 'stopping' = 'down';
+  #process: Process | undefined;
+  #generation = 0;
+  /** By the disk's own value, so that each is read once. */
+  readonly #headers = new WeakMap<Buffer, { key: string; seq: number; voids: RangeList }>();
+
+  constructor(options: CollectorModelOptions) {
+    this.#options = options;
+    this.disk = this.#newDisk();
+    this.sink = new ModelSink(options.clock, options.rng, options.oracle);
+  }
+
+  get isIdle(): boolean {
+    const process = this.#process;
+    return process !== undefined && process.consumer.lag === 0 && process.ingest.failure === null;
+  }
+
+  get ledger(): ReturnType<typeof ledgerView> | undefined {
+    const journal = this.#process?.journal;
+    return journal && ledgerView(journal.received, journal.accounts);
+  }
+
+  async start(): Promise<void> {
+    if (this.#state !== 'down') return;
+    this.#state = 'starting';
+    const generation = ++this.#generation;
+    const alive = () => generation === this.#generation;
+    try {
+      const process = await this.#open(alive);
+      if (!alive()) return;
+      this.#process = process;
+      this.#state = 'up';
+      this.#options.network.attach((gateway, kind, payload) =>
+        process.ingest.offer({ gateway, kind, payload }),
+      );
+    } catch {
+      if (alive()) this.die('kill', restartMs);
+    }
+  }
+
+  die(how: Death, downMs: number): void {
+    const { network, clock } = this.#options;
+    this.#generation += 1;
+    this.#state = 'down';
+    this.#process = undefined;
+    if (how === 'kill') this.disk.kill();
+    else this.disk.cutPower();
+    network.detach();
+    clock.timer(downMs, () => void this.start());
+  }
+
+  /** Its disk is lost, all that was on it is forgotten. */
+  forget(downMs: number): void {
+    this.die('kill', downMs);
+    this.disk = this.#newDisk();
+    this.#options.network.journalLost();
+    const atSink = new Set(this.sink.found.map(({ id }) => id));
+    this.#options.oracle.journalLost(id => atSink.has(id));
+  }
+
+  async stop(downMs: number): Promise<void> {
+    const process = this.#process;
+    if (!process || this.#state !== 'up') return;
+    this.#state = 'stopping';
+    const generation = this.#generation;
+    this.#options.network.detach();
+    process.taken.abort();
+    process.stored.abort();
+    await process.working;
+    await process.journal[Symbol.asyncDispose]();
+    if (generation !== this.#generation) return;
+    this.#generation += 1;
+    this.#state = 'down';
+    this.#process = undefined;
+    this.#options.clock.timer(downMs, () => void this.start());
+  }
+
+  /** What the disk would still have after a power cut, in the order of the journal. */
+  found(): Found[] {
+    const blocks = [...this.disk.synced].filter(([key]) => key.startsWith(blockPrefix));
+    blocks.sort(([a], [b]) => (a < b ? -1 : 1));
+    const schemas = this.#schemas();
+    return blocks.flatMap(([, value]) => {
+      const { gateway, header, batch } = storedBlock(value, id => schemas.get(id));
+      return foundIn(gateway, header.epoch, batch);
+    });
+  }
+
+  #schemas(): Map<string, Described> {
+    const schemas = new Map<string, Described>();
+    for (const [key, value] of this.disk.synced) {
+      const described = key.startsWith(schemaPrefix)
+        ? parseDescribed(JSON.parse(value.toString()))
+        : undefined;
+      if (described) schemas.set(described.id, described);
+    }
+    return schemas;
+  }
+
+  #newDisk(): MemoryDisk {
+    const { clock, rng, traits, fateOf } = this.#options;
+    const disk: MemoryDisk = new MemoryDisk({
+      clock,
+      rng,
+      latencyMs: () => (rng() < 0.3 ? rng() * traits.maxLatencyMs : 0),
+      ...(fateOf && { fateOf }),
+      onDeath: () => this.die(this.nextDeath, restartMs),
+    });
+    return disk;
+  }
+
+  async #open(alive: () => boolean): Promise<Process> {
+    const { traits, clock: all } = this.#options;
+    const [clock, log] = [mortalClock(all, alive), silentLogger];
+    const { disk } = this;
+    const journal = await Journal.open({
+      directory: '/nowhere/journal',
+      clock,
+      log,
+      openStore: () => openMemoryStore(disk),
+    });
+    const [stored, taken, deadline] = [new AbortController(), new AbortController(), new AbortController()];
+    setMaxListeners(0, stored.signal, taken.signal, deadline.signal);
+    const consumer = new Consumer({
+      name: 'sink',
+      sink: this.sink.of(alive),
+      journal,
+      clock,
+      log,
+      lingerMs: 20,
+      onStored: () => releases.moved(),
+    });
+    await consumer.open();
+    const releases: Releases = new Releases({
+      journal,
+      required: traits.receiptAfter === 'sink' ? [consumer] : [],
+      send: (gateway, receipts) => ingest.sendReceipts(gateway, receipts),
+    });
+    await releases.open();
+    const ingest: Ingest = new Ingest({
+      journal,
+      gateways: new Gateways(clock, journal.reports(), journal.events()),
+      identities: await loadIdentities(journal, 60_000, clock.monotonic()),
+      releases,
+      publish: async (topic, payload) => (alive() ? this.#publish(topic, payload) : forever()),
+      lateAfterMs: 30_000,
+      maxQueueBytes: 1 << 20,
+      clock,
+      log,
+    });
+    const working = Promise.all([
+      ingest.run(taken.signal),
+      consumer.run(stored.signal, deadline.signal),
+      releases.run(stored.signal),
+    ]);
+    working.catch(
+      (error: unknown) => alive() && this.#options.oracle.say(`collector ended by itself: ${error}`),
+    );
+    return { journal, ingest, consumer, taken, stored, working };
+  }
+
+  #publish(topic: string, payload: string): void {
+    const { gateway, kind } = parseTopic(topic)!;
+    if (kind === 'receipt') this.#checkReceipts(gateway, payload);
+    this.#options.network.publish(topic, payload);
+  }
+
+  /** A receipt must be true of the disk as it is, even if the power is cut in this moment. */
+  #checkReceipts(gateway: string, payload: string): void {
+    const { oracle, traits } = this.#options;
+    const safe = this.#safeSeqs(gateway);
+    for (const { epoch, from, through, mark } of parseReceipts(Buffer.from(payload)) ?? []) {
+      const atSink = mark === 'released' && traits.receiptAfter === 'sink';
+      for (let seq = from; seq <= through; seq++) {
+        if (safe.voids.get(epoch)?.has(seq)) continue;
+        if (!safe.seqs.get(epoch)?.has(seq))
+          oracle.say(`receipt ${mark} for ${epoch}/${seq} of ${gateway}, which is not on disk`);
+        else if (atSink && !this.sink.has(gateway, epoch, seq))
+          oracle.say(`receipt ${mark} for ${epoch}/${seq} of ${gateway}, which the sink does not have`);
+      }
+    }
+  }
+
+  #safeSeqs(gateway: string) {
+    const [seqs, voids] = [new Map<string, RangeSet>(), new Map<string, RangeSet>()];
+    for (const [key, value] of this.disk.synced) {
+      if (!key.startsWith(blockPrefix)) continue;
+      const header = this.#headerOf(value);
+      if (!header.key.startsWith(`${gateway}/`)) continue;
+      const epoch = header.key.slice(gateway.length + 1);
+      addTo(seqs, epoch, [[header.seq, header.seq]]);
+      addTo(voids, epoch, header.voids);
+    }
+    return { seqs, voids };
+  }
+
+  #headerOf(value: Buffer) {
+    const known = this.#headers.get(value);
+    if (known) return known;
+    const nameBytes = value[9] ?? 0;
+    const gateway = value.toString('utf8', 16, 16 + nameBytes);
+    const { epoch, seq, voids = [] } = readHeader(value.subarray(16 + nameBytes));
+    const header = { key: `${gateway}/${epoch}`, seq, voids };
+    this.#headers.set(value, header);
+    return header;
+  }
+}
+
+function addTo(sets: Map<string, RangeSet>, epoch: string, ranges: RangeList): void {
+  const set = sets.get(epoch) ?? new RangeSet();
+  sets.set(epoch, set);
+  for (const [from, through] of ranges) set.add(from, through);
+}
+
+function foundIn(gateway: string, epoch: string, batch: RecordBatch): Found[] {
+  return [...batch.row].map((row, i) => ({
+    id: Number(batch.values[0]![i]),
+    gateway,
+    device: batch.schema.devices[batch.device[i]!]!,
+    epoch,
+    row,
+  }));
+}
+
+/** Commits its cursor together with the rows; survives every collector and journal. */
+export class ModelSink {
+  readonly found: Found[] = [];
+  /** Share of writes that fail. */
+  failing = 0;
+  readonly #clock: VirtualClock;
+  readonly #rng: Rng;
+  readonly #oracle: Oracle;
+  readonly #stored = new Set<string>();
+  #cursor: Cursor | undefined;
+
+  constructor(clock: VirtualClock, rng: Rng, oracle: Oracle) {
+    this.#clock = clock;
+    this.#rng = rng;
+    this.#oracle = oracle;
+  }
+
+  has(gateway: string, epoch: string, seq: number): boolean {
+    return this.#stored.has(`${gateway}/${epoch}/${seq}`);
+  }
+
+  /** As one collector process sees it. */
+  of(alive: () => boolean): Sink {
+    return {
+      cursor: async () => this.#cursor,
+      write: async (deliveries, cursor) => {
+        await this.#clock.sleep(this.#rng() * 50, new AbortController().signal);
+        if (!alive() && this.#rng() < 0.5) return forever();
+        if (this.#rng() < this.failing) throw new EdgewardError('EW_SINK_WRITE', 'injected');
+        this.#store(deliveries);
+        this.#cursor = JSON.parse(JSON.stringify(cursor)) as Cursor;
+      },
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+  }
+
+  #store(deliveries: readonly Delivery[]): void {
+    for (const { gateway, epoch, seq, batch } of deliveries) {
+      const key = `${gateway}/${epoch}/${seq}`;
+      if (this.#stored.has(key)) this.#oracle.say(`the sink was given ${key} twice`);
+      this.#stored.add(key);
+      this.found.push(...foundIn(gateway, epoch, batch));
+    }
+  }
+}
