@@ -33,6 +33,8 @@ import { forever, mortalClock, type VirtualClock } from './protocol-time.js';
 export interface CollectorTraits {
   /** Receipts say `released` only when the sink has the rows; then the journal may be lost. */
   readonly receiptAfter: 'journal' | 'sink';
+  /** Share of the sink's writes that fail: what it lags behind is at stake when a journal is lost. */
+  readonly sinkFailing: number;
   readonly maxLatencyMs: number;
 }
 
@@ -74,6 +76,7 @@ export class CollectorModel {
     this.#options = options;
     this.disk = this.#newDisk();
     this.sink = new ModelSink(options.clock, options.rng, options.oracle);
+    this.sink.failing = options.traits.sinkFailing;
   }
 
   get isIdle(): boolean {

@@ -169,6 +169,7 @@ class World {
     await this.#rest();
     this.#check();
     this.#network.traits = traits;
+    this.#collector.sink.failing = this.#plan.collector.sinkFailing;
     this.#healed = false;
     this.#failing.clear();
   }

@@ -64,7 +64,7 @@ export function planOf(seed: number, rng: Rng, steps: number): Plan {
   return {
     seed,
     agents,
-    collector: { receiptAfter, maxLatencyMs: one(0, 5, 20) },
+    collector: { receiptAfter, maxLatencyMs: one(0, 5, 20), sinkFailing: seed % 2 ? 0 : 0.95 },
     network: {
       broker: one('embedded', 'external'),
       maxDelayMs: one(2, 20, 200, 1500),
