@@ -163,7 +163,11 @@ test('a journal that begins anew says how much went to another one, and counts w
   assert.deepEqual([books.line().earlier, books.line().stored, books.line().balanced], [70, 20, true]);
   books.report(2, said);
   assert.deepEqual([books.line().earlier, books.line().balanced], [70, true]);
-  books.report(2, { ...said, read: 101, rows: { ...said.rows, 2: [[1, 41]] } });
+  books.accounts.get('gw-1', 'o-1')!.oldestStart = 3;
+  books.report(3, { ...said, rows: {} }, { condensedThrough: 2 });
+  assert.equal(books.received.get('gw-1', epochOf(2)), undefined);
+  assert.deepEqual([books.line().earlier, books.line().balanced], [70, true], 'ranges are counts now');
+  books.report(3, { ...said, read: 101, rows: { 3: [[1, 1]] } }, { condensedThrough: 2 });
   assert.equal(books.line().balanced, false, 'what is lost from now on is missed');
 });
 

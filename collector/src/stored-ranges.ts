@@ -9,7 +9,7 @@ interface Step {
 }
 
 /** Steps behind each other before they are put together. */
-const maxSteps = 256;
+const maxSteps = 32;
 
 /**
  * The seq ranges a consumer has stored, by `gateway/epoch`. A cursor is made for every write and mostly never looked

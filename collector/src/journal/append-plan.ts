@@ -29,11 +29,20 @@ export interface Poison {
   readonly described: Described | undefined;
 }
 
-/** What the received ranges will be once a group is stored: found out first, so that a failed commit changes nothing. */
+interface Change {
+  readonly key: string;
+  readonly sent: Sent;
+  readonly apply: (to: ReceivedEpoch) => void;
+}
+
+/** What a group changes in the received ranges: found out first and done once it is stored. */
 export class AppendPlan {
   readonly #received: Received;
   readonly #accounts: Accounts;
-  readonly #changed = new Map<string, { gateway: string; epoch: string; next: ReceivedEpoch }>();
+  readonly #seen = new Set<string>();
+  readonly #changes: Change[] = [];
+  /** Epochs that the stored blocks alone do not tell all of. */
+  readonly #apart = new Set<string>();
 
   constructor(received: Received, accounts: Accounts) {
     this.#received = received;
@@ -41,52 +50,84 @@ export class AppendPlan {
   }
 
   /** @returns whether it is new */
-  take(block: Sent, described: Described, position: number): boolean {
-    const next = this.#next(block);
-    if (!next) return false;
-    const wasRejected = next.rejectedSeqs.has(block.header.seq);
-    next.rejectedSeqs.remove(block.header.seq);
-    for (const { device, ...span } of namedRows(block.header.devices, described)) {
-      if (wasRejected) next.takeRejected(device, span);
-      next.addRows(device, span);
-    }
-    next.position = Math.max(next.position, position);
+  take(sent: Sent, described: Described, position: number): boolean {
+    if (!this.#isNew(sent)) return false;
+    const { seq, devices } = sent.header;
+    this.#add(sent, epoch => {
+      const wasRejected = epoch.rejectedSeqs.has(seq);
+      if (wasRejected) epoch.rejectedSeqs.remove(seq);
+      for (const { device, ...span } of namedRows(devices, described)) {
+        if (wasRejected) epoch.takeRejected(device, span);
+        epoch.addRows(device, span);
+      }
+      epoch.position = Math.max(epoch.position, position);
+    });
+    if (sent.again) this.#apart.add(keyOf(sent));
     return true;
   }
 
   /** Counts its rows as rejected, as far as it can be told whose they are. @returns whether it is new */
   reject(poison: Poison): boolean {
-    const next = this.#next(poison);
-    if (!next) return false;
-    next.rejectedSeqs.add(poison.header.seq);
+    if (!this.#isNew(poison)) return false;
     const devices = poison.described?.schema.devices ?? [];
-    for (const { index, ...span } of poison.header.devices) {
-      const device = devices[index];
-      if (device !== undefined) next.addRejected(device, span);
-    }
+    this.#add(poison, epoch => {
+      epoch.rejectedSeqs.add(poison.header.seq);
+      for (const { index, ...span } of poison.header.devices) {
+        const device = devices[index];
+        if (device !== undefined) epoch.addRejected(device, span);
+      }
+    });
+    this.#apart.add(keyOf(poison));
     return true;
   }
 
+  /** The epochs that change, as `gateway/epoch`. */
+  keys(): Iterable<string> {
+    return new Set(this.#changes.map(({ key }) => key));
+  }
+
+  /** What must go down with the blocks: an epoch's new ranges where its blocks do not tell them. */
   writes(): Write[] {
-    return [...this.#changed].map(([key, { next }]) => put(textKey('r', key), next));
+    return [...this.#apart].map(key => {
+      const own = this.#changes.filter(change => change.key === key);
+      const { gateway, header } = own[0]!.sent;
+      const next = this.#received.get(gateway, header.epoch)?.clone() ?? newEpoch(own[0]!.sent);
+      for (const change of own) change.apply(next);
+      return put(textKey('r', key), next);
+    });
   }
 
   /** The commit is down. */
   apply(): void {
-    for (const { gateway, epoch, next } of this.#changed.values()) this.#received.set(gateway, epoch, next);
+    for (const { sent, apply } of this.#changes) {
+      const { gateway, header } = sent;
+      const known = this.#received.get(gateway, header.epoch);
+      const epoch = known ?? newEpoch(sent);
+      if (!known) this.#received.set(gateway, header.epoch, epoch);
+      apply(epoch);
+      this.#noteOldest(sent);
+    }
   }
 
-  #next({ gateway, outbox = '', header, again = false }: Sent): ReceivedEpoch | undefined {
-    const { epoch, seq, voids } = header;
-    const key = `${gateway}/${epoch}`;
-    const known = this.#changed.get(key)?.next ?? this.#received.get(gateway, epoch);
-    if (known ? hasSeq(known, seq, again) : this.#isFolded(gateway, outbox, epoch)) return undefined;
-    const next = this.#changed.get(key)?.next ?? known?.fork() ?? new ReceivedEpoch(outbox);
-    this.#changed.set(key, { gateway, epoch, next });
-    next.seqs.add(seq);
-    for (const [from, through] of voids ?? []) next.seqs.add(from, through);
-    this.#noteOldest(gateway, outbox, header);
-    return next;
+  #isNew(sent: Sent): boolean {
+    const { gateway, outbox = '', header, again = false } = sent;
+    const { epoch, seq } = header;
+    const known = this.#received.get(gateway, epoch);
+    if (known ? hasSeq(known, seq, again) : this.#isFolded(gateway, outbox, epoch)) return false;
+    const name = `${gateway}/${epoch}/${seq}`;
+    if (this.#seen.has(name)) return false;
+    this.#seen.add(name);
+    return true;
+  }
+
+  #add(sent: Sent, apply: (to: ReceivedEpoch) => void): void {
+    const { seq, voids } = sent.header;
+    const all = (epoch: ReceivedEpoch) => {
+      epoch.seqs.add(seq);
+      for (const [from, through] of voids ?? []) epoch.seqs.add(from, through);
+      apply(epoch);
+    };
+    this.#changes.push({ key: keyOf(sent), sent, apply: all });
   }
 
   /** All of it was received, and so long ago that no more is known. */
@@ -94,10 +135,18 @@ export class AppendPlan {
     return startOf(epoch) <= (this.#accounts.get(gateway, outbox)?.folded ?? 0);
   }
 
-  #noteOldest(gateway: string, outbox: string, { oldestEpoch }: BlockHeader): void {
+  #noteOldest({ gateway, outbox = '', header }: Sent): void {
     const account = this.#accounts.get(gateway, outbox);
-    if (account) account.oldestStart = Math.max(account.oldestStart, startOf(oldestEpoch));
+    if (account) account.oldestStart = Math.max(account.oldestStart, startOf(header.oldestEpoch));
   }
+}
+
+function keyOf({ gateway, header }: Pick<Sent, 'gateway' | 'header'>): string {
+  return `${gateway}/${header.epoch}`;
+}
+
+function newEpoch({ outbox = '' }: Sent): ReceivedEpoch {
+  return new ReceivedEpoch(outbox);
 }
 
 /** Of a dead letter that is tried again, its being rejected does not count. */

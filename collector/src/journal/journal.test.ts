@@ -3,6 +3,8 @@ import { cp, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Delivery } from '@edgeward/shared/contracts';
+import { testSchema } from '@edgeward/shared/testing/batches';
+import { describe } from '@edgeward/shared/wire';
 import type { Journal } from './journal.js';
 import { Tail } from './tail.js';
 import { epochOf, folderFor, openJournal, TestGateway } from './testing/blocks.js';
@@ -39,6 +41,32 @@ test('stores each block once: in one call, over calls, after a crash and after a
     assert.deepEqual(ids(await again.append([b!, c!, a!])), ['3 gw-1/1/3']);
     assert.deepEqual(await idsIn(again), ['1 gw-1/1/1', '2 gw-1/1/2', '3 gw-1/1/3']);
     await again[Symbol.asyncDispose]();
+  }
+});
+
+test('what was received survives a crash, whatever was written of it by then, rejected blocks too', async t => {
+  const folder = await folderFor(t);
+  const [gateway, other] = [new TestGateway(), new TestGateway('gw-2')];
+  const journal = await openJournal(folder);
+  const [a, bad, c] = gateway.incoming(3);
+  const described = describe(testSchema);
+  await journal.append([a!, ...other.incoming(2)]);
+  await journal.remove([[2, 2]]); // of which nothing tells any more then
+  await journal.append([c!], { poison: [{ ...bad!, described }] });
+  await journal.append(gateway.incoming(2, { voids: [[6, 9]] }));
+  const crashed = await openJournal(await crashCopy(t, folder));
+  for (const one of [journal, crashed]) {
+    const received = one.received.get('gw-1', epochOf(1));
+    assert.equal(JSON.stringify(received?.seqs), '[[1,9]]');
+    assert.deepEqual(
+      [received?.rejected.get('probe-1')?.count, received?.rows.get('probe-1')?.count],
+      [2, 8],
+    );
+    assert.equal(received?.outbox, 'outbox-1');
+    assert.equal(one.received.get('gw-2', epochOf(1))?.rows.get('probe-2')?.count, 4);
+    assert.deepEqual(await one.append([bad!, ...gateway.incoming(1)]), [] as unknown, 'seq 6 is void');
+    assert.deepEqual(one.damage, []);
+    await one[Symbol.asyncDispose]();
   }
 });
 

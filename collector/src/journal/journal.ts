@@ -4,6 +4,8 @@
  * Invariants
  * - A block and the note that it was received go down in one synced commit; `append` returns after it. So a
  *   receipt sent afterwards is always true, and a second delivery is always recognised.
+ * - What was received follows from the blocks; records of it are written now and then, so that no block is read again
+ *   at open but the newest ones. A block is removed only after what it tells is written.
  * - Positions rise and are never used again. They have gaps only where blocks were removed or lost, and `gone`
  *   names those: any other gap is damage, and told.
  * - Consumers keep their own place; nothing here waits for them.
@@ -11,24 +13,25 @@
 import { randomBytes } from 'node:crypto';
 import { Ballast } from '@edgeward/shared/ballast';
 import type { AgentEvent, Clock, Delivery, Described } from '@edgeward/shared/contracts';
-import { messageOf } from '@edgeward/shared/errors';
 import { failpoint } from '@edgeward/shared/failpoint';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
 import type { RangeSet } from '@edgeward/shared/ranges';
-import { numberInKey, openStore, type Store, type StoreOptions, textKey } from '@edgeward/shared/store';
+import { openStore, type Store, type StoreOptions, textKey } from '@edgeward/shared/store';
 import { describe } from '@edgeward/shared/wire';
 import { type BlockPage, listPage } from '../audit/block-list.js';
 import type { GatewayReport } from '../report.js';
 import type { Accounts } from './accounts.js';
 import { AppendPlan, type Incoming, type Poison } from './append-plan.js';
+import { type BlockName, Blocks, type Reading } from './blocks.js';
 import { isFolded, noteReport } from './bookkeeping.js';
+import { Checkpoint } from './checkpoint.js';
 import { DeadLetters } from './dead-letters.js';
 import { EventLog } from './event-log.js';
 import {
-  blockEnd,
   blockKey,
   blockValue,
+  checkpointKey,
   goneKey,
   journalStoreVersion,
   jsonRecords,
@@ -36,17 +39,15 @@ import {
   markerKey,
   put,
   schemaPut,
-  storedBlock,
-  storedHeader,
   toDelivery,
   type Write,
 } from './layout.js';
-import { type Loaded, load, newestTold, rebuild } from './load.js';
+import { catchUp, type Loaded, load, newestTold } from './load.js';
 import { Losses } from './losses.js';
 import type { Received } from './received.js';
-import { Tail } from './tail.js';
 
 export type { Incoming, Poison } from './append-plan.js';
+export type { BlockName, Reading } from './blocks.js';
 
 export interface JournalOptions {
   readonly directory: string;
@@ -60,28 +61,11 @@ export interface JournalOptions {
   readonly log: Logger;
 }
 
-/** What a read found. `through` is the last position looked at: the next read goes on behind it. */
-export interface Reading {
-  readonly deliveries: readonly Delivery[];
-  readonly through: number;
-}
-
-export interface BlockName {
-  readonly position: number;
-  readonly gateway: string;
-  readonly epoch: string;
-  readonly seq: number;
-}
-
 /** What goes down in the same commit as blocks. */
 export interface Along {
   readonly poison?: readonly Poison[];
   readonly writes?: readonly Write[];
 }
-
-const tailBytes = 32 * 1024 * 1024;
-/** Names read at once for receipts. */
-const maxNames = 10_000;
 
 export class Journal implements AsyncDisposable {
   readonly received: Received;
@@ -101,7 +85,9 @@ export class Journal implements AsyncDisposable {
   readonly #savedSchemas: Set<string>;
   readonly #damage: string[] = [];
   readonly #ballast: Ballast;
-  #tail = new Tail(tailBytes);
+  readonly #blocks: Blocks;
+  readonly #checkpoint = new Checkpoint();
+  #busy: Promise<unknown> = Promise.resolve();
   #position = 0;
 
   private constructor(
@@ -117,6 +103,13 @@ export class Journal implements AsyncDisposable {
     this.gone = loaded.gone;
     const { directory, ballastBytes = 4 * 1024 * 1024 } = options;
     this.#ballast = new Ballast({ file: `${directory}.ballast`, bytes: ballastBytes });
+    this.#blocks = new Blocks({
+      store,
+      gone: loaded.gone,
+      described: id => this.described(id),
+      onLost: (from, through) => this.#lose(from, through, 'are lost'),
+      onBroken: (position, why) => this.#tellBroken(position, why),
+    });
     this.#cursors = loaded.cursors;
     this.#schemas = loaded.schemas;
     this.#savedSchemas = new Set(loaded.schemas.keys());
@@ -174,7 +167,11 @@ export class Journal implements AsyncDisposable {
    * Stores what is new of these, in one synced commit.
    * @returns the new deliveries; what is missing from them was stored before
    */
-  async append(incoming: readonly Incoming[], { poison = [], writes = [] }: Along = {}): Promise<Delivery[]> {
+  append(incoming: readonly Incoming[], along: Along = {}): Promise<Delivery[]> {
+    return this.#exclusively(() => this.#append(incoming, along));
+  }
+
+  async #append(incoming: readonly Incoming[], { poison = [], writes = [] }: Along): Promise<Delivery[]> {
     const plan = new AppendPlan(this.received, this.accounts);
     const taken: Incoming[] = [];
     for (const block of incoming) {
@@ -184,21 +181,19 @@ export class Journal implements AsyncDisposable {
     for (const one of poison) plan.reject(one);
     const deliveries = taken.map((block, i) => toDelivery(this.#position + 1 + i, block));
     const schemas = this.#unsaved(taken);
-    const all = [
-      ...taken.map((block, i) => put(blockKey(this.#position + 1 + i), blockValue(block))),
-      ...plan.writes(),
-      ...schemas.map(schemaPut),
-      ...writes,
-    ];
+    const blocks = taken.map((block, i) => put(blockKey(this.#position + 1 + i), stored(block)));
+    const all = [...blocks, ...plan.writes(), ...schemas.map(schemaPut), ...writes];
     if (all.length === 0) return [];
     failpoint('journal.before-commit');
-    await this.write(all, true);
+    await this.#writeWith(all, this.#checkpoint.due(this.#position));
     failpoint('journal.after-commit');
     for (const { id } of schemas) this.#savedSchemas.add(id);
     this.learn(schemas);
     plan.apply();
+    const bytes = taken.reduce((sum, block) => sum + block.bytes.length, 0);
+    this.#checkpoint.note(plan.keys(), this.#position + 1, bytes);
     this.#position += deliveries.length;
-    for (const [i, delivery] of deliveries.entries()) this.#tail.add(delivery, taken[i]!.bytes.length);
+    for (const [i, delivery] of deliveries.entries()) this.#blocks.add(delivery, taken[i]!.bytes.length);
     if (deliveries.length > 0) this.#changed.open();
     return deliveries;
   }
@@ -220,7 +215,7 @@ export class Journal implements AsyncDisposable {
     if (position <= this.#position) return;
     const from = this.#position + 1;
     this.#position = position;
-    this.#tail = new Tail(tailBytes); // it knows no holes
+    this.#blocks.forgetTail();
     await this.#lose(from, position, 'were lost here after a sink had stored up to there');
     this.#changed.open();
   }
@@ -238,45 +233,17 @@ export class Journal implements AsyncDisposable {
 
   /** Gives the disk back what was removed. */
   async compact(): Promise<void> {
-    await this.#store.db.compactRange(blockKey(0), blockKey(this.#position + 1));
+    await this.#blocks.compact(this.#position);
   }
 
   /** What stands behind a position, in order; a block that the disk has damaged is left out with a word. */
-  async read(after: number, limits: { maxDeliveries: number; maxBytes: number }): Promise<Reading> {
-    const newest = this.#position; // more may come while this reads
-    if (after >= newest) return { deliveries: [], through: after };
-    const cached = this.#tail.after(after, limits.maxDeliveries);
-    if (cached) return { deliveries: cached, through: cached.at(-1)!.position };
-    const deliveries: Delivery[] = [];
-    let [bytes, through] = [0, after];
-    for await (const [key, value] of this.#blocks(after)) {
-      const position = numberInKey(key, 0);
-      await this.#expect(through + 1, position - 1);
-      through = position;
-      const delivery = await this.#decode(position, value);
-      if (delivery) deliveries.push(delivery);
-      bytes += value.length;
-      if (deliveries.length >= limits.maxDeliveries || bytes >= limits.maxBytes)
-        return { deliveries, through };
-    }
-    await this.#expect(through + 1, newest);
-    return { deliveries, through: Math.max(through, newest) };
+  read(after: number, limits: { maxDeliveries: number; maxBytes: number }): Promise<Reading> {
+    return this.#blocks.read(after, this.#position, limits);
   }
 
   /** Names of the blocks behind a position, at most some thousands; `through` as in `read`. */
-  async names(after: number): Promise<{ names: readonly BlockName[]; through: number }> {
-    const newest = this.#position;
-    if (after >= newest) return { names: [], through: after };
-    const cached = this.#tail.after(after, maxNames);
-    if (cached) return { names: cached, through: cached.at(-1)!.position };
-    const names: BlockName[] = [];
-    for await (const [key, value] of this.#blocks(after)) {
-      const position = numberInKey(key, 0);
-      const name = nameOf(position, value);
-      if (name) names.push(name);
-      if (names.length >= maxNames) return { names, through: position };
-    }
-    return { names, through: newest };
+  names(after: number): Promise<{ names: readonly BlockName[]; through: number }> {
+    return this.#blocks.names(after, this.#position);
   }
 
   /**
@@ -310,13 +277,12 @@ export class Journal implements AsyncDisposable {
 
   /** Keeps it, and what it changes in the gateway's account. */
   async setReport(report: GatewayReport): Promise<void> {
-    const { writes, matters, text } = noteReport(
-      this.accounts,
-      this.received,
-      report,
-      this.#options.clock.now(),
-    );
-    await this.write(writes, matters);
+    const text = await this.#exclusively(async () => {
+      const nowMs = this.#options.clock.now();
+      const noted = noteReport(this.accounts, this.received, report, nowMs);
+      await this.write(noted.writes, noted.matters);
+      return noted.text;
+    });
     if (text !== undefined) await this.tell('journal', text, {}, report.gateway);
   }
 
@@ -345,63 +311,69 @@ export class Journal implements AsyncDisposable {
   }
 
   /** Bytes of the blocks on disk, nearly: what LevelDB still has in memory is not counted. */
-  async bytes(): Promise<number> {
-    const range = [blockKey(this.#oldest()), blockKey(this.#position + 1)] as const;
-    return this.#store.db.approximateSize(...range);
+  bytes(): Promise<number> {
+    return this.#blocks.bytes(this.#position);
   }
 
   /** The last position that has to go so that at most so many bytes are left; 0 = none. Never the newest one. */
-  async cutoff(bytes: number): Promise<number> {
-    let [low, high] = [this.#oldest() - 1, this.#position - 1];
-    const end = blockKey(this.#position + 1);
-    if ((await this.bytes()) <= bytes) return 0;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      if ((await this.#store.db.approximateSize(blockKey(middle + 1), end)) <= bytes) high = middle;
-      else low = middle + 1;
-    }
-    return Math.max(0, high);
+  cutoff(bytes: number): Promise<number> {
+    return this.#blocks.cutoff(bytes, this.#position);
   }
 
   /** What from…through holds. */
-  async count(from: number, through: number): Promise<{ blocks: number; rows: number }> {
-    const sum = { blocks: 0, rows: 0 };
-    for await (const [key, value] of this.#blocks(from - 1)) {
-      if (numberInKey(key, 0) > through) break;
-      sum.blocks += 1;
-      sum.rows += rowsOf(value);
-    }
-    return sum;
+  count(from: number, through: number): Promise<{ blocks: number; rows: number }> {
+    return this.#blocks.count(from, through);
   }
 
   /** Deletes blocks for good, after noting so together with `writes`. */
   async remove(ranges: readonly (readonly [number, number])[], writes: readonly Write[] = []): Promise<void> {
+    await this.#saveReceived();
     for (const [from, through] of ranges) this.gone.add(from, through);
     await this.write([put(goneKey, this.gone), ...writes], true);
-    for (const [from, through] of ranges)
-      await this.#store.db.clear({ gte: blockKey(from), lte: blockKey(through) });
+    await this.#blocks.clear(ranges);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#changed.open();
+    await this.#saveReceived().catch(() => undefined); // the blocks tell it again
     await this.#store.close();
   }
 
-  /** The first position that may still have a block. */
-  #oldest(): number {
-    const [first] = this.gone.toJSON();
-    return first && first[0] <= 1 ? first[1] + 1 : 1;
+  #saveReceived(): Promise<void> {
+    return this.#exclusively(() => this.#writeWith([], this.#checkpoint.all()));
   }
 
-  #blocks(after: number) {
-    return this.#store.db.iterator({ gt: blockKey(after), lt: blockEnd });
+  /** Together with the ranges of these epochs as they are, and how far all ranges on disk then tell everything. */
+  async #writeWith(writes: readonly Write[], keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return this.write(writes, true);
+    const restore = this.#checkpoint.take(keys);
+    const puts = keys.flatMap(key => {
+      const at = key.indexOf('/');
+      const epoch = this.received.get(key.slice(0, at), key.slice(at + 1));
+      return epoch ? [put(textKey('r', key), epoch)] : [];
+    });
+    const through = put(checkpointKey, this.#checkpoint.position(this.#position));
+    try {
+      await this.write([...puts, ...writes, through], true);
+    } catch (error) {
+      restore();
+      throw error;
+    }
+  }
+
+  /** Of those that write received ranges, an older state must not come down last. */
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#busy.then(work);
+    this.#busy = done.catch(() => undefined);
+    return done;
   }
 
   /** LevelDB hides damage: what the records speak of is held against what is there. */
   async #check(loaded: Loaded): Promise<void> {
     const { repairedFrom, movedTo, db, damage } = this.#store;
-    if (repairedFrom !== undefined || damage.length > 0 || loaded.garbage.some(key => key.startsWith('r')))
-      await rebuild(this.#store, loaded);
+    this.#checkpoint.note(loaded.behind, loaded.checkpoint + 1, 0);
+    const isDamaged = repairedFrom !== undefined || damage.length > 0 || loaded.garbage.length > 0;
+    if (isDamaged) this.#checkpoint.note(await catchUp(this.#store, loaded, 0), 1, 0);
     const found = await lastNumber(db, 'd');
     this.#position = found;
     if (movedTo !== undefined)
@@ -415,10 +387,9 @@ export class Journal implements AsyncDisposable {
     const told = newestTold(loaded);
     if (told > found) {
       this.#position = told;
-      await this.#expect(found + 1, told);
+      await this.#blocks.expect(found + 1, told);
     }
-    for (const [from, through] of this.gone.toJSON())
-      await db.clear({ gte: blockKey(from), lte: blockKey(through) }); // a kill may have come before it
+    await this.#blocks.clear(this.gone.toJSON()); // a kill may have come before it
   }
 
   async #dropGarbage(keys: readonly string[]): Promise<void> {
@@ -428,12 +399,6 @@ export class Journal implements AsyncDisposable {
       keys.map(key => ({ type: 'del' as const, key: Buffer.from(key, 'utf8') })),
       true,
     );
-  }
-
-  /** There must be blocks from…through, unless they are known to be gone. */
-  async #expect(from: number, through: number): Promise<void> {
-    if (from > through) return;
-    for (const [low, high] of this.gone.missing(from, through)) await this.#lose(low, high, 'are lost');
   }
 
   async #lose(from: number, through: number, how: string): Promise<void> {
@@ -451,17 +416,9 @@ export class Journal implements AsyncDisposable {
     await this.tell('damage', `Journal: ${text}`, details);
   }
 
-  async #decode(position: number, value: Buffer): Promise<Delivery | undefined> {
-    try {
-      return toDelivery(
-        position,
-        storedBlock(value, id => this.#schemas.get(id)),
-      );
-    } catch (error) {
-      const text = `Block ${position} is damaged and left out (${messageOf(error)}).`;
-      if (!this.#damage.includes(text)) await this.#tellDamage(text, { from: position, through: position });
-      return undefined;
-    }
+  async #tellBroken(position: number, why: string): Promise<void> {
+    const text = `Block ${position} is damaged and left out (${why}).`;
+    if (!this.#damage.includes(text)) await this.#tellDamage(text, { from: position, through: position });
   }
 
   /** A block is of no use without its schema: both go down together. */
@@ -475,19 +432,6 @@ export class Journal implements AsyncDisposable {
   }
 }
 
-function nameOf(position: number, value: Buffer): BlockName | undefined {
-  try {
-    const { gateway, header } = storedHeader(value);
-    return { position, gateway, epoch: header.epoch, seq: header.seq };
-  } catch {
-    return undefined; // told by whoever reads it
-  }
-}
-
-function rowsOf(value: Buffer): number {
-  try {
-    return storedHeader(value).header.devices.reduce((sum, { count }) => sum + count, 0);
-  } catch {
-    return 0;
-  }
+function stored({ bytes, outbox = '', ...facts }: Incoming): Buffer {
+  return blockValue({ ...facts, outbox }, bytes);
 }

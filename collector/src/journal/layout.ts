@@ -1,6 +1,7 @@
 /**
  * Keys and values of the journal. One letter tells what a record is:
  *   d position → block     r gateway/epoch → received    c consumer → cursor       q id → schema
+ *   p 2 → checkpoint: what was received through that position is in the r records
  *   g gateway/outbox → last report    a gateway/outbox → account    i gateway → identity
  *   n number → event       x id → dead letter            l sink → what it lost     p 1 → positions that are gone
  *   j gateway → fields of JSON publishers                y gateway, number → id of a JSON message     s marker
@@ -20,6 +21,7 @@ export const journalStoreVersion = 1;
 export const blockKey = (position: number) => numberKey('d', position);
 export const blockEnd = Buffer.from('e');
 export const goneKey = numberKey('p', 1);
+export const checkpointKey = numberKey('p', 2);
 export const markerKey = Buffer.from('s');
 
 export type Write =
@@ -41,23 +43,30 @@ export function schemaPut(described: Described): Write {
 /** What a block does not say itself. */
 export interface BlockFacts {
   readonly gateway: string;
+  /** Whose epoch it is; '' = unknown. */
+  readonly outbox: string;
   /** When it came, ms since Unix epoch by the collector's clock. */
   readonly ingestedMs: number;
   readonly late: boolean;
 }
 
-/** In front of each stored block, before the gateway's name. */
+/** In front of each stored block, before the names of gateway and outbox: time, flags, lengths of the names. */
 const prefixBytes = 16;
 const lateFlag = 1;
+const maxNameBytes = 255;
 
-export function blockValue({ gateway, ingestedMs, late, bytes }: BlockFacts & { bytes: Uint8Array }): Buffer {
-  const name = Buffer.from(gateway, 'utf8');
-  const value = Buffer.alloc(prefixBytes + name.length + bytes.length);
+export function blockValue({ gateway, outbox, ingestedMs, late }: BlockFacts, bytes: Uint8Array): Buffer {
+  const names = [gateway, outbox].map(name => Buffer.from(name, 'utf8').subarray(0, maxNameBytes));
+  const [first, second] = names as [Buffer, Buffer];
+  const value = Buffer.allocUnsafe(prefixBytes + first.length + second.length + bytes.length);
+  value.fill(0, 0, prefixBytes);
   value.writeDoubleLE(ingestedMs, 0);
   value[8] = late ? lateFlag : 0;
-  value[9] = name.length;
-  value.set(name, prefixBytes);
-  value.set(bytes, prefixBytes + name.length);
+  value[9] = first.length;
+  value[10] = second.length;
+  value.set(first, prefixBytes);
+  value.set(second, prefixBytes + first.length);
+  value.set(bytes, prefixBytes + first.length + second.length);
   return value;
 }
 
@@ -77,15 +86,20 @@ export function storedHeader(value: Buffer): BlockFacts & { header: BlockHeader 
 }
 
 function split(value: Buffer): { facts: BlockFacts; bytes: Uint8Array } {
-  const blockAt = prefixBytes + (value[9] ?? 0);
-  const gateway = value.toString('utf8', prefixBytes, blockAt);
-  const late = ((value[8] ?? 0) & lateFlag) !== 0;
-  return { facts: { gateway, late, ingestedMs: value.readDoubleLE(0) }, bytes: value.subarray(blockAt) };
+  const outboxAt = prefixBytes + (value[9] ?? 0);
+  const blockAt = outboxAt + (value[10] ?? 0);
+  const facts = {
+    gateway: value.toString('utf8', prefixBytes, outboxAt),
+    outbox: value.toString('utf8', outboxAt, blockAt),
+    late: ((value[8] ?? 0) & lateFlag) !== 0,
+    ingestedMs: value.readDoubleLE(0),
+  };
+  return { facts, bytes: value.subarray(blockAt) };
 }
 
 export function toDelivery(
   position: number,
-  { gateway, ingestedMs, late, header, batch }: BlockFacts & Block,
+  { gateway, ingestedMs, late, header, batch }: Omit<BlockFacts, 'outbox'> & Block,
 ): Delivery {
   const { epoch, seq } = header;
   return { gateway, epoch, seq, position, ingestedMs, late, batch };

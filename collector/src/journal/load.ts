@@ -1,12 +1,21 @@
 /** What the journal remembers beside its blocks, read at open. A record that is no good is told and done without. */
 import type { Described } from '@edgeward/shared/contracts';
 import { RangeSet } from '@edgeward/shared/ranges';
-import type { Store } from '@edgeward/shared/store';
-import { namedRows, parseDescribed } from '@edgeward/shared/wire';
+import { numberInKey, type Store } from '@edgeward/shared/store';
+import { parseDescribed } from '@edgeward/shared/wire';
 import { z } from 'zod';
 import { reportSchema } from '../report.js';
 import { Account, Accounts, accountSchema } from './accounts.js';
-import { blockEnd, blockKey, goneKey, jsonRecords, parseJson, storedHeader } from './layout.js';
+import { AppendPlan } from './append-plan.js';
+import {
+  blockEnd,
+  blockKey,
+  checkpointKey,
+  goneKey,
+  jsonRecords,
+  parseJson,
+  storedHeader,
+} from './layout.js';
 import { Received, ReceivedEpoch, receivedSchema } from './received.js';
 
 const cursorSchema = z.object({ position: z.number() });
@@ -21,6 +30,10 @@ export interface Loaded {
   readonly schemas: Map<string, Described>;
   /** Positions that were removed, given up or lost, and told. */
   readonly gone: RangeSet;
+  /** What was received through this position is on record; what blocks behind it tell is in `received`, too. */
+  readonly checkpoint: number;
+  /** The epochs that those blocks changed, as `gateway/epoch`. */
+  readonly behind: ReadonlySet<string>;
   /** Keys of records that are no good. */
   readonly garbage: string[];
 }
@@ -50,7 +63,9 @@ export async function load(store: Pick<Store, 'db'>): Promise<Loaded> {
     if (described?.id === key) schemas.set(key, described);
     else garbage.push(`q${key}`);
   }
-  return { received, accounts, cursors, schemas, gone: await loadGone(store), garbage };
+  const [gone, checkpoint] = [await loadGone(store), await loadCheckpoint(store)];
+  const known = { received, accounts, cursors, schemas, gone, checkpoint, garbage };
+  return { ...known, behind: await catchUp(store, known, checkpoint) };
 }
 
 async function loadGone({ db }: Pick<Store, 'db'>): Promise<RangeSet> {
@@ -58,28 +73,40 @@ async function loadGone({ db }: Pick<Store, 'db'>): Promise<RangeSet> {
   return new RangeSet(value && (ranges.safeParse(parseJson(value)).data ?? []));
 }
 
+async function loadCheckpoint({ db }: Pick<Store, 'db'>): Promise<number> {
+  const value = await db.get(checkpointKey);
+  const position = value && parseJson(value);
+  return typeof position === 'number' ? position : 0;
+}
+
 function halves(key: string): [string, string] {
   const at = key.indexOf('/');
   return [key.slice(0, at), key.slice(at + 1)];
 }
 
-/** Makes good, from the blocks that are there, what received ranges were lost. */
-export async function rebuild({ db }: Store, { received, schemas, accounts }: Loaded): Promise<void> {
-  for await (const [key, value] of db.iterator({ gte: blockKey(0), lt: blockEnd })) {
+/**
+ * Takes what blocks behind a position tell of received ranges; what is known already does not count twice.
+ * @returns the epochs that changed, as `gateway/epoch`
+ */
+export async function catchUp(
+  { db }: Pick<Store, 'db'>,
+  loaded: Pick<Loaded, 'received' | 'accounts' | 'schemas'>,
+  after: number,
+): Promise<Set<string>> {
+  const changed = new Set<string>();
+  for await (const [key, value] of db.iterator({ gt: blockKey(after), lt: blockEnd })) {
     try {
-      const { gateway, header } = storedHeader(value);
-      const described = schemas.get(header.schemaId);
-      const outbox = accounts.current(gateway)?.outbox ?? '';
-      const epoch = received.get(gateway, header.epoch) ?? new ReceivedEpoch(outbox);
-      received.set(gateway, header.epoch, epoch);
-      if (described && !epoch.seqs.has(header.seq))
-        for (const { device, ...span } of namedRows(header.devices, described)) epoch.addRows(device, span);
-      epoch.seqs.add(header.seq);
-      epoch.position = Math.max(epoch.position, Number(key.readBigUInt64BE(1)));
+      const { gateway, outbox, header } = storedHeader(value);
+      const described = loaded.schemas.get(header.schemaId);
+      const plan = new AppendPlan(loaded.received, loaded.accounts);
+      if (!described || !plan.take({ gateway, outbox, header }, described, numberInKey(key, 0))) continue;
+      plan.apply();
+      changed.add(`${gateway}/${header.epoch}`);
     } catch {
       // A block that is no good is told when a sink comes to it.
     }
   }
+  return changed;
 }
 
 /** The last position anything speaks of. */
@@ -87,8 +114,9 @@ export function newestTold({
   received,
   cursors,
   gone,
-}: Pick<Loaded, 'received' | 'cursors' | 'gone'>): number {
-  let newest = Math.max(0, ...cursors.values(), gone.toJSON().at(-1)?.[1] ?? 0);
+  checkpoint = 0,
+}: Pick<Loaded, 'received' | 'cursors' | 'gone'> & { readonly checkpoint?: number }): number {
+  let newest = Math.max(checkpoint, ...cursors.values(), gone.toJSON().at(-1)?.[1] ?? 0);
   for (const gateway of received.gateways())
     for (const [, { position }] of received.epochs(gateway)) newest = Math.max(newest, position);
   return newest;

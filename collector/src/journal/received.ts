@@ -32,8 +32,6 @@ export class ReceivedEpoch {
   readonly rejectedSeqs: RangeSet;
   /** Of its newest block. */
   position: number;
-  /** Rows that are shared with the epoch this was forked from are copied before they change. */
-  readonly #own = new Set<DeviceRows>();
 
   constructor(
     outbox = '',
@@ -52,23 +50,22 @@ export class ReceivedEpoch {
   }
 
   addRows(device: string, span: Span): void {
-    this.#owned(this.rows, device).add(span);
+    rowsOf(this.rows, device).add(span);
   }
 
   addRejected(device: string, span: Span): void {
-    this.#owned(this.rejected, device).add(span);
+    rowsOf(this.rejected, device).add(span);
   }
 
   /** What was rejected has been understood after all. */
   takeRejected(device: string, span: Span): void {
-    this.#owned(this.rejected, device).take(span);
+    rowsOf(this.rejected, device).take(span);
   }
 
-  /** A copy to change, which costs as much as is changed. */
-  fork(): ReceivedEpoch {
+  clone(): ReceivedEpoch {
     const { outbox, seqs, rows, rejected, position, rejectedSeqs } = this;
-    const lost = [new Map(rejected), position, rejectedSeqs.clone()] as const;
-    return new ReceivedEpoch(outbox, seqs.clone(), new Map(rows), ...lost);
+    const lost = [clones(rejected), position, rejectedSeqs.clone()] as const;
+    return new ReceivedEpoch(outbox, seqs.clone(), clones(rows), ...lost);
   }
 
   toJSON() {
@@ -81,15 +78,6 @@ export class ReceivedEpoch {
     const { outbox, seqs, rows, rejected, position, rejectedSeqs } = json;
     const lost = [toRows(rejected), position, new RangeSet(rejectedSeqs)] as const;
     return new ReceivedEpoch(outbox, new RangeSet(seqs), toRows(rows), ...lost);
-  }
-
-  #owned(all: ByDevice, device: string): DeviceRows {
-    const known = all.get(device);
-    if (known && this.#own.has(known)) return known;
-    const rows = known?.clone() ?? new DeviceRows();
-    this.#own.add(rows);
-    all.set(device, rows);
-    return rows;
   }
 }
 
@@ -125,4 +113,12 @@ export function startOf(epoch: string): number {
 
 function toRows(json: Record<string, z.output<typeof deviceRowsSchema>>): ByDevice {
   return new Map(Object.entries(json).map(([device, rows]) => [device, DeviceRows.fromJSON(rows)]));
+}
+
+function rowsOf(all: ByDevice, device: string): DeviceRows {
+  return getOrMake(all, device, () => new DeviceRows());
+}
+
+function clones(all: ByDevice): ByDevice {
+  return new Map([...all].map(([device, rows]) => [device, rows.clone()]));
 }

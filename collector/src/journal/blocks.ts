@@ -1,0 +1,179 @@
+import type { Delivery, Described } from '@edgeward/shared/contracts';
+import { messageOf } from '@edgeward/shared/errors';
+import type { RangeSet } from '@edgeward/shared/ranges';
+import { numberInKey, type Store } from '@edgeward/shared/store';
+import { blockEnd, blockKey, storedBlock, storedHeader, toDelivery } from './layout.js';
+import { Tail } from './tail.js';
+
+/** What a read found. `through` is the last position looked at: the next read goes on behind it. */
+export interface Reading {
+  readonly deliveries: readonly Delivery[];
+  readonly through: number;
+}
+
+export interface BlockName {
+  readonly position: number;
+  readonly gateway: string;
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+export interface BlocksOptions {
+  readonly store: Store;
+  /** Positions without a block. */
+  readonly gone: RangeSet;
+  readonly described: (id: string) => Described | undefined;
+  /** There must be blocks from…through and there are none. */
+  readonly onLost: (from: number, through: number) => Promise<void>;
+  /** A block cannot be read. */
+  readonly onBroken: (position: number, why: string) => Promise<void>;
+}
+
+const tailBytes = 32 * 1024 * 1024;
+/** Names read at once for receipts. */
+const maxNames = 10_000;
+
+/** The blocks on disk, by position, and the newest of them in memory. */
+export class Blocks {
+  readonly #options: BlocksOptions;
+  #tail = new Tail(tailBytes);
+
+  constructor(options: BlocksOptions) {
+    this.#options = options;
+  }
+
+  /** It is stored. */
+  add(delivery: Delivery, bytes: number): void {
+    this.#tail.add(delivery, bytes);
+  }
+
+  /** Positions were skipped: the tail knows no holes. */
+  forgetTail(): void {
+    this.#tail = new Tail(tailBytes);
+  }
+
+  /** What stands behind a position, in order; a block that the disk has damaged is left out with a word. */
+  async read(
+    after: number,
+    newest: number,
+    limits: { maxDeliveries: number; maxBytes: number },
+  ): Promise<Reading> {
+    if (after >= newest) return { deliveries: [], through: after };
+    const cached = this.#tail.after(after, limits.maxDeliveries);
+    if (cached) return { deliveries: cached, through: cached.at(-1)!.position };
+    const deliveries: Delivery[] = [];
+    let [bytes, through] = [0, after];
+    for await (const [key, value] of this.#stored(after)) {
+      const position = numberInKey(key, 0);
+      await this.expect(through + 1, position - 1);
+      through = position;
+      const delivery = await this.#decode(position, value);
+      if (delivery) deliveries.push(delivery);
+      bytes += value.length;
+      if (deliveries.length >= limits.maxDeliveries || bytes >= limits.maxBytes)
+        return { deliveries, through };
+    }
+    await this.expect(through + 1, newest);
+    return { deliveries, through: Math.max(through, newest) };
+  }
+
+  /** Names of the blocks behind a position, at most some thousands; `through` as in `read`. */
+  async names(after: number, newest: number): Promise<{ names: readonly BlockName[]; through: number }> {
+    if (after >= newest) return { names: [], through: after };
+    const cached = this.#tail.after(after, maxNames);
+    if (cached) return { names: cached, through: cached.at(-1)!.position };
+    const names: BlockName[] = [];
+    for await (const [key, value] of this.#stored(after)) {
+      const position = numberInKey(key, 0);
+      const name = nameOf(position, value);
+      if (name) names.push(name);
+      if (names.length >= maxNames) return { names, through: position };
+    }
+    return { names, through: newest };
+  }
+
+  /** What from…through holds. */
+  async count(from: number, through: number): Promise<{ blocks: number; rows: number }> {
+    const sum = { blocks: 0, rows: 0 };
+    for await (const [key, value] of this.#stored(from - 1)) {
+      if (numberInKey(key, 0) > through) break;
+      sum.blocks += 1;
+      sum.rows += rowsOf(value);
+    }
+    return sum;
+  }
+
+  /** Bytes on disk, nearly: what LevelDB still has in memory is not counted. */
+  bytes(newest: number): Promise<number> {
+    return this.#size(this.#oldest(), newest);
+  }
+
+  /** The last position that has to go so that at most so many bytes are left; 0 = none. Never the newest one. */
+  async cutoff(bytes: number, newest: number): Promise<number> {
+    let [low, high] = [this.#oldest() - 1, newest - 1];
+    if ((await this.bytes(newest)) <= bytes) return 0;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((await this.#size(middle + 1, newest)) <= bytes) high = middle;
+      else low = middle + 1;
+    }
+    return Math.max(0, high);
+  }
+
+  async clear(ranges: Iterable<readonly [number, number]>): Promise<void> {
+    for (const [from, through] of ranges)
+      await this.#options.store.db.clear({ gte: blockKey(from), lte: blockKey(through) });
+  }
+
+  /** Gives the disk back what was removed. */
+  async compact(newest: number): Promise<void> {
+    await this.#options.store.db.compactRange(blockKey(0), blockKey(newest + 1));
+  }
+
+  /** There must be blocks from…through, unless they are known to be gone. */
+  async expect(from: number, through: number): Promise<void> {
+    if (from > through) return;
+    for (const [low, high] of this.#options.gone.missing(from, through))
+      await this.#options.onLost(low, high);
+  }
+
+  #stored(after: number) {
+    return this.#options.store.db.iterator({ gt: blockKey(after), lt: blockEnd });
+  }
+
+  #size(from: number, through: number): Promise<number> {
+    return this.#options.store.db.approximateSize(blockKey(from), blockKey(through + 1));
+  }
+
+  /** The first position that may still have a block. */
+  #oldest(): number {
+    const [first] = this.#options.gone.toJSON();
+    return first && first[0] <= 1 ? first[1] + 1 : 1;
+  }
+
+  async #decode(position: number, value: Buffer): Promise<Delivery | undefined> {
+    try {
+      return toDelivery(position, storedBlock(value, this.#options.described));
+    } catch (error) {
+      await this.#options.onBroken(position, messageOf(error));
+      return undefined;
+    }
+  }
+}
+
+function nameOf(position: number, value: Buffer): BlockName | undefined {
+  try {
+    const { gateway, header } = storedHeader(value);
+    return { position, gateway, epoch: header.epoch, seq: header.seq };
+  } catch {
+    return undefined; // told by whoever reads it
+  }
+}
+
+function rowsOf(value: Buffer): number {
+  try {
+    return storedHeader(value).header.devices.reduce((sum, { count }) => sum + count, 0);
+  } catch {
+    return 0;
+  }
+}
