@@ -75,6 +75,16 @@ test('every sink has a name and a folder of its own, and files of some size', ()
   );
 });
 
+test('receipts wait only for sinks that there are', () => {
+  const withSink = (receiptAfter: string) =>
+    issuesOf(`sinks:\n  - { type: file, directory: ./out }\nreceiptAfter: ${receiptAfter}\n`);
+  assert.deepEqual([withSink('journal'), withSink('[file]')], [[], []]);
+  assert.deepEqual(withSink('[file, kafka]'), [
+    'c.yaml:3:22: receiptAfter[1]: there is no sink named kafka; there are: file (value: "kafka"). ' +
+      'Remedy: name a sink, or write receiptAfter: journal',
+  ]);
+});
+
 test('mail addresses and links are asked for in words, with an example', () => {
   const found = issuesOf('mail: { from: me, to: [x], linkBase: foo }\n');
   assert.deepEqual(

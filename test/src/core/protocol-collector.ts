@@ -5,7 +5,7 @@ import { Gateways } from '@edgeward/collector/gateways';
 import { loadIdentities } from '@edgeward/collector/identity-store';
 import { Ingest } from '@edgeward/collector/ingest';
 import { Journal } from '@edgeward/collector/journal/journal';
-import { blockKey, storedBlock } from '@edgeward/collector/journal/layout';
+import { blockKey, storedBlock, storedHeader } from '@edgeward/collector/journal/layout';
 import { ledgerView } from '@edgeward/collector/ledger';
 import { Releases } from '@edgeward/collector/releases';
 import type {
@@ -24,7 +24,7 @@ import { parseReceipts } from '@edgeward/shared/receipts';
 import { MemoryDisk, type MemoryDiskOptions } from '@edgeward/shared/testing/memory-disk';
 import { openMemoryStore } from '@edgeward/shared/testing/memory-store';
 import { parseTopic } from '@edgeward/shared/topics';
-import { parseDescribed, readHeader } from '@edgeward/shared/wire';
+import { parseDescribed } from '@edgeward/shared/wire';
 import type { Death } from './protocol-agent.js';
 import type { Network } from './protocol-network.js';
 import type { Found, Oracle } from './protocol-oracle.js';
@@ -266,9 +266,8 @@ export class CollectorModel {
   #headerOf(value: Buffer) {
     const known = this.#headers.get(value);
     if (known) return known;
-    const nameBytes = value[9] ?? 0;
-    const gateway = value.toString('utf8', 16, 16 + nameBytes);
-    const { epoch, seq, voids = [] } = readHeader(value.subarray(16 + nameBytes));
+    const { gateway, header: read } = storedHeader(value);
+    const { epoch, seq, voids = [] } = read;
     const header = { key: `${gateway}/${epoch}`, seq, voids };
     this.#headers.set(value, header);
     return header;
