@@ -18,11 +18,11 @@ export function salvaged(file: Buffer, handle: Handle): Buffer | undefined {
   } catch {
     return undefined;
   }
-  const records = recordsOf(block);
-  const kept = records.filter(({ key }, i) => {
-    const next = records[i + 1];
-    return key.length >= tagBytes && (!next || next.key.length < tagBytes || compare(key, next.key) < 0);
-  });
+  const records = recordsOf(block).filter(({ key }) => isKey(key));
+  // A wrong key lies before the one before it, or behind the one after it.
+  const kept = records.filter(
+    ({ key }, i) => i === records.length - 1 || compare(key, records[i + 1]!.key) < 0,
+  );
   const rising = kept.filter(({ key }, i) => i === 0 || compare(kept[i - 1]!.key, key) < 0);
   const packed = packRecords(rising);
   return rising.length > 0 && packed.length <= block.length ? packed : undefined;
@@ -60,6 +60,11 @@ function restartsOf(block: Buffer): [starts: number[], end: number] {
 export function wholeKey(before: Buffer, { sharedBytes, rest }: BlockKey): Buffer {
   if (sharedBytes > before.length) throw new RangeError('no such key before it');
   return Buffer.concat([before.subarray(0, sharedBytes), rest]);
+}
+
+/** Ends in a sequence number and whether it was put or deleted. */
+function isKey(key: Buffer): boolean {
+  return key.length >= tagBytes && key[key.length - tagBytes]! <= 1;
 }
 
 /** By key, then the newest first, which the last eight bytes tell. */

@@ -9,6 +9,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { hasCode } from '@edgeward/shared/errors';
 import { seededRng } from '@edgeward/shared/rng';
 import { ClassicLevel } from 'classic-level';
+import { blockKey, endOfBlocks } from '../outbox/layout.js';
 import { checkStores } from './check-outbox.js';
 import { auditOutbox } from './outbox-side.js';
 import { repairStores } from './repair-outbox.js';
@@ -165,7 +166,7 @@ test('a block with a flipped value is told with its epoch and seq', async t => {
   const dataDir = await filled(t, blocks, 'clean');
   const options = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
   const db = new ClassicLevel<Buffer, Buffer>(path.join(dataDir, 'outbox'), options);
-  const [key, value] = (await db.iterator({ gte: Buffer.from('b'), lt: Buffer.from('c') }).all())[4]!;
+  const [key, value] = (await db.iterator({ gte: blockKey(0, 0), lt: endOfBlocks }).all())[4]!;
   value[value.length - 10]! ^= 1;
   await db.put(key, value);
   await db.close();

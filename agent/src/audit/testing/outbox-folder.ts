@@ -8,6 +8,7 @@ import { systemClock } from '@edgeward/shared/clock';
 import { silentLogger } from '@edgeward/shared/log';
 import { TestBatches } from '@edgeward/shared/testing/batches';
 import { ClassicLevel } from 'classic-level';
+import { blockKey, endOfBlocks } from '../../outbox/layout.js';
 import { LevelOutbox } from '../../outbox/level-outbox.js';
 
 const never = new AbortController().signal;
@@ -71,7 +72,14 @@ export async function filesOf(folder: string): Promise<Record<string, string>> {
 /** The blocks LevelDB still finds, hex, in a copy; undefined if it cannot read that. */
 export async function blocksIn(t: TestContext, dataDir: string): Promise<Map<string, string> | undefined> {
   const records = await recordsIn(t, dataDir);
-  return records && new Map([...records].filter(([key]) => key.startsWith('62')));
+  return (
+    records &&
+    new Map(
+      [...records].filter(
+        ([key]) => key >= blockKey(0, 0).toString('hex') && key < endOfBlocks.toString('hex'),
+      ),
+    )
+  );
 }
 
 /** All that LevelDB still finds. */
