@@ -187,7 +187,11 @@ test('events wait for a link, the oldest give way when there are too many', limi
   await using at = await openBroker();
   await using uplink = uplinkTo(at.broker);
   for (let n = 1; n <= 1005; n++) uplink.event(anEvent(n));
-  assert.deepEqual(await take(uplink.exchange(blocks(0), never)), []);
+  const leave = new AbortController();
+  const exchanged = take(uplink.exchange(blocks(0, false), leave.signal));
+  await at.until(() => at.textsOf('events').length === 1000);
+  leave.abort();
+  await assert.rejects(exchanged, { code: 'EW_STOPPED' });
   const numbers = at.textsOf('events').map(text => (JSON.parse(text) as AgentEvent).atMs);
   assert.deepEqual(
     numbers,
