@@ -29,15 +29,17 @@ export interface FreshBlock {
 }
 
 /** Blocks of few bytes must not fill the memory by their number. */
-const overheadBytes = 256;
+const overheadBytes = 1024;
 
 export class Fresh {
   readonly #blocks = new Map<number, FreshBlock>();
   readonly #volatile = new Map<number, FreshBlock>();
   readonly #kept = new Map<number, FreshBlock>();
   readonly #bytes = { volatile: 0, kept: 0, cached: 0, gone: 0 };
-  #queue: FreshBlock[] = [];
+  /** Seqs of the live lane; of those that left it, only the number stays for a while. */
+  #queue: number[] = [];
   #head = 0;
+  #sweepAt = 1024;
 
   add(block: FreshBlock): void {
     this.#blocks.set(block.id.seq, block);
@@ -94,17 +96,36 @@ export class Fresh {
   enqueue(block: FreshBlock): void {
     if (block.queued) return;
     block.queued = true;
-    this.#queue.push(block);
+    this.#queue.push(block.id.seq);
+    if (this.#queue.length > this.#sweepAt) this.#sweep();
+  }
+
+  #queuedAt(seq: number): FreshBlock | undefined {
+    const block = this.#blocks.get(seq);
+    return block?.queued ? block : undefined;
+  }
+
+  #isQueued(seq: number): boolean {
+    return this.#blocks.get(seq)?.queued ?? false;
+  }
+
+  /** In an outage nobody takes from the queue, and what has left it must not stay in memory. */
+  #sweep(): void {
+    this.#queue = this.#queue.slice(this.#head).filter(seq => this.#isQueued(seq));
+    this.#head = 0;
+    this.#sweepAt = 2 * this.#queue.length + 1024;
   }
 
   /** The next of the live lane; stays there until it is taken. */
   peek(): FreshBlock | undefined {
-    while (this.#head < this.#queue.length && !this.#queue[this.#head]!.queued) this.#head += 1;
-    if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
-    return this.#queue[this.#head];
+    while (this.#head < this.#queue.length && !this.#isQueued(this.#queue[this.#head]!)) this.#head += 1;
+    return this.#blocks.get(this.#queue[this.#head] ?? 0);
+  }
+
+  /** The lowest seq that is neither offered nor may be so now: it is on its way to the disk. */
+  firstUnready(): number | undefined {
+    for (const { id, queued, sent } of this.#volatile.values()) if (!queued && !sent) return id.seq;
+    return undefined;
   }
 
   take(block: FreshBlock): void {
@@ -113,7 +134,7 @@ export class Fresh {
 
   /** Puts these into the live lane, which is then in the order of seqs again. */
   requeue(blocks: readonly FreshBlock[]): void {
-    const waiting = this.#queue.slice(this.#head).filter(({ queued }) => queued);
+    const waiting = this.#queue.slice(this.#head).flatMap(seq => this.#queuedAt(seq) ?? []);
     const all = new Set([...waiting, ...blocks.filter(({ place }) => place !== 'gone')]);
     for (const block of all) block.queued = false;
     this.#queue = [];

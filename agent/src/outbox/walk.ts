@@ -91,12 +91,27 @@ export class Walk {
   next(last: boolean): Entry | undefined {
     if (this.#over) return undefined;
     this.#load();
-    const inOrder = this.#core.options.replay === 'inOrder';
-    const backlogFirst = inOrder || this.#sinceBacklog >= liveInARow;
-    const entry = backlogFirst
-      ? (this.#backlog() ?? (inOrder && !this.#isLiveNext() ? undefined : this.#live()))
-      : (this.#live() ?? this.#backlog());
-    return entry ?? (last ? undefined : this.#ask());
+    return this.#inTurn() ?? (last ? undefined : this.#ask());
+  }
+
+  #inTurn(): Entry | undefined {
+    if (this.#core.options.replay === 'inOrder') return this.#inOrder();
+    if (this.#sinceBacklog >= liveInARow) return this.#backlog() ?? this.#live();
+    return this.#live() ?? this.#backlog();
+  }
+
+  /** Nothing before all that comes before it has been offered. */
+  #inOrder(): Entry | undefined {
+    const { epochs, fresh, live } = this.#core;
+    const seq = fresh.peek()?.id.seq ?? Number.POSITIVE_INFINITY;
+    const isBefore = (epoch: Epoch, other: number | undefined) =>
+      other !== undefined && (epoch !== live || other < seq);
+    const [ready] = this.#ready;
+    if (ready && isBefore(ready.epoch, ready.seq)) return this.#backlog();
+    const open = epochs
+      .all()
+      .some(epoch => [epoch.due, epoch.stamped, epoch.busy].some(({ first }) => isBefore(epoch, first)));
+    return open || isBefore(live, fresh.firstUnready()) ? undefined : this.#live();
   }
 
   #ask(): Entry | undefined {
@@ -106,16 +121,6 @@ export class Walk {
       this.#asking.drop(of, entry.seq);
     }
     return undefined;
-  }
-
-  /** In order: not before all that comes before it has been offered. */
-  #isLiveNext(): boolean {
-    if (this.#loading || this.#ready.length) return false;
-    const seq = this.#core.fresh.peek()?.id.seq ?? 0;
-    return this.#core.epochs.all().every(({ due, stamped, busy, counter }) => {
-      const first = Math.min(...[due, stamped, busy].map(set => set.first ?? Number.POSITIVE_INFINITY));
-      return first === Number.POSITIVE_INFINITY || (counter === this.#core.live.counter && first > seq);
-    });
   }
 
   #live(): Entry | undefined {
