@@ -1,7 +1,8 @@
 /** From a folder to what the outbox works with: waits for room, recovers, repairs, tells. */
 import { randomBytes } from 'node:crypto';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
-import { openStore, type Store } from '@edgeward/shared/store';
+import type { Store } from '@edgeward/shared/store';
+import { openMendedStore } from '@edgeward/shared/store-mend';
 import { Core, type OutboxOptions } from './core.js';
 import { tellLost } from './damage.js';
 import { isDiskFull } from './disk-full.js';
@@ -38,7 +39,7 @@ export async function openOutbox(options: OutboxOptions): Promise<Opened> {
 
 /** A full disk is not damage and may be made room on; all else is told at once. */
 async function openPatiently(options: OutboxOptions): Promise<Store> {
-  const { directory, log, clock, ballast, stop = never, openStore: open = openStore } = options;
+  const { directory, log, clock, ballast, stop = never, openStore: open = openMendedStore } = options;
   for (let told = false; ; ) {
     try {
       const kind = 'outbox';

@@ -1,7 +1,8 @@
 /** The one store of incidents and mails, so that both change together or not at all. */
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
-import { jsonValue, openStore, type Store, textKey } from '@edgeward/shared/store';
+import { jsonValue, type Store, textKey } from '@edgeward/shared/store';
+import { openMendedStore } from '@edgeward/shared/store-mend';
 
 /** A JSON value under a key; undefined deletes it. */
 export interface Operation {
@@ -62,7 +63,11 @@ export class AlertStore implements AsyncDisposable {
   }
 
   async #opened(): Promise<Store> {
-    this.#store ??= await openStore({ ...this.#options, kind: 'incidents', version: alertStoreVersion });
+    this.#store ??= await openMendedStore({
+      ...this.#options,
+      kind: 'incidents',
+      version: alertStoreVersion,
+    });
     return this.#store;
   }
 

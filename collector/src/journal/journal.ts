@@ -17,7 +17,8 @@ import { failpoint } from '@edgeward/shared/failpoint';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
 import type { RangeSet } from '@edgeward/shared/ranges';
-import { openStore, type Store, type StoreOptions, textKey } from '@edgeward/shared/store';
+import { type Store, type StoreOptions, textKey } from '@edgeward/shared/store';
+import { openMendedStore } from '@edgeward/shared/store-mend';
 import { describe } from '@edgeward/shared/wire';
 import { type BlockPage, listPage } from '../audit/block-list.js';
 import type { GatewayReport } from '../report.js';
@@ -121,7 +122,12 @@ export class Journal implements AsyncDisposable {
 
   /** @throws EW_STORE_VERSION, EW_STORE_LOCKED */
   static async open(options: JournalOptions): Promise<Journal> {
-    const { directory, log, maxDeadLetterBytes = 64 * 1024 * 1024, openStore: open = openStore } = options;
+    const {
+      directory,
+      log,
+      maxDeadLetterBytes = 64 * 1024 * 1024,
+      openStore: open = openMendedStore,
+    } = options;
     const store = await open({
       directory,
       kind: 'journal',

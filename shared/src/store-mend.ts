@@ -1,0 +1,21 @@
+/**
+ * Opens a store whatever a disk has done to its tables. LevelDB does not look at a table's checksums when it reads,
+ * and ends the whole process when a later compaction meets keys that are out of order. So tables are looked through
+ * before it opens them, and what is damaged in them is left out. A value with a flipped bit may stay: what must be right has its own checksum.
+ */
+import { openStore, type Store, type StoreOptions } from './store.js';
+import { copyAside } from './store-snapshot.js';
+import { faultyTables, mendTables } from './store-tables.js';
+
+/** @throws what `openStore` throws; EW_STORE_WRITE also if a damaged store cannot be copied aside first */
+export async function openMendedStore(options: StoreOptions): Promise<Store> {
+  const { directory, log } = options;
+  const faults = await faultyTables(directory);
+  if (faults.length === 0) return openStore(options);
+  const texts = faults.map(({ text }) => text);
+  const aside = await copyAside(options);
+  log.error({ directory, aside, damage: texts }, 'store has damaged tables: copied aside, mended');
+  await mendTables(directory, faults);
+  const store = await openStore(options);
+  return { ...store, damage: [...texts, ...store.damage] };
+}
