@@ -70,7 +70,7 @@ export class Views implements CollectorViews, Disposable {
 
   /** New rows, for plots and for open pages. */
   rows(deliveries: readonly Delivery[]): void {
-    const updates = this.#parts.live.add(deliveries);
+    const updates = this.#parts.live.add(deliveries, this.#listeners.size > 0);
     if (this.#listeners.size > 0) this.#tell({ kind: 'rows', updates });
   }
 

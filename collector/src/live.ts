@@ -171,6 +171,7 @@ export class Live {
   /** In the order of their last update. */
   readonly #histories = new Map<string, History>();
   readonly #maxBytes: number;
+  readonly #ownSchemas = new WeakMap<Schema, Schema[]>();
   #bytes = 0;
 
   constructor({ maxBytes = defaultMaxBytes }: { maxBytes?: number } = {}) {
@@ -192,13 +193,16 @@ export class Live {
     return this.#histories.get(key(gateway, device));
   }
 
-  /** @returns what open pages should be told */
-  add(deliveries: readonly Delivery[]): LiveUpdate[] {
-    return deliveries.flatMap(delivery => this.#addOne(delivery));
+  /**
+   * @param someoneLooks  false: nobody is told, so nothing is made for it
+   * @returns what open pages should be told
+   */
+  add(deliveries: readonly Delivery[], someoneLooks = true): LiveUpdate[] {
+    return deliveries.flatMap(delivery => this.#addOne(delivery, someoneLooks));
   }
 
   /** Device by device, so that a block of many never holds more than the limit at any time. */
-  #addOne(delivery: Delivery): LiveUpdate[] {
+  #addOne(delivery: Delivery, someoneLooks: boolean): LiveUpdate[] {
     const { gateway, batch } = delivery;
     const { schema } = batch;
     const rows = new Map<number, number[]>();
@@ -206,16 +210,23 @@ export class Live {
     const thresholds = new Map(
       (batch.evidence ?? []).map(({ at, threshold }) => [batch.device[at]!, threshold]),
     );
-    return [...rows].map(([index, of]) => {
-      const device = schema.devices[index]!;
-      // What it keeps must not hold the names of all the others.
-      const history = this.#take(gateway, device, { ...schema, devices: [device] });
+    return [...rows].flatMap(([index, of]) => {
+      const own = this.#schemaOf(schema, index);
+      const history = this.#take(gateway, own.devices[0]!, own);
       for (const i of of) history.push(delivery, i);
       history.model = batch.model ?? history.model;
       history.threshold = thresholds.get(index) ?? history.threshold;
       this.#put(history);
-      return toUpdate(history, delivery, of);
+      return someoneLooks ? [toUpdate(history, delivery, of)] : [];
     });
+  }
+
+  /** What a history keeps must not hold the names of all the others. */
+  #schemaOf(schema: Schema, index: number): Schema {
+    const known = this.#ownSchemas.get(schema) ?? [];
+    this.#ownSchemas.set(schema, known);
+    known[index] ??= { ...schema, devices: [schema.devices[index]!] };
+    return known[index];
   }
 
   #take(gateway: string, device: string, schema: Schema): History {

@@ -54,11 +54,13 @@ export class StoredRanges {
 
 /** The cursor after a step; reading `received` is what costs. */
 export function cursorAt(journal: string, position: number, step: Step): Cursor {
+  let received: Cursor['received'] | undefined;
   return {
     journal,
     position,
     get received() {
-      return allOf(step);
+      received ??= allOf(step);
+      return received;
     },
   };
 }

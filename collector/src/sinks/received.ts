@@ -13,10 +13,11 @@ export function notYetStored(
   journal: string,
 ): Delivery[] {
   const passed = stored?.journal === journal ? stored.position : 0;
+  const received = stored?.received; // once: a cursor puts it together when it is read
   const sets = new Map<string, RangeSet>();
   return deliveries.filter(({ gateway, epoch, seq, position }) => {
     const key = `${gateway}/${epoch}`;
-    const set = sets.get(key) ?? new RangeSet(stored?.received[key]);
+    const set = sets.get(key) ?? new RangeSet(received?.[key]);
     sets.set(key, set);
     if (position <= passed || set.has(seq)) return false;
     set.add(seq);
