@@ -102,13 +102,13 @@ class Recovery {
     this.#newestMs = Math.max(this.#newestMs ?? header.atMs, header.atMs);
     const journaled = this.#saved.isJournaled(counter, seq);
     epoch.store(seq, sizeOf(block));
-    epoch.dirty = false;
     if (flags & Flag.sent) epoch.flagged.add(seq);
     if (flags & Flag.sent || seq <= epoch.sentThrough) epoch.sent.add(seq);
     if (flags & Flag.anomalous) epoch.anomalous.add(seq);
     if (header.clock) epoch.stamped.add(seq);
     if (journaled) epoch.journal(seq, sizeOf(block));
     this.#countRows(epoch, devices, journaled);
+    epoch.dirty = epoch.rowsChanged; // else all is as it was saved
   }
 
   finish(savedCommitMs: number | undefined): Recovered {
@@ -162,7 +162,6 @@ class Recovery {
         if (journaled) this.#ledger.add(device, 'delivered', count);
         this.#ledger.rowsOf(counter, device).add(first, last);
         epoch.rowsChanged = true;
-        epoch.dirty = true;
       }
     }
     if (!journaled)

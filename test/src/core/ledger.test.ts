@@ -1,10 +1,11 @@
 /** The ledger must balance at every moment, in every legal interleaving of outbox, link, journal and reports. */
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { LevelOutbox } from '@edgeward/agent/outbox/level-outbox';
+import { copyAtOnce } from '@edgeward/agent/outbox/testing/outboxes';
 import { Accounts } from '@edgeward/collector/journal/accounts';
 import { AppendPlan } from '@edgeward/collector/journal/append-plan';
 import { noteReport } from '@edgeward/collector/journal/bookkeeping';
@@ -168,7 +169,7 @@ class World implements AsyncDisposable {
   async #crash(): Promise<void> {
     const [dead, before] = [this.#outbox, this.#folder()];
     this.#starts += 1;
-    await cp(before, this.#folder(), { recursive: true, filter: file => path.basename(file) !== 'LOCK' });
+    await copyAtOnce(before, this.#folder());
     this.#outbox = await openOutbox(this.#folder());
     this.#batches = new TestBatches();
     this.#waiting = new Set();

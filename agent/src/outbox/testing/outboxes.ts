@@ -1,5 +1,5 @@
 /** Outboxes in folders of their own, and what a test does with them. */
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { systemClock } from '@edgeward/shared/clock';
@@ -46,8 +46,23 @@ export function open(
 /** What a kill -9 leaves: the files as they are, while the process still has them open. */
 export async function crashCopy(base: string): Promise<string> {
   const copy = await folder();
-  await cp(base, copy, { recursive: true, filter: source => path.basename(source) !== 'LOCK' });
+  await copyAtOnce(base, copy);
   return copy;
+}
+
+/** A kill leaves the files of one moment: a copy during which LevelDB made or removed one is none. */
+export async function copyAtOnce(from: string, to: string): Promise<void> {
+  for (;;) {
+    const before = await readdir(from, { recursive: true });
+    try {
+      await cp(from, to, { recursive: true, filter: source => path.basename(source) !== 'LOCK' });
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'ENOENT') throw error;
+    }
+    const after = await readdir(from, { recursive: true });
+    if (before.sort().join() === after.sort().join() && (await readdir(to)).length > 0) return;
+    await rm(to, { recursive: true, force: true });
+  }
 }
 
 /** All that waits, once everything appended is durable. */
