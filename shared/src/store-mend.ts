@@ -3,6 +3,8 @@
  * and ends the whole process when a later compaction meets keys that are out of order. So tables are looked through
  * before it opens them, and what is damaged in them is left out. A value with a flipped bit may stay: what must be right has its own checksum.
  */
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import { openStore, type Store, type StoreOptions } from './store.js';
 import { copyAside } from './store-snapshot.js';
 import { faultyTables, mendTables } from './store-tables.js';
@@ -16,6 +18,8 @@ export async function openMendedStore(options: StoreOptions): Promise<Store> {
   const aside = await copyAside(options);
   log.error({ directory, aside, damage: texts }, 'store has damaged tables: copied aside, mended');
   await mendTables(directory, faults);
+  // Over a table that is none LevelDB opens, and fails at every read. A missing one it says, and can be repaired.
+  for (const { name, mended } of faults) if (!mended) await rm(path.join(directory, name));
   const store = await openStore(options);
   return { ...store, damage: [...texts, ...store.damage] };
 }

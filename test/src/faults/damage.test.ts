@@ -6,7 +6,7 @@ import { messageOf } from '@edgeward/shared/errors';
 import { seededRng } from '@edgeward/shared/rng';
 import { type Damage, damages, type FileClass, filesOf } from './damage.js';
 import { DamagedPlant, type StoreName } from './damaged-plant.js';
-import { full, minutes, onlyInFull } from './scale.js';
+import { full, minutes } from './scale.js';
 import { underSeeds } from './seeds.js';
 
 const prepared = new Map<StoreName, Promise<DamagedPlant>>();
@@ -21,20 +21,10 @@ after(async () => {
   for (const plant of prepared.values()) await (await plant)[Symbol.asyncDispose]();
 });
 
-/** Weak so far: rows that may fail until they are mended. */
-const known: Readonly<Record<string, string>> = {
-  'outbox: table': 'LevelDB opens over a table that is none, and the agent ends at the first read',
-  'journal: table': 'LevelDB opens over a table that is none, and the collector ends at the first read',
-  'journal: marker': 'the collector refuses to start, and says how to go on',
-};
-
 for (const store of ['outbox', 'journal'] as const)
   for (const kind of ['CURRENT', 'MANIFEST', 'log', 'table', 'marker'] as const) {
-    const todo = known[`${store}: ${kind}`];
     const name = `damage of the ${store}: ${kind}`;
-    // A known weakness costs half a minute to see again.
-    const skip = todo && onlyInFull;
-    test(name, { ...(todo && { todo, skip }), timeout: minutes(20) }, () =>
+    test(name, { timeout: minutes(20) }, () =>
       underSeeds(name, 1, async seed => {
         const rng = seededRng(seed);
         const some = full ? damages : [damages[Math.floor(rng() * damages.length)]!];
