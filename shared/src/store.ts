@@ -31,6 +31,13 @@ export interface StoreOptions {
   readonly markerKey?: Buffer;
   /** What LevelDB keeps in memory, up to twice, before it writes a table; 4 MiB unless told. */
   readonly writeBufferBytes?: number;
+  /**
+   * Tables that LevelDB holds open, each mapped into memory whole: a walk over a large store counts as so much memory
+   * of the process. 1000 unless told; it takes no fewer than 64.
+   */
+  readonly maxOpenTables?: number;
+  /** Size of a table; 2 MiB unless told, 1 MiB at least. */
+  readonly tableBytes?: number;
   readonly log: Logger;
 }
 
@@ -241,8 +248,16 @@ async function copyAside(directory: string, aside: string, reason: unknown): Pro
   }
 }
 
+/** LevelDB keeps so many of its open files for other things than tables. */
+const filesBesideTables = 10;
+
 export async function openDatabase(
-  { directory, writeBufferBytes }: Pick<StoreOptions, 'directory' | 'writeBufferBytes'>,
+  {
+    directory,
+    writeBufferBytes,
+    maxOpenTables,
+    tableBytes,
+  }: Pick<StoreOptions, 'directory' | 'writeBufferBytes' | 'maxOpenTables' | 'tableBytes'>,
   createIfMissing: boolean,
 ): Promise<StoreDatabase> {
   const db: StoreDatabase = new ClassicLevel(directory, {
@@ -251,6 +266,8 @@ export async function openDatabase(
     compression: false,
     createIfMissing,
     ...(writeBufferBytes !== undefined && { writeBufferSize: writeBufferBytes }),
+    ...(maxOpenTables !== undefined && { maxOpenFiles: maxOpenTables + filesBesideTables }),
+    ...(tableBytes !== undefined && { maxFileSize: tableBytes }),
   });
   await db.open();
   return db;

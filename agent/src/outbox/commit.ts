@@ -11,6 +11,8 @@ export interface Item {
   readonly block?: FreshBlock;
   readonly source?: string;
   readonly position?: SourcePosition | undefined;
+  /** Rows refused on the way to the position, by device. */
+  readonly rejected?: ReadonlyMap<string, number> | undefined;
   readonly puts?: readonly Put[];
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;

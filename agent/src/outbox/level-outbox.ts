@@ -197,7 +197,7 @@ export class LevelOutbox implements Outbox {
     if (!position && !(rejected && acknowledges)) return { durable: Promise.resolve() };
     this.#press(rejected);
     const durable = new Promise<void>((resolve, reject) => {
-      this.#writer.add({ source, position, resolve, reject });
+      this.#writer.add({ source, position, rejected, resolve, reject });
     });
     durable.catch(() => undefined); // not everybody waits for it
     return { durable };
@@ -220,7 +220,7 @@ export class LevelOutbox implements Outbox {
     if (origin.acknowledges || origin.position) this.#press(rejected);
     this.#core.ledger.read(this.#core.live.counter, devices);
     const made = { id, bytes, described, devices, anomalous: isAnomalous(batch) };
-    return { durable: this.#admit(made, origin) };
+    return { durable: this.#admit(made, origin, rejected) };
   }
 
   #nextId(atMs: number, clock: BlockId['clock']): BlockId {
@@ -244,6 +244,7 @@ export class LevelOutbox implements Outbox {
   #admit(
     made: Pick<FreshBlock, 'id' | 'bytes' | 'described' | 'devices' | 'anomalous'>,
     { source, position, acknowledges = false }: Origin,
+    rejected: ReadonlyMap<string, number> | undefined,
   ): Promise<void> {
     const { fresh, options, changed } = this.#core;
     const urgent = acknowledges || position !== undefined || options.durability === 'always';
@@ -260,7 +261,7 @@ export class LevelOutbox implements Outbox {
         reject,
       };
       fresh.add(block);
-      if (urgent) this.#writer.add({ block, source, position, resolve, reject });
+      if (urgent) this.#writer.add({ block, source, position, rejected, resolve, reject });
       else if (!block.id.clock) fresh.enqueue(block);
     });
     durable.catch(() => undefined); // not everybody waits for it

@@ -13,6 +13,8 @@ import type { SavedRecords } from './saved-records.js';
 
 /** An outbox is mostly written and deleted again: more would only fill a small box's memory. */
 const writeBufferBytes = 1024 * 1024;
+/** All that is mapped of a large backlog at a time: 64 MiB. */
+const [maxOpenTables, tableBytes] = [64, 1024 * 1024];
 const retryMs = 5000;
 const maxDeletes = 4096;
 /** So many starts are known in detail, and older ones as long as blocks are left of them. */
@@ -42,8 +44,16 @@ async function openPatiently(options: OutboxOptions): Promise<Store> {
   const { directory, log, clock, ballast, stop = never, openStore: open = openMendedStore } = options;
   for (let told = false; ; ) {
     try {
-      const kind = 'outbox';
-      return await open({ directory, kind, version: outboxStoreVersion, markerKey, writeBufferBytes, log });
+      return await open({
+        directory,
+        kind: 'outbox',
+        version: outboxStoreVersion,
+        markerKey,
+        writeBufferBytes,
+        maxOpenTables,
+        tableBytes,
+        log,
+      });
     } catch (error) {
       if (!isDiskFull(error) || stop.aborted) throw error;
       if (await ballast?.free().catch(() => false)) continue;

@@ -5,6 +5,11 @@ import type { Fresh, FreshBlock } from './fresh.js';
 export const minSpillAfterMs = 50;
 /** In an outage so much is worth a commit by itself: pages that are written twice weigh little in it. */
 const spillBytes = 64 * 1024;
+/**
+ * A commit takes no more, unless one block does: it becomes a table by itself, and a walk over the backlog has so many
+ * tables in memory.
+ */
+export const maxCommitBytes = 1024 * 1024;
 /** What is journaled and not released may stay in memory up to this. */
 const maxKeptBytes = 8 * 1024 * 1024;
 
@@ -59,23 +64,26 @@ export class Spill {
     const nowMs = this.#options.clock.monotonic();
     if (this.dueMs() > nowMs) return [];
     const taken = this.#takeKept();
+    let bytes = 0;
     for (const block of this.#fresh.volatile()) {
+      if (bytes >= maxCommitBytes) break;
       if (block.urgent) continue;
       // One late receipt is seldom the only one: those that are half as old go along.
-      if (!this.#sendable(block) || nowMs - block.bornMs >= this.#spillAfterMs / 2) taken.push(block);
+      if (this.#sendable(block) && nowMs - block.bornMs < this.#spillAfterMs / 2) continue;
+      taken.push(block);
+      bytes += block.bytes.length;
     }
     return taken;
   }
 
   #takeKept(): FreshBlock[] {
     const taken: FreshBlock[] = [];
-    let over = this.#fresh.bytes('kept') - maxKeptBytes;
-    if (over <= 0) return taken;
-    over += maxKeptBytes / 4;
+    if (this.#fresh.bytes('kept') <= maxKeptBytes) return taken;
+    let left = maxCommitBytes;
     for (const block of this.#fresh.kept()) {
-      if (over <= 0) break;
+      if (left <= 0) break;
       taken.push(block);
-      over -= block.bytes.length;
+      left -= block.bytes.length;
     }
     return taken;
   }

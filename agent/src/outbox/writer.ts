@@ -4,8 +4,10 @@ import { failpoint } from '@edgeward/shared/failpoint';
 import { buildCommit, type Commit, type Item } from './commit.js';
 import type { Core } from './core.js';
 import { isDiskFull } from './disk-full.js';
+import type { FreshBlock } from './fresh.js';
 import type { Put } from './layout.js';
 import type { Rejects } from './rejects.js';
+import { maxCommitBytes } from './spill.js';
 
 /** Deletes and what they change in the ledger wait this long for a commit of new blocks to travel with. */
 const lingerMs = 1000;
@@ -110,13 +112,13 @@ export class Writer {
   }
 
   async #commit(): Promise<void> {
-    const items = [...this.#items];
     const core = this.#core;
-    const spills = core.closing ? this.#allUnstored(items) : core.spill.take();
+    const items = this.#nextItems();
+    const spills = core.closing ? this.#allUnstored() : core.spill.take();
     const commit = buildCommit(core, {
       items,
       spills,
-      rejected: this.#rejects.waiting(),
+      rejected: this.#waitingRejects(items.length),
       saveAll: pure => this.#isSaveDue(pure),
     });
     this.#pressingSinceMs = undefined;
@@ -136,6 +138,23 @@ export class Writer {
     core.changed.open();
   }
 
+  #nextItems(): Item[] {
+    let [count, bytes] = [0, 0];
+    while (count < this.#items.length && bytes < maxCommitBytes) {
+      bytes += this.#items[count]!.block?.bytes.length ?? 0;
+      count += 1;
+    }
+    return this.#items.slice(0, count);
+  }
+
+  /** Those whose source's position is not in this commit. */
+  #waitingRejects(items: number): Map<string, number> {
+    const sum = this.#rejects.waiting();
+    for (const { rejected } of this.#items.slice(items))
+      for (const [device, rows] of rejected ?? []) sum.set(device, (sum.get(device) ?? 0) + rows);
+    return sum;
+  }
+
   async #write({ puts, deletes }: Commit): Promise<void> {
     const operations = [
       ...puts.map(put => ({ type: 'put' as const, ...put })),
@@ -144,11 +163,11 @@ export class Writer {
     if (operations.length) await this.#core.store.db.batch(operations, { sync: true });
   }
 
-  #allUnstored(items: readonly Item[]) {
-    const own = new Set(items.map(({ block }) => block));
+  /** But for those that somebody waits for: they go with their positions. */
+  #allUnstored(): FreshBlock[] {
     const { fresh } = this.#core;
     return [...fresh.volatile(), ...fresh.kept()]
-      .filter(block => !own.has(block))
+      .filter(({ urgent }) => !urgent)
       .sort((a, b) => a.id.seq - b.id.seq);
   }
 

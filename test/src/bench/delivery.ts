@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Workbench } from '../support/processes.js';
 import { agentFigures } from './delivery-agent.js';
 import { alwaysFigures } from './delivery-always.js';
+import { backlogFigures } from './delivery-backlog.js';
 import { beatFigures } from './delivery-beat.js';
 import type { DeliveryContext, Section } from './delivery-context.js';
 import { diskFigures } from './delivery-disk.js';
@@ -42,6 +43,7 @@ export const sections: Readonly<Record<string, Section>> = {
   wire: wireFigures,
   disk: diskFigures,
   always: alwaysFigures,
+  backlog: backlogFigures,
   http: httpFigures,
   mqtt: mqttFigures,
   drain: drainFigures,
