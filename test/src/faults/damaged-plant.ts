@@ -1,6 +1,6 @@
 /** A plant that was killed with much in its stores, to be broken and started again, again and again. */
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { until } from '../support/processes.js';
 import { faults } from './oracle.js';
@@ -47,12 +47,9 @@ export class DamagedPlant implements AsyncDisposable {
     await plant.kill('collector');
     await plant.kill('agent');
     for (const part of [1, 2]) {
-      const before = sizeOf(this.store('outbox'));
+      const before = plant.outboxBytes();
       plant.start('agent');
-      await until(
-        `part ${part} is in the outbox`,
-        async () => sizeOf(this.store('outbox')) > before + partBytes,
-      );
+      await until(`part ${part} is in the outbox`, async () => plant.outboxBytes() > before + partBytes);
       await plant.kill('agent');
     }
   }
@@ -158,8 +155,4 @@ function lossesIn({ ledger }: Told): number {
 
 function isTold({ ledger, events, complaints }: Told): boolean {
   return !ledger.balanced || events.some(({ kind }) => kind === 'damage') || complaints.length > 0;
-}
-
-function sizeOf(folder: string): number {
-  return readdirSync(folder).reduce((sum, name) => sum + statSync(path.join(folder, name)).size, 0);
 }

@@ -1,5 +1,5 @@
-/** A small ext4 disk of its own for one machine of the plant: it can lose its power, and it can be made read-only. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+/** A small ext4 disk of its own for one machine of the plant: it can lose its power, fill up and fail. */
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { command } from './host.js';
@@ -34,12 +34,33 @@ export class Disk implements Disposable {
     this.#mount();
   }
 
-  readOnly(): void {
-    command('mount', '-o', 'remount,ro', this.folder);
+  /** As ext4 does after an error: read-only at once, whoever has files open. */
+  fail(): void {
+    command('mount', '-o', 'remount,abort', this.folder);
   }
 
-  writable(): void {
-    command('mount', '-o', 'remount,rw', this.folder);
+  /** Taken out and put in again. Nobody may have it open. */
+  remount(as: 'rw' | 'ro' = 'rw'): void {
+    command('umount', this.folder);
+    command('mount', '-o', `loop,${as}`, this.#image, this.folder);
+  }
+
+  /** Takes all room that is left, until `freeSpace`. */
+  fill(): void {
+    const filler = openSync(this.#filler, 'a');
+    try {
+      for (const bytes of [1 << 20, 4096]) fillWith(filler, Buffer.alloc(bytes, 0x2e));
+    } finally {
+      closeSync(filler);
+    }
+  }
+
+  freeSpace(): void {
+    rmSync(this.#filler);
+  }
+
+  get #filler(): string {
+    return path.join(this.folder, 'filler');
   }
 
   [Symbol.dispose](): void {
@@ -49,5 +70,13 @@ export class Disk implements Disposable {
 
   #mount(): void {
     command('mount', '-o', 'loop', this.#image, this.folder);
+  }
+}
+
+function fillWith(file: number, bytes: Buffer): void {
+  try {
+    for (;;) writeSync(file, bytes);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ENOSPC') throw error;
   }
 }

@@ -25,6 +25,9 @@ export class FaultProxy implements AsyncDisposable {
   #weather: Weather = {};
   /** Connections taken so far. */
   connections = 0;
+  /** With `record`: what the agent sent on each connection. */
+  readonly recorded: Buffer[][] = [];
+  #recording = false;
 
   private constructor(target: number) {
     this.#target = target;
@@ -48,6 +51,11 @@ export class FaultProxy implements AsyncDisposable {
   set(weather: Weather): void {
     this.#weather = weather;
     if (weather.cut) this.breakAll();
+  }
+
+  /** From the next connection on. */
+  record(): void {
+    this.#recording = true;
   }
 
   breakAll(): void {
@@ -75,9 +83,16 @@ export class FaultProxy implements AsyncDisposable {
         far.destroy();
       });
     }
+    if (this.#recording) this.#tap(near);
     const weather = () => this.#weather;
     near.pipe(new Delay(weather, bytes => this.#cutAfter(near, bytes))).pipe(far);
     far.pipe(new Delay(weather)).pipe(near);
+  }
+
+  #tap(near: Socket): void {
+    const pieces: Buffer[] = [];
+    this.recorded.push(pieces);
+    near.on('data', (piece: Buffer) => pieces.push(piece));
   }
 
   #cutAfter(near: Socket, bytes: number): void {

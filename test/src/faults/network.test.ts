@@ -4,30 +4,12 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRng } from '@edgeward/shared/rng';
 import { until } from '../support/processes.js';
-import { FaultProxy, type Weather } from './fault-proxy.js';
+import type { Weather } from './fault-proxy.js';
 import { assertExactlyOnce } from './oracle.js';
-import { Plant, type PlantOptions } from './plant.js';
-import { amount, full, minutes } from './scale.js';
+
+import { amount, full, minutes, onlyInFullUnless } from './scale.js';
 import { underSeeds } from './seeds.js';
-
-interface Site extends AsyncDisposable {
-  readonly plant: Plant;
-  readonly proxy: FaultProxy;
-}
-
-async function siteWith(options: PlantOptions): Promise<Site> {
-  let proxy: FaultProxy | undefined;
-  const route = async (port: number) => {
-    proxy = await FaultProxy.open(port);
-    return proxy.port;
-  };
-  const plant = await Plant.create({ ...options, route });
-  const dispose = async () => {
-    await plant[Symbol.asyncDispose]();
-    await proxy![Symbol.asyncDispose]();
-  };
-  return { plant, proxy: proxy!, [Symbol.asyncDispose]: dispose };
-}
+import { siteWith } from './site.js';
 
 const weathers: Readonly<Record<string, Weather>> = {
   'half a second late': { latencyMs: 500 },
@@ -36,7 +18,10 @@ const weathers: Readonly<Record<string, Weather>> = {
 };
 
 for (const [name, weather] of Object.entries(weathers))
-  test(`network: ${name}`, { timeout: minutes(5) }, async () => {
+  test(`network: ${name}`, {
+    skip: onlyInFullUnless('cutAfterBytes' in weather),
+    timeout: minutes(5),
+  }, async () => {
     await using site = await siteWith({ rowsPerDevice: amount(600, 3000), rowsPerSecond: 300 });
     const { plant, proxy } = site;
     proxy.set(weather);

@@ -1,9 +1,10 @@
 /** One agent and one collector as real processes, fed from a recording that the oracle knows. */
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { messageOf } from '@edgeward/shared/errors';
 import { type EdgewardProcess, freePort, getJson, until, Workbench } from '../support/processes.js';
-import { judge, type Verdict } from './oracle.js';
+import { faults, judge, type Verdict } from './oracle.js';
 import { type Expected, replayOf, writeRecording } from './recording.js';
 import { readSink, type StoredRow } from './sink-rows.js';
 
@@ -56,6 +57,7 @@ export interface PlantOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Put before the command line, for example `ip netns exec x`. */
   readonly wrap?: Readonly<Partial<Record<Victim, readonly string[]>>>;
+  /** Where the broker listens; off loopback it wants a password, which both sides get. */
   readonly brokerHost?: string;
 }
 
@@ -172,7 +174,7 @@ export class Plant implements AsyncDisposable {
   }
 
   get url(): string {
-    return `http://${this.#options.brokerHost ?? '127.0.0.1'}:${this.#apiPort}`;
+    return `http://127.0.0.1:${this.#apiPort}`;
   }
 
   /** Rows the collector says it has. */
@@ -192,6 +194,13 @@ export class Plant implements AsyncDisposable {
   /** How far the agent has read, by its last report. */
   async readRows(): Promise<number> {
     return (await this.ledger()).devices.reduce((sum, { read }) => sum + read, 0);
+  }
+
+  /** Of its files, which is more than its blocks. */
+  outboxBytes(): number {
+    const folder = path.join(this.agentFolder, 'outbox');
+    if (!existsSync(folder)) return 0;
+    return readdirSync(folder).reduce((sum, name) => sum + statSync(path.join(folder, name)).size, 0);
   }
 
   sinkRows(): StoredRow[] {
@@ -215,14 +224,19 @@ export class Plant implements AsyncDisposable {
       const agent = this.start('agent');
       await until('the agent has started', async () => agent.stderr.includes('"msg":"started"'));
     }
-    const ledger = await until(
-      'the whole recording is read and nothing is in flight',
-      () => this.#settled(),
-      withinMs,
-    );
+    const what = 'the whole recording is read and nothing is in flight';
+    const ledger = await until(what, () => this.#settled(), withinMs).catch(error => this.#unsettled(error));
     await this.stop('agent');
     await this.stop('collector');
     return ledger;
+  }
+
+  /** @throws with what does not come out right */
+  async #unsettled(error: unknown): Promise<never> {
+    const { balanced, devices } = await this.ledger().catch(() => ({ balanced: 'unknown', devices: [] }));
+    const wrong = faults(this.verdict()).join('; ');
+    const text = `sink: ${wrong || 'whole'}; ledger balanced: ${balanced} ${JSON.stringify(devices)}; ${messageOf(error)}`;
+    throw new Error(text, { cause: error });
   }
 
   async #settled(): Promise<Ledger | undefined> {
@@ -244,6 +258,7 @@ export class Plant implements AsyncDisposable {
       dataDir: this.agentFolder,
       uplink: {
         url: `mqtt://${this.#options.brokerHost ?? '127.0.0.1'}:${this.#uplinkPort}`,
+        ...this.#secret('password'),
         ...this.#options.uplink,
       },
       reportMs: 200,
@@ -252,10 +267,21 @@ export class Plant implements AsyncDisposable {
     });
   }
 
+  #secret(name: string): object {
+    if (!this.#options.brokerHost) return {};
+    const file = path.join(this.bench.folder, 'password');
+    writeFileSync(file, 'a password of the rig', { mode: 0o600 });
+    return { [name]: { file } };
+  }
+
   #collectorConfig(): string {
     return this.bench.config('collector', {
       dataDir: this.collectorFolder,
-      broker: { port: this.brokerPort },
+      broker: {
+        host: this.#options.brokerHost ?? '127.0.0.1',
+        port: this.brokerPort,
+        ...(this.#options.brokerHost && { users: this.#secret(gateway) }),
+      },
       api: { port: this.#apiPort },
       ...this.#options.collector,
       sinks: [{ type: 'file', directory: this.sinkFolder }],

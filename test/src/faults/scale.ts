@@ -11,4 +11,9 @@ export function amount(few: number, all: number): number {
 /** For tests that are only in the full run: the reason, or false. */
 export const onlyInFull = full ? false : 'part of npm run test:faults';
 
+/** The same for some of many alike. EDGEWARD_FAULTS_TIMES asks for all of them. */
+export function onlyInFullUnless(inShort: boolean): string | false {
+  return inShort || process.env.EDGEWARD_FAULTS_TIMES ? false : onlyInFull;
+}
+
 export const minutes = (n: number): number => n * 60_000;

@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Rng } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import { root } from '../support/root.js';
 
@@ -46,4 +47,9 @@ export async function underSeeds(
     }
     if (former.includes(seed)) keep(name, others);
   }
+}
+
+export function shuffled<T>(items: readonly T[], rng: Rng): T[] {
+  const keyed = items.map(item => ({ item, at: rng() }));
+  return keyed.sort((a, b) => a.at - b.at).map(({ item }) => item);
 }
