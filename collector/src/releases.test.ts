@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test';
 import type { Receipt, Rng } from '@edgeward/shared/contracts';
 import { RangeSet } from '@edgeward/shared/ranges';
 import { seededRng } from '@edgeward/shared/rng';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import type { Incoming, Journal } from './journal/journal.js';
 import { folderFor, openJournal, TestGateway } from './journal/testing/blocks.js';
 import { Releases } from './releases.js';
@@ -109,8 +110,7 @@ async function play(t: TestContext, seed: number): Promise<void> {
 }
 
 test('released means that all named sinks have it, and everything is released in the end', async t => {
-  const first = Number(process.env.SEED ?? Date.now() % 1e9);
-  t.diagnostic(`seed ${first}`);
+  const first = testSeed('releases');
   for (let seed = first; seed < first + 12; seed++) await play(t, seed);
 });
 

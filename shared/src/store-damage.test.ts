@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { silentLogger } from './log.js';
 import { seededRng } from './rng.js';
 import { numberKey, openStore, type Store } from './store.js';
+import { testSeed } from './testing/seed.js';
 
 const records = 40;
 
@@ -61,8 +62,7 @@ for (const end of ['clean', 'crash'] as const) {
   });
 
   test(`a flipped bit in the log after a ${end} end is told whenever it cost a record`, async t => {
-    const seed = Number(process.env.SEED ?? Date.now() % 1e9);
-    t.diagnostic(`SEED=${seed}`);
+    const seed = testSeed('store-damage');
     const rng = seededRng(seed);
     const whole = await filled(t, end);
     let cost = 0;

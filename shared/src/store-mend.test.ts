@@ -8,6 +8,7 @@ import { silentLogger } from './log.js';
 import { seededRng } from './rng.js';
 import { numberKey, type StoreOptions } from './store.js';
 import { openMendedStore } from './store-mend.js';
+import { testSeed } from './testing/seed.js';
 
 const records = 400;
 
@@ -50,8 +51,7 @@ async function flipInTable(base: string, rng: () => number): Promise<void> {
 }
 
 test('a store with a flipped bit in a table opens, tells it, compacts, and has all other records', async t => {
-  const seed = Number(process.env.SEED ?? Date.now() % 1e9);
-  t.diagnostic(`SEED=${seed}`);
+  const seed = testSeed('store-mend');
   const rng = seededRng(seed);
   const whole = await filled(t);
   let costly = 0;

@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { hasCode } from '@edgeward/shared/errors';
 import { seededRng } from '@edgeward/shared/rng';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import { ClassicLevel } from 'classic-level';
 import { blockKey, endOfBlocks } from '../outbox/layout.js';
 import { checkStores } from './check-outbox.js';
@@ -247,8 +248,7 @@ process.stdout.write('open');
 process.stdin.resume();`;
 
 test('seeded flips anywhere: told whenever a block is lost, and never made worse', async t => {
-  const seed = Number(process.env.SEED ?? Date.now() % 1e9);
-  t.diagnostic(`SEED=${seed}`);
+  const seed = testSeed('check-outbox');
   const rng = seededRng(seed);
   const whole = await filled(t, blocks, 'crash');
   for (let round = 0; round < 15; round++) {

@@ -9,6 +9,7 @@ import { systemClock } from '@edgeward/shared/clock';
 import type { Clock, Entry, RecordBatch, Rng } from '@edgeward/shared/contracts';
 import { seededRng } from '@edgeward/shared/rng';
 import { TestBatches } from '@edgeward/shared/testing/batches';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import { decodeBlock } from '@edgeward/shared/wire';
 import type { LevelOutbox, Notice } from './level-outbox.js';
 import {
@@ -241,7 +242,7 @@ async function play(seed: number, steps: number): Promise<void> {
 }
 
 /** The seed repeats the choices; when a write is down is the disk's own. */
-const first = Number(process.env.SEED ?? Date.now() % 1e9);
+const first = testSeed('outbox model');
 
 test('nothing durable is lost and nothing comes twice, whatever fails, breaks or is killed', {
   timeout: 240_000,

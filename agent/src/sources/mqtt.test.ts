@@ -13,6 +13,7 @@ import { isRetryable } from '@edgeward/shared/errors';
 import { silentLogger } from '@edgeward/shared/log';
 import { qualityReasons } from '@edgeward/shared/quality';
 import { seededRng } from '@edgeward/shared/rng';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import { FakeBroker, type FakeBrokerOptions, type FakeMessage, FakeSession } from '../testing/fake-broker.js';
 import { type SourceHarness, sourceConformance } from '../testing/source-conformance.js';
 import { testCertificate, testKey } from '../testing/test-certificate.js';
@@ -326,8 +327,7 @@ test(
 );
 
 test('killed and cut at random, every message is stored once', { timeout: 120_000 }, async () => {
-  const seed = Number(process.env.SEED ?? Date.now() % 1e9);
-  console.log(`seed ${seed}`);
+  const seed = testSeed('mqtt source');
   const rng = seededRng(seed);
   for (const ids of ['up', 'lowest'] as const) {
     await using b = await bench({ lingerMs: 1 }, { ids, window: 25 });

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Rng } from '@edgeward/shared/contracts';
 import { seededRng } from '@edgeward/shared/rng';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import { TimeMemory } from './times.js';
 
 const startUs = 1_790_000_000_000_000;
 const hourUs = 3_600e6;
 
-const seeds = Array.from({ length: 20 }, (_, i) => Number(process.env.SEED ?? 1000) + i);
+const first = testSeed('times');
+const seeds = Array.from({ length: 20 }, (_, i) => first + i);
 
 /** Claims and checks against a plain set of everything ever given. */
 class Checked {

@@ -4,12 +4,13 @@ import type { RecordBatch } from '@edgeward/shared/contracts';
 import { Quality } from '@edgeward/shared/quality';
 import { seededRng } from '@edgeward/shared/rng';
 import { TestBatches } from '@edgeward/shared/testing/batches';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import { clockSpanOf, correctTimes } from './correct.js';
 
 const usOf = (batch: RecordBatch) => Array.from(batch.time, ms => Math.round(ms * 1000));
 
 test('every row moves by the same number of microseconds, whatever the offset (seeded)', () => {
-  const seed = Number(process.env.SEED ?? 20261224);
+  const seed = testSeed('correct');
   const rng = seededRng(seed);
   for (let run = 0; run < 200; run++) {
     const batch = new TestBatches().next(50);

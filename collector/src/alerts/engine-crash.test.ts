@@ -8,6 +8,7 @@ import { EdgewardError, hasCode, isRetryable } from '@edgeward/shared/errors';
 import { silentLogger } from '@edgeward/shared/log';
 import { seededRng } from '@edgeward/shared/rng';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import { AlertBench, forestFlag, pattern, temporaryFolder } from '../testing/alert-bench.js';
 import { type RowSpec, Tape } from '../testing/deliveries.js';
 import { AlertStore, type Operation } from './alert-store.js';
@@ -60,8 +61,7 @@ function outcome(bench: AlertBench) {
 }
 
 test('killed after any write, it ends with the same incidents and mails', { timeout: 60_000 }, async t => {
-  const seed = Number(process.env.SEED ?? Date.now() % 100_000);
-  t.diagnostic(`seed ${seed}`);
+  const seed = testSeed('engine-crash');
   const rng = seededRng(seed);
   const deliveries = story(seed, 40);
   const folder = await temporaryFolder(t);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRng } from '@edgeward/shared/rng';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import { generate, type Packet } from 'mqtt-packet';
 import { connectPacket } from '../testing/raw-mqtt.js';
 import { FrameScanner } from './frames.js';
@@ -27,7 +28,7 @@ function opened(): FrameScanner {
 }
 
 test('frames are counted the same however the bytes are cut', () => {
-  const seed = Date.now() % 1e6;
+  const seed = testSeed('frames');
   const rng = seededRng(seed);
   const sizes = [0, 1, 120, 124, 125, 126, 16_379, 16_380, 16_381, 200_000];
   const stream = Buffer.concat([connect, ...sizes.map(publish), generate({ cmd: 'pingreq' })]);

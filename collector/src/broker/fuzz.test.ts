@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Rng } from '@edgeward/shared/contracts';
 import { seededRng } from '@edgeward/shared/rng';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import { topicOf } from '@edgeward/shared/topics';
 import { generate, type Packet } from 'mqtt-packet';
 import { openBroker } from '../testing/a-broker.js';
@@ -37,8 +38,7 @@ function hostile(rng: Rng): Buffer {
 }
 
 test('hostile bytes, before and after CONNECT', { timeout: 60_000 }, async () => {
-  const seed = Number(process.env.SEED ?? Date.now() % 1e9);
-  console.log(`seed ${seed}`);
+  const seed = testSeed('broker fuzz');
   const rng = seededRng(seed);
   await using at = await openBroker({ limits: { connectTimeoutMs: 100, maxIdleS: 5 } });
   using witness = new RawMqtt(at.broker);

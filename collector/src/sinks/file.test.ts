@@ -13,6 +13,7 @@ import { silentLogger } from '@edgeward/shared/log';
 import { Quality } from '@edgeward/shared/quality';
 import { seededRng } from '@edgeward/shared/rng';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import { cursorAfter, Tape } from '../testing/deliveries.js';
 import { type StoredRow, sinkConformance } from '../testing/sink-conformance.js';
 import { FileSink, file, fileConfig } from './file.js';
@@ -205,8 +206,7 @@ test('is registered under its type, with defaults', () => {
 
 test('killed at any moment: each committed row is there once, in order', { timeout: 60_000 }, async t => {
   const directory = await folder(t);
-  const seed = Date.now() % 100_000;
-  t.diagnostic(`seed ${seed}`);
+  const seed = testSeed('file sink killed');
   const rng = seededRng(seed);
   let position = 0;
   for (let kill = 0; kill < 12; kill++) {

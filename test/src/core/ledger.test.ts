@@ -17,6 +17,7 @@ import type { AgentReport, Entry, Rng } from '@edgeward/shared/contracts';
 import { silentLogger } from '@edgeward/shared/log';
 import { seededRng } from '@edgeward/shared/rng';
 import { TestBatches } from '@edgeward/shared/testing/batches';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import { readHeader } from '@edgeward/shared/wire';
 
 const gateway = 'gw-1';
@@ -226,7 +227,7 @@ async function play(seed: number, steps: number): Promise<void> {
 }
 
 /** The seed repeats the choices; when a write is down is the disk's own. */
-const first = Number(process.env.SEED ?? Date.now() % 1e9);
+const first = testSeed('ledger');
 
 test('balances whenever a report arrives, whatever was appended, sent, lost, dropped or killed in between', async () => {
   for (let seed = first; seed < first + 4; seed++) await play(seed, 800);

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { Field, RecordBatch } from '@edgeward/shared/contracts';
 import { seededRng } from '@edgeward/shared/rng';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import type { FaultKind } from '@edgeward/simulators/faults';
 import type { DeviceType } from '@edgeward/simulators/plant';
 import { root } from '../support/root.js';
@@ -18,7 +19,7 @@ const devices = (['pump', 'cold-room', 'power-feed'] as const).flatMap(type =>
 
 for (const name of shippedModels)
   test(`${name}: both engines give the same scores`, async () => {
-    const seed = Number(process.env.SEED ?? 7);
+    const seed = testSeed('both engines');
     const [onnx, typescript] = await Promise.all([
       openShipped(name, 'onnx'),
       openShipped(name, 'typescript'),

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { seededRng } from '@edgeward/shared/rng';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import { load, post } from '../support/http-load.js';
 import { type EdgewardProcess, freePort, getJson, until, Workbench } from '../support/processes.js';
 
@@ -136,8 +137,7 @@ const ends = ['outbox.after-commit@25', 'outbox.after-commit@26', ''];
 test('http: what was told yes survives three kill -9, once; so does what is sent again with its key', {
   timeout: 180_000,
 }, async () => {
-  const seed = Number(process.env.SEED ?? Date.now() % 1e9);
-  console.log(`seed ${seed}`);
+  const seed = testSeed('http killed');
   const rng = seededRng(seed);
   await using bench = new Workbench();
   const ports: Ports = { api: await freePort(), broker: await freePort(), http: await freePort() };

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { seededRng } from '@edgeward/shared/rng';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import { type EdgewardProcess, freePort, getJson, until, Workbench } from '../support/processes.js';
 
 interface Ledger {
@@ -167,8 +168,7 @@ for (const [name, victim] of Object.entries(victims))
   test(`kill -9 of the ${name}: every row of a replayed file arrives once, in the journal and in the file sink`, {
     timeout: 180_000,
   }, async () => {
-    const seed = Number(process.env.SEED ?? Date.now() % 1e9);
-    console.log(`seed ${seed}`);
+    const seed = testSeed(`kill -9 of the ${name}`);
     const rng = seededRng(seed);
     await using bench = new Workbench();
     const rig = await Rig.create(bench, [replay(numberedCsv(bench))]);

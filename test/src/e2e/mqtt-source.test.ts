@@ -6,6 +6,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import { seededRng } from '@edgeward/shared/rng';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import { Aedes } from 'aedes';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { noMosquitto } from '../support/mosquitto.js';
@@ -132,8 +133,7 @@ test('kill -9 of the agent and restarts of mosquitto: every QoS 1 message is sto
   ...limit,
   skip: noMosquitto(),
 }, async () => {
-  const seed = Number(process.env.SEED ?? Date.now() % 1e9);
-  console.log(`seed ${seed}`);
+  const seed = testSeed('mqtt source killed');
   const rng = seededRng(seed);
   await using bench = new Workbench();
   await using broker = new PlantBroker(bench.folder, await freePort());

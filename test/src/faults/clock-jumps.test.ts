@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRng } from '@edgeward/shared/rng';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import { Workbench } from '../support/processes.js';
 import { ClockMachine, type ClockRow, noFaketime } from './clock-machine.js';
 
@@ -63,8 +64,7 @@ test(
   'the clock goes over the same seconds again and again: every row has a time of its own (seeded)',
   options,
   async () => {
-    const seed = Number(process.env.SEED ?? Date.now() % 1e9);
-    console.log(`SEED=${seed}`);
+    const seed = testSeed('clock-jumps');
     const rng = seededRng(seed);
     await using bench = new Workbench();
     const machine = await ClockMachine.create(bench);

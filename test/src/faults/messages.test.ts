@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { seededRng } from '@edgeward/shared/rng';
+import { testSeed } from '@edgeward/shared/testing/seed';
 import { topicOf } from '@edgeward/shared/topics';
 import { until } from '../support/processes.js';
 import { garbage } from './damage.js';
@@ -77,8 +78,7 @@ test('messages: doubled and out of order, each row is stored once', { timeout: m
 });
 
 test('messages: garbage is kept aside, and readings go on', { timeout: minutes(3) }, async () => {
-  const seed = Math.floor(Math.random() * 1e9);
-  console.log(`SEED=${seed}`);
+  const seed = testSeed('garbage');
   const rng = seededRng(seed);
   await using site = await siteWith({ rowsPerDevice: 2000, rowsPerSecond: 400 });
   const { plant, proxy } = site;

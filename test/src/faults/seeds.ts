@@ -1,11 +1,12 @@
 /**
  * Seeds of a test that takes random turns. A seed that failed is kept in test/faults-seeds.json and comes first until
- * it passes; SEED=n runs only that one.
+ * it passes; SEED=n runs only that one. The others are fixed by the name, or drawn with SEED=random.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Rng } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
+import { testSeed, wantedSeed } from '@edgeward/shared/testing/seed';
 import { root } from '../support/root.js';
 
 const file = path.join(root, 'test', 'faults-seeds.json');
@@ -25,16 +26,17 @@ function keep(name: string, seeds: readonly number[]): void {
   writeFileSync(file, `${JSON.stringify(now, null, 2)}\n`);
 }
 
-/** Runs `story` under so many fresh seeds, after those that failed before. @throws what the story throws */
+/** Runs `story` under so many seeds, after those that failed before. @throws what the story throws */
 export async function underSeeds(
   name: string,
   times: number,
   story: (seed: number) => Promise<void>,
 ): Promise<void> {
-  const wanted = Number(process.env.SEED);
+  const wanted = wantedSeed();
   const former = kept()[name] ?? [];
-  const fresh = Array.from({ length: times }, () => Math.floor(Math.random() * 1e9));
-  for (const seed of Number.isSafeInteger(wanted) && wanted > 0 ? [wanted] : [...former, ...fresh]) {
+  const first = testSeed(name);
+  const next = Array.from({ length: times }, (_, i) => first + i);
+  for (const seed of wanted === undefined ? [...former, ...next] : [wanted]) {
     console.log(`${name}: SEED=${seed}`);
     const others = (kept()[name] ?? []).filter(other => other !== seed);
     try {
