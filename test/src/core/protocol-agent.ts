@@ -88,9 +88,11 @@ export class AgentModel {
     return this.#process?.outbox;
   }
 
+  /** It has nothing left to hand over, and a link to say so: between tries to connect, a report goes nowhere. */
   get isIdle(): boolean {
     const process = this.#process;
-    return process !== undefined && process.busy.size === 0 && process.outbox.report().outbox.blocks === 0;
+    if (!process || process.busy.size > 0 || !process.uplink.isLinked) return false;
+    return process.outbox.report().outbox.blocks === 0;
   }
 
   /** Runs from here on, however often it dies. */

@@ -42,6 +42,10 @@ export class ModelUplink implements Uplink {
     return this.#roundTrips.p99Ms;
   }
 
+  get isLinked(): boolean {
+    return this.#link !== undefined && !this.#link.closed;
+  }
+
   async *exchange(entries: AsyncIterable<Entry>, deadline: AbortSignal): AsyncGenerator<Receipt, void, void> {
     const link = this.#connect();
     const flight = new Flight(this.#window, this.#options.clock, this.#roundTrips);
