@@ -34,7 +34,13 @@ async function start(folder: string) {
   };
   const json = new JsonIntake({ journal, answer, lateAfterMs: 60_000, clock });
   await json.open();
-  const releases = new Releases({ journal, required: [], send: async () => undefined });
+  const releases = new Releases({
+    journal,
+    required: [],
+    send: async () => undefined,
+    clock,
+    log: silentLogger,
+  });
   const ingest = new Ingest({
     journal,
     gateways: new Gateways(clock),

@@ -69,6 +69,8 @@ export async function runCollector(
     journal,
     required,
     send: (gateway, receipts) => ingest.sendReceipts(gateway, receipts),
+    clock,
+    log: log.child({ component: 'releases' }),
   });
   await releases.open();
   const identities = await loadIdentities(journal, config.broker.takeoverAfterS * 1000, clock.monotonic());

@@ -2,12 +2,18 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Receipt, Rng } from '@edgeward/shared/contracts';
+import { silentLogger } from '@edgeward/shared/log';
 import { RangeSet } from '@edgeward/shared/ranges';
 import { seededRng } from '@edgeward/shared/rng';
+import { FakeClock } from '@edgeward/shared/testing/fake-clock';
+import { MemoryDisk } from '@edgeward/shared/testing/memory-disk';
+import { openMemoryStore } from '@edgeward/shared/testing/memory-store';
 import { testSeed } from '@edgeward/shared/testing/seed';
 import type { Incoming, Journal } from './journal/journal.js';
 import { folderFor, openJournal, TestGateway } from './journal/testing/blocks.js';
 import { Releases } from './releases.js';
+
+const around = { clock: new FakeClock({ autoAdvance: true }), log: silentLogger };
 
 /** One gateway, a collector that restarts, and sinks that lag; what is sent arrives or not. */
 class World {
@@ -31,7 +37,7 @@ class World {
   async open(): Promise<void> {
     this.#journal = await openJournal(this.#folder);
     const send = async (_gateway: string, receipts: readonly Receipt[]) => this.#hear(receipts, 0.5);
-    this.#releases = new Releases({ journal: this.#journal, required: this.#sinks, send });
+    this.#releases = new Releases({ journal: this.#journal, required: this.#sinks, send, ...around });
     await this.#releases.open();
   }
 
@@ -120,6 +126,7 @@ test('without named sinks the journal releases at once', async t => {
     journal,
     required: [],
     send: () => assert.fail('nothing is left to send'),
+    ...around,
   });
   await releases.open();
   const blocks = new TestGateway().incoming(3);
@@ -129,4 +136,30 @@ test('without named sinks the journal releases at once', async t => {
   assert.equal(releases.markOf('gw-1', epoch, 2), 'released');
   assert.deepEqual(releases.standing('gw-1', 'outbox-1'), [{ epoch, from: 1, through: 3, mark: 'released' }]);
   assert.deepEqual(releases.standing('gw-1', 'outbox-2'), []);
+});
+
+test('a journal that cannot be read for a while delays releases and ends nothing', async t => {
+  let failing = 0;
+  const fateOf = () => (failing-- > 0 ? 'fail' : 'ok');
+  const disk = new MemoryDisk({ clock: around.clock, rng: seededRng(1), fateOf });
+  const folder = await folderFor(t);
+  const open = () => openJournal(folder, { openStore: () => openMemoryStore(disk) });
+  const blocks = new TestGateway().incoming(3);
+  const former = await open();
+  await former.append(blocks);
+  disk.kill();
+  await using journal = await open();
+  const stop = new AbortController();
+  const sent: Receipt[] = [];
+  const send = async (_gateway: string, receipts: readonly Receipt[]) => {
+    sent.push(...receipts);
+    stop.abort();
+  };
+  const sink = { position: 0 };
+  const releases = new Releases({ journal, required: [sink], send, ...around });
+  await releases.open();
+  sink.position = journal.position;
+  failing = 3;
+  await releases.run(stop.signal);
+  assert.deepEqual(sent, [{ epoch: blocks[0]!.header.epoch, from: 1, through: 3, mark: 'released' }]);
 });

@@ -3,8 +3,11 @@
  * have stored the block; until then a receipt says `journaled`. What is known here can be told again at any time:
  * a receipt that got lost on its way is made good when the gateway comes back.
  */
-import type { Delivery, Mark, Receipt } from '@edgeward/shared/contracts';
+import { Backoff } from '@edgeward/shared/clock';
+import type { Clock, Delivery, Mark, Receipt } from '@edgeward/shared/contracts';
+import { messageOf } from '@edgeward/shared/errors';
 import { Gate } from '@edgeward/shared/gate';
+import type { Logger } from '@edgeward/shared/log';
 import { getOrMake } from '@edgeward/shared/maps';
 import { RangeSet } from '@edgeward/shared/ranges';
 import { receiptsOf } from '@edgeward/shared/receipts';
@@ -16,6 +19,8 @@ export interface ReleasesOptions {
   /** What must have passed a block before it is released. */
   readonly required: readonly { readonly position: number }[];
   readonly send: (gateway: string, receipts: readonly Receipt[]) => Promise<void>;
+  readonly clock: Clock;
+  readonly log: Logger;
 }
 
 export class Releases {
@@ -67,11 +72,23 @@ export class Releases {
     this.#changed.open();
   }
 
-  /** Sends `released` for what all required sinks have passed; ends on stop. */
+  /** Sends `released` for what all required sinks have passed; ends on stop. What the disk refuses is tried again. */
   async run(stop: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    const backoff = new Backoff(500, 30_000);
     while (!stop.aborted) {
-      await this.advance();
-      await this.#changed.wait(stop);
+      try {
+        await this.advance();
+        backoff.reset();
+        await this.#changed.wait(stop);
+      } catch (error) {
+        const waitMs = backoff.next();
+        log.warn(
+          { error: messageOf(error), waitMs: Math.round(waitMs) },
+          'journal failed; releasing again later',
+        );
+        await clock.sleep(waitMs, stop);
+      }
     }
   }
 

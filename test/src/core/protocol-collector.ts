@@ -204,6 +204,8 @@ export class CollectorModel {
       journal,
       required: traits.receiptAfter === 'sink' ? [consumer] : [],
       send: (gateway, receipts) => ingest.sendReceipts(gateway, receipts),
+      clock,
+      log,
     });
     await releases.open();
     const ingest: Ingest = new Ingest({
