@@ -28,7 +28,7 @@ export class Epoch {
   rowsChanged = false;
   bytes = 0;
   blocks = 0;
-  /** Of those, what is journaled. */
+  /** Of those, what is journaled: together they are right, of each only the mean is known. */
   #journaledBytes = 0;
   #journaledBlocks = 0;
 
@@ -62,8 +62,7 @@ export class Epoch {
   /** It is held as if never journaled. */
   unjournal(seq: number, storedSize: number): void {
     this.journaled.remove(seq);
-    this.#journaledBytes = Math.max(0, this.#journaledBytes - storedSize);
-    this.#journaledBlocks -= 1;
+    this.bytes += storedSize - this.#takeJournaled();
     this.dirty = true;
   }
 

@@ -18,6 +18,7 @@ import {
 after(removeFolders);
 const limit = { timeout: 60_000 };
 const late = { maxLossMs: 3_600_000 };
+const empty = { id: '', blocks: 0, bytes: 0, oldestMs: null, durability: 'deferred' };
 
 function names(entries: readonly Entry[], live: string): string[] {
   return entries.map(
@@ -161,4 +162,22 @@ test('a collector that forgot is sent everything again that it had not released'
     outbox.report().devices.map(({ held }) => held.reduce((sum, { count }) => sum + count, 0)),
     [3, 3],
   );
+});
+
+test('blocks of unlike sizes, some released and some sent again, leave no byte behind', limit, async () => {
+  await using outbox = await open(await folder(), late);
+  outbox.link(true);
+  outbox.meet('journal-1');
+  const batches = new TestBatches();
+  const entries = walk(outbox);
+  await appendDurably(outbox, batches.next(1), batches.next(200));
+  const [small, large] = await take(entries, 2);
+  await outbox.receive(receiptOf(small!, 'journaled'));
+  await outbox.receive(receiptOf(large!, 'journaled'));
+  await outbox.receive(receiptOf(small!));
+  outbox.meet('journal-2');
+  await take(entries, 1);
+  assert.equal(outbox.report().outbox.bytes, large!.bytes.length + 1);
+  await outbox.receive(receiptOf(large!));
+  assert.deepEqual({ ...outbox.report().outbox, id: '' }, { ...empty, maxBytes: 64 * 1024 * 1024 });
 });

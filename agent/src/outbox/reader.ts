@@ -105,13 +105,13 @@ async function blockOf(
   const found = value ?? (await core.store.db.get(blockKey(epoch.counter, seq)));
   const block = found && openValue(found, id => core.schemas.get(id));
   if (block && block.header.seq === seq && block.header.epoch === epoch.name) return { epoch, seq, ...block };
-  if (epoch.stored.has(seq)) lose(core, epoch, seq, found);
+  if (epoch.stored.has(seq)) lose(core, epoch, seq);
   return undefined;
 }
 
 /** Its rows are not known any more: damage.ts finds out which are missing. */
-function lose(core: Core, epoch: Epoch, seq: number, value: Buffer | undefined): void {
-  epoch.delete(seq, value?.length ?? epoch.bytes / Math.max(1, epoch.blocks));
+function lose(core: Core, epoch: Epoch, seq: number): void {
+  epoch.delete(seq, epoch.bytes / Math.max(1, epoch.blocks));
   if (epoch === core.live) core.voids.add(seq, seq, core.nextSeq);
   core.lose(epoch, seq);
 }

@@ -164,10 +164,12 @@ class World {
     this.#network.heal();
     this.#collector.sink.failing = 0;
     await this.#rest();
+    const askedMs = this.#clock.now();
     for (const agent of this.#agents) agent.report();
     await this.#pass(2 * this.#plan.network.maxDelayMs + 500);
     await this.#rest();
     this.#check();
+    this.#checkReports(askedMs);
     this.#network.traits = traits;
     this.#collector.sink.failing = this.#plan.collector.sinkFailing;
     this.#healed = false;
@@ -229,6 +231,17 @@ class World {
       const rows = this.#collector.found().length;
       if (stored !== rows)
         this.#oracle.say(`the ledger says ${stored} rows are stored, the disk has ${rows}`);
+    }
+  }
+
+  /** What agents say of themselves is taken, and an empty outbox says that it is. */
+  #checkReports(askedMs: number): void {
+    for (const { gateway, device, closed, asOfMs } of this.#collector.ledger?.devices ?? [])
+      if (!closed && (asOfMs === null || asOfMs < askedMs))
+        this.#oracle.say(`the last report of ${gateway} was not taken: ${device} is as of ${asOfMs}`);
+    for (const [i, { outbox }] of this.#agents.entries()) {
+      const { blocks, bytes } = outbox?.report().outbox ?? { blocks: 0, bytes: 0 };
+      if (bytes !== 0) this.#oracle.say(`gw-${i + 1}: ${bytes} bytes in ${blocks} blocks at rest`);
     }
   }
 
