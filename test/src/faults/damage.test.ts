@@ -1,12 +1,12 @@
 /** Files of outbox and journal missing, torn, truncated and flipped: all starts, and what is lost is told. */
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import type { Rng } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import { seededRng } from '@edgeward/shared/rng';
 import { type Damage, damages, type FileClass, filesOf } from './damage.js';
 import { DamagedPlant, type StoreName } from './damaged-plant.js';
-import { amount, minutes, onlyInFullUnless } from './scale.js';
+import { amount, minutes, rigTest } from './scale.js';
 import { shuffled, underSeeds } from './seeds.js';
 
 const prepared = new Map<StoreName, Promise<DamagedPlant>>();
@@ -56,8 +56,7 @@ const rows: readonly Row[] = [
 for (const { store, kind, what, damages } of rows) {
   const inShort = kind === 'log' || kind === 'table';
   const name = `damage of the ${store}: ${what}`;
-  const skip = onlyInFullUnless(inShort);
-  test(name, { skip, timeout: minutes(20) }, () =>
+  rigTest(name, { inShort, timeout: minutes(20) }, () =>
     underSeeds(name, 1, async seed => {
       const rng = seededRng(seed);
       const failures: string[] = [];

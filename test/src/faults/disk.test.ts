@@ -1,17 +1,15 @@
 /** Disks that are full, or turn read-only, under agent and collector. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../support/processes.js';
 import { Disk } from './disk.js';
 import { lacks } from './host.js';
 import { assertExactlyOnce } from './oracle.js';
 import { Plant, type Victim } from './plant.js';
-import { minutes, onlyInFull } from './scale.js';
+import { minutes, rigTest } from './scale.js';
 
-const skip = lacks('root', 'loop');
-const always = { skip, timeout: minutes(5) };
-const options = { skip: onlyInFull || skip, timeout: minutes(5) };
+const options = { skip: lacks('root', 'loop'), timeout: minutes(5) };
+const always = { ...options, inShort: true };
 const small = 48 * 1024 * 1024;
 
 function plantOn(victim: Victim, disk: Disk): Promise<Plant> {
@@ -29,7 +27,7 @@ async function notices(plant: Plant, victim: Victim): Promise<void> {
 }
 
 for (const victim of ['agent', 'collector'] as const) {
-  test(`disk: full under the ${victim}, then freed: it goes on by itself`, always, async () => {
+  rigTest(`disk: full under the ${victim}, then freed: it goes on by itself`, always, async () => {
     using disk = new Disk(small);
     await using plant = await plantOn(victim, disk);
     plant.startBoth();
@@ -43,7 +41,7 @@ for (const victim of ['agent', 'collector'] as const) {
     assertExactlyOnce(plant.expected, plant.sinkRows());
   });
 
-  test(
+  rigTest(
     `disk: kill -9 of the ${victim} on a full one: it starts, waits or says why not`,
     options,
     async () => {
@@ -66,7 +64,7 @@ for (const victim of ['agent', 'collector'] as const) {
     },
   );
 
-  test(`disk: fails to read-only under the ${victim}: nothing accepted is lost`, options, async () => {
+  rigTest(`disk: fails to read-only under the ${victim}: nothing accepted is lost`, options, async () => {
     using disk = new Disk(small);
     await using plant = await plantOn(victim, disk);
     plant.startBoth();
@@ -84,7 +82,7 @@ for (const victim of ['agent', 'collector'] as const) {
     assertExactlyOnce(plant.expected, plant.sinkRows());
   });
 
-  test(
+  rigTest(
     `disk: read-only at the start of the ${victim}: told in a sentence, and no harm`,
     options,
     async () => {

@@ -1,13 +1,13 @@
 /** kill -9 of agent and collector, at named points between promise and keeping and at random moments. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Rng } from '@edgeward/shared/contracts';
 import { seededRng } from '@edgeward/shared/rng';
+import { noMosquitto } from '../support/mosquitto.js';
 import { until } from '../support/processes.js';
 import { assertExactlyOnce } from './oracle.js';
 import { Plant, targets, type Victim } from './plant.js';
-import { amount, full, minutes, onlyInFullUnless } from './scale.js';
+import { amount, full, minutes, rigTest } from './scale.js';
 import { underSeeds } from './seeds.js';
 
 const points: Readonly<Record<Victim, readonly string[]>> = {
@@ -18,21 +18,25 @@ const killsInStory = full ? 8 : 4;
 
 for (const victim of ['agent', 'collector'] as const)
   for (const point of points[victim])
-    test(`kill -9 of the ${victim} at ${point}`, {
-      skip: onlyInFullUnless(point.endsWith('.after-commit')),
-      timeout: minutes(10),
-    }, async () => {
-      await using plant = await Plant.create({ rowsPerDevice: 8000, rowsPerSecond: 200 });
-      plant.startBoth();
-      await plant.untilStored(100);
-      for (let kill = 1; kill <= amount(1, 6); kill++) {
-        await plant.kill(victim);
-        await endsAt(plant, victim, `${point}@${kill * 2}`);
-        plant.start(victim);
-      }
-      await plant.finish();
-      assertExactlyOnce(plant.expected, plant.sinkRows());
-    });
+    rigTest(
+      `kill -9 of the ${victim} at ${point}`,
+      {
+        inShort: point.endsWith('.after-commit'),
+        timeout: minutes(10),
+      },
+      async () => {
+        await using plant = await Plant.create({ rowsPerDevice: 8000, rowsPerSecond: 200 });
+        plant.startBoth();
+        await plant.untilStored(100);
+        for (let kill = 1; kill <= amount(1, 6); kill++) {
+          await plant.kill(victim);
+          await endsAt(plant, victim, `${point}@${kill * 2}`);
+          plant.start(victim);
+        }
+        await plant.finish();
+        assertExactlyOnce(plant.expected, plant.sinkRows());
+      },
+    );
 
 async function endsAt(plant: Plant, victim: Victim, failpoint: string): Promise<void> {
   const process = plant.start(victim, failpoint);
@@ -41,19 +45,46 @@ async function endsAt(plant: Plant, victim: Victim, failpoint: string): Promise<
 }
 
 for (const [whom, victims] of targets)
-  test(`kill -9 of ${whom} at random moments`, {
-    skip: onlyInFullUnless(victims.length === 2),
-    timeout: minutes(60),
-  }, async () => {
-    await underSeeds(`random kills of ${whom}`, amount(1, 9), async seed => {
+  rigTest(
+    `kill -9 of ${whom} at random moments`,
+    {
+      inShort: victims.length === 2,
+      timeout: minutes(60),
+    },
+    async () => {
+      await underSeeds(`random kills of ${whom}`, amount(1, 9), async seed => {
+        const rng = seededRng(seed);
+        await using plant = await Plant.create({ rowsPerDevice: 8000, rowsPerSecond: 400 });
+        plant.startBoth();
+        for (let kill = 0; kill < killsInStory; kill++) await killSometime(plant, victims, rng);
+        await plant.finish();
+        assertExactlyOnce(plant.expected, plant.sinkRows());
+      });
+    },
+  );
+
+rigTest(
+  'kill -9 of a broker of its own (mosquitto), agent and collector at random moments',
+  {
+    timeout: minutes(30),
+    skip: noMosquitto(),
+  },
+  async () => {
+    await underSeeds('random kills with mosquitto', amount(1, 3), async seed => {
       const rng = seededRng(seed);
-      await using plant = await Plant.create({ rowsPerDevice: 8000, rowsPerSecond: 400 });
+      await using plant = await Plant.create({ rowsPerDevice: 8000, rowsPerSecond: 400, mosquitto: true });
       plant.startBoth();
-      for (let kill = 0; kill < killsInStory; kill++) await killSometime(plant, victims, rng);
+      for (let kill = 0; kill < killsInStory; kill++) {
+        if (rng() < 0.6) {
+          await plant.untilMore(Math.ceil(rng() * 300));
+          await plant.restartBroker();
+        } else await killSometime(plant, rng() < 0.5 ? ['agent'] : ['collector'], rng);
+      }
       await plant.finish();
       assertExactlyOnce(plant.expected, plant.sinkRows());
     });
-  });
+  },
+);
 
 /** Most of them while rows flow, some while it starts. */
 async function killSometime(plant: Plant, victims: readonly Victim[], rng: Rng): Promise<void> {

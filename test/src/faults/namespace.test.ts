@@ -1,11 +1,10 @@
 /** The same with the kernel's own network: packets that are lost, a cable that is pulled, a narrow line. */
-import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lacks } from './host.js';
 import { NetworkNamespace } from './namespace.js';
 import { assertExactlyOnce } from './oracle.js';
 import { Plant } from './plant.js';
-import { minutes, onlyInFull } from './scale.js';
+import { minutes, rigTest } from './scale.js';
 
 interface Trouble {
   readonly name: string;
@@ -21,24 +20,28 @@ const troubles: readonly Trouble[] = [
 ];
 
 for (const { name, begin, end } of troubles)
-  test(`network namespace: ${name}`, {
-    skip: onlyInFull || lacks('ip', 'nft', 'tc'),
-    timeout: minutes(10),
-  }, async () => {
-    using network = new NetworkNamespace();
-    await using plant = await Plant.create({
-      rowsPerDevice: 60_000,
-      rowsPerSecond: 400,
-      brokerHost: network.host,
-      uplink: { keepAliveS: 2 },
-      wrap: { agent: network.wrap },
-    });
-    plant.startBoth();
-    await plant.untilStored(600);
-    begin(network);
-    await sleep(30_000); // what is tested is that time
-    end(network);
-    await plant.untilMore(600);
-    await plant.finish(minutes(4));
-    assertExactlyOnce(plant.expected, plant.sinkRows());
-  });
+  rigTest(
+    `network namespace: ${name}`,
+    {
+      skip: lacks('ip', 'nft', 'tc'),
+      timeout: minutes(10),
+    },
+    async () => {
+      using network = new NetworkNamespace();
+      await using plant = await Plant.create({
+        rowsPerDevice: 60_000,
+        rowsPerSecond: 400,
+        brokerHost: network.host,
+        uplink: { keepAliveS: 2 },
+        wrap: { agent: network.wrap },
+      });
+      plant.startBoth();
+      await plant.untilStored(600);
+      begin(network);
+      await sleep(30_000); // what is tested is that time
+      end(network);
+      await plant.untilMore(600);
+      await plant.finish(minutes(4));
+      assertExactlyOnce(plant.expected, plant.sinkRows());
+    },
+  );

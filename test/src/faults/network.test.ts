@@ -7,7 +7,7 @@ import { until } from '../support/processes.js';
 import type { Weather } from './fault-proxy.js';
 import { assertExactlyOnce } from './oracle.js';
 
-import { amount, full, minutes, onlyInFullUnless } from './scale.js';
+import { amount, full, minutes, rigTest } from './scale.js';
 import { underSeeds } from './seeds.js';
 import { siteWith } from './site.js';
 
@@ -18,19 +18,23 @@ const weathers: Readonly<Record<string, Weather>> = {
 };
 
 for (const [name, weather] of Object.entries(weathers))
-  test(`network: ${name}`, {
-    skip: onlyInFullUnless('cutAfterBytes' in weather),
-    timeout: minutes(5),
-  }, async () => {
-    await using site = await siteWith({ rowsPerDevice: amount(600, 3000), rowsPerSecond: 300 });
-    const { plant, proxy } = site;
-    proxy.set(weather);
-    plant.startBoth();
-    await plant.untilStored(plant.rows / 3);
-    proxy.set({});
-    await plant.finish();
-    assertExactlyOnce(plant.expected, plant.sinkRows());
-  });
+  rigTest(
+    `network: ${name}`,
+    {
+      inShort: 'cutAfterBytes' in weather,
+      timeout: minutes(5),
+    },
+    async () => {
+      await using site = await siteWith({ rowsPerDevice: amount(600, 3000), rowsPerSecond: 300 });
+      const { plant, proxy } = site;
+      proxy.set(weather);
+      plant.startBoth();
+      await plant.untilStored(plant.rows / 3);
+      proxy.set({});
+      await plant.finish();
+      assertExactlyOnce(plant.expected, plant.sinkRows());
+    },
+  );
 
 test('network: a half-open connection is noticed and left', { timeout: minutes(5) }, async () => {
   await using site = await siteWith({

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { StoredRow } from '../support/sink-rows.js';
 import { assertExactlyOnce, judge } from './oracle.js';
 import { checkOf, type Expected } from './recording.js';
-import type { StoredRow } from './sink-rows.js';
 
 const expected: Expected = { devices: ['a', 'b'], rowsPerDevice: 5 };
 

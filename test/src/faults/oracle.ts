@@ -1,8 +1,8 @@
 /** The judge: what was stored, held against what was there to be stored. */
 import assert from 'node:assert/strict';
 import { getOrMake } from '@edgeward/shared/maps';
+import type { StoredRow } from '../support/sink-rows.js';
 import { checkOf, type Expected } from './recording.js';
-import type { StoredRow } from './sink-rows.js';
 
 export interface Verdict {
   /** Readings of the recording that the sink does not have. */

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf } from '@edgeward/shared/errors';
+import { Mosquitto } from '../support/mosquitto.js';
 import { type EdgewardProcess, freePort, getJson, until, Workbench } from '../support/processes.js';
+import { readSink, type StoredRow } from '../support/sink-rows.js';
 import { faults, judge, type Verdict } from './oracle.js';
 import { type Expected, replayOf, writeRecording } from './recording.js';
-import { readSink, type StoredRow } from './sink-rows.js';
 
 export type Victim = 'agent' | 'collector';
 
@@ -57,11 +58,14 @@ export interface PlantOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Put before the command line, for example `ip netns exec x`. */
   readonly wrap?: Readonly<Partial<Record<Victim, readonly string[]>>>;
+  /** A real mosquitto between them, in place of the collector's own broker. */
+  readonly mosquitto?: boolean;
   /** Where the broker listens; off loopback it wants a password, which both sides get. */
   readonly brokerHost?: string;
 }
 
 export const gateway = 'gateway-1';
+const password = 'a password of the rig';
 
 export class Plant implements AsyncDisposable {
   readonly expected: Expected;
@@ -70,6 +74,7 @@ export class Plant implements AsyncDisposable {
   readonly #options: PlantOptions;
   readonly #apiPort: number;
   readonly #recording: string;
+  #mosquitto: Mosquitto | undefined;
   readonly #running: Partial<Record<Victim, EdgewardProcess>> = {};
   #uplinkPort = 0;
   #speed: number | 'max';
@@ -90,7 +95,10 @@ export class Plant implements AsyncDisposable {
 
   static async create(options: PlantOptions = {}): Promise<Plant> {
     const plant = new Plant(options, await freePort(), await freePort());
-    plant.#uplinkPort = (await options.route?.(plant.brokerPort)) ?? plant.brokerPort;
+    if (options.mosquitto)
+      plant.#mosquitto = await Mosquitto.start({ collector: password, [gateway]: password });
+    const brokerPort = plant.#mosquitto?.port ?? plant.brokerPort;
+    plant.#uplinkPort = (await options.route?.(brokerPort)) ?? brokerPort;
     return plant;
   }
 
@@ -135,6 +143,12 @@ export class Plant implements AsyncDisposable {
 
   kill(victim: Victim): Promise<number | null> {
     return this.process(victim).end('SIGKILL');
+  }
+
+  /** kill -9 of the broker between them, which starts again. */
+  async restartBroker(): Promise<void> {
+    assert.ok(this.#mosquitto, 'there is one');
+    await this.#mosquitto.restart();
   }
 
   async killBoth(): Promise<void> {
@@ -249,6 +263,7 @@ export class Plant implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const process of Object.values(this.#running)) process.resume();
     await this.bench[Symbol.asyncDispose]();
+    await this.#mosquitto?.[Symbol.asyncDispose]();
   }
 
   #agentConfig(): string {
@@ -267,24 +282,31 @@ export class Plant implements AsyncDisposable {
     });
   }
 
+  /** On loopback the collector's own broker asks for none. */
   #secret(name: string): object {
-    if (!this.#options.brokerHost) return {};
+    if (!this.#options.brokerHost && !this.#mosquitto) return {};
     const file = path.join(this.bench.folder, 'password');
-    writeFileSync(file, 'a password of the rig', { mode: 0o600 });
+    writeFileSync(file, password, { mode: 0o600 });
     return { [name]: { file } };
   }
 
   #collectorConfig(): string {
     return this.bench.config('collector', {
       dataDir: this.collectorFolder,
-      broker: {
-        host: this.#options.brokerHost ?? '127.0.0.1',
-        port: this.brokerPort,
-        ...(this.#options.brokerHost && { users: this.#secret(gateway) }),
-      },
+      broker: this.#brokerConfig(),
       api: { port: this.#apiPort },
       ...this.#options.collector,
       sinks: [{ type: 'file', directory: this.sinkFolder }],
     });
+  }
+
+  #brokerConfig(): object {
+    if (this.#mosquitto) {
+      const url = `mqtt://127.0.0.1:${this.#mosquitto.port}`;
+      return { external: { url, username: 'collector', ...this.#secret('password') } };
+    }
+    const { brokerHost } = this.#options;
+    const users = brokerHost && { users: this.#secret(gateway) };
+    return { host: brokerHost ?? '127.0.0.1', port: this.brokerPort, ...users };
   }
 }

@@ -1,3 +1,5 @@
+import { test } from 'node:test';
+
 /** How much of the rig runs: a short part in `npm test`, all of it with EDGEWARD_FAULTS=full. */
 export const full = process.env.EDGEWARD_FAULTS === 'full';
 
@@ -8,12 +10,21 @@ export function amount(few: number, all: number): number {
   return full ? all : few;
 }
 
-/** For tests that are only in the full run: the reason, or false. */
-export const onlyInFull = full ? false : 'part of npm run test:faults';
+interface RigOptions {
+  /** Also in `npm test`; any other is only in the whole rig, and no test at all in the short one. */
+  readonly inShort?: boolean;
+  readonly timeout: number;
+  /** Why it cannot be shown on this machine. */
+  readonly skip?: string | false;
+}
 
-/** The same for some of many alike. EDGEWARD_FAULTS_TIMES asks for all of them. */
-export function onlyInFullUnless(inShort: boolean): string | false {
-  return inShort || process.env.EDGEWARD_FAULTS_TIMES ? false : onlyInFull;
+/** A row of the matrix. */
+export function rigTest(
+  name: string,
+  { inShort = false, ...options }: RigOptions,
+  body: () => Promise<void>,
+) {
+  if (full || inShort || process.env.EDGEWARD_FAULTS_TIMES) test(name, options, body);
 }
 
 export const minutes = (n: number): number => n * 60_000;
