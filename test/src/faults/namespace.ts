@@ -1,12 +1,16 @@
 /** A machine of its own for the agent, as far as the network is concerned: a namespace and a cable to it. */
 import { command } from './host.js';
 
+let made = 0;
+
 export class NetworkNamespace implements Disposable {
-  readonly name = `edgeward-${process.pid}`;
+  /** The kernel takes a cable away some time after its namespace: no name is used twice. */
+  readonly #id = `${process.pid % 1e6}-${++made}`;
+  readonly name = `edgeward-${this.#id}`;
   /** This side's address on the cable. */
   readonly host = '10.213.77.1';
-  readonly #near = `ew${process.pid % 1e6}a`;
-  readonly #far = `ew${process.pid % 1e6}b`;
+  readonly #near = `ew${this.#id}a`;
+  readonly #far = `ew${this.#id}b`;
 
   constructor() {
     command('ip', 'netns', 'add', this.name);
@@ -50,6 +54,7 @@ export class NetworkNamespace implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    command('ip', 'link', 'del', this.#near);
     command('ip', 'netns', 'del', this.name);
   }
 
