@@ -1,9 +1,10 @@
 import path from 'node:path';
 import { distinct, distinctNames, nameOption, pathOption, ruleOption } from '@edgeward/shared/config';
+import { bare, isLoopback, isWildcard } from '@edgeward/shared/hosts';
 import { logLevels } from '@edgeward/shared/log';
 import { z } from 'zod';
 import { alertsConfig } from './alerts/config.js';
-import { apiConfig, bare, isLoopback, isWildcard } from './api/config.js';
+import { apiConfig } from './api/config.js';
 import { brokerConfig } from './broker/config.js';
 import { mailConfig } from './notifiers/config.js';
 import { type SinkConfig, sinkConfig } from './sinks/index.js';

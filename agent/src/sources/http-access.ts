@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { readSecret, type SecretRef } from '@edgeward/shared/config';
 import { EdgewardError } from '@edgeward/shared/errors';
-import { isLoopback } from './http-config.js';
+import { isLoopback } from '@edgeward/shared/hosts';
 import { HttpRefusal } from './http-problem.js';
 
 /** @throws EW_CONFIG_FILE if it is not there, EW_CONFIG_INVALID if no header can carry it */

@@ -1,4 +1,5 @@
 import { distinctNames, nameOption, secret } from '@edgeward/shared/config';
+import { isLoopback } from '@edgeward/shared/hosts';
 import { z } from 'zod';
 import { fieldOption } from './field-options.js';
 import type { Misfit } from './simulated-config.js';
@@ -147,12 +148,6 @@ export const httpConfig = z.strictObject({
 });
 
 export type HttpConfig = z.output<typeof httpConfig>;
-
-/** True for names and addresses that only this machine can reach. */
-export function isLoopback(host: string): boolean {
-  const bare = host.toLowerCase().replace(/^\[|\]$/g, '');
-  return bare === 'localhost' || bare === '::1' || /^127(\.\d{1,3}){3}$/.test(bare);
-}
 
 /** What the options alone cannot see of each other, and where it stands. */
 export function httpMisfits(config: HttpConfig): Misfit[] {

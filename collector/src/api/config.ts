@@ -1,5 +1,6 @@
 import { secret } from '@edgeward/shared/config';
 import { EdgewardError } from '@edgeward/shared/errors';
+import { isLoopback } from '@edgeward/shared/hosts';
 import { z } from 'zod';
 
 /** Options of the HTTP API and the page. */
@@ -30,18 +31,6 @@ export const apiConfig = z.strictObject({
 
 export type ApiConfig = z.output<typeof apiConfig>;
 
-/** True for names and addresses that only this machine can reach. */
-export function isLoopback(name: string): boolean {
-  const host = bare(name);
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-/** True for "any address of this machine". */
-export function isWildcard(name: string): boolean {
-  const host = bare(name);
-  return host === '0.0.0.0' || host === '::';
-}
-
 /** @throws EW_CONFIG_INVALID for a host that others can reach while no password is set */
 export function checkExposure(config: ApiConfig): void {
   if (isLoopback(config.host) || config.password) return;
@@ -50,9 +39,4 @@ export function checkExposure(config: ApiConfig): void {
     `api.host is ${JSON.stringify(config.host)}, which other machines can reach, but api.password is not set. ` +
       'Set api.password to {file: PATH} or {env: NAME}, or set api.host to 127.0.0.1.',
   );
-}
-
-/** Without the brackets that IPv6 addresses have in URLs. */
-export function bare(host: string): string {
-  return host.toLowerCase().replace(/^\[|\]$/g, '');
 }

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
+import { bare, isLoopback, isWildcard } from '@edgeward/shared/hosts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type ApiConfig, bare, isLoopback, isWildcard } from './config.js';
+import type { ApiConfig } from './config.js';
 import { HttpError } from './errors.js';
 
 export const securityHeaders = new Map([

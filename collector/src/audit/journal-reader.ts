@@ -2,8 +2,8 @@
 import path from 'node:path';
 import { readSecret, type SecretRef } from '@edgeward/shared/config';
 import { EdgewardError, hasCode, messageOf } from '@edgeward/shared/errors';
+import { isWildcard } from '@edgeward/shared/hosts';
 import { openSnapshot, type StoreSnapshot } from '@edgeward/shared/store-snapshot';
-import { isWildcard } from '../api/config.js';
 import { EventLog } from '../journal/event-log.js';
 import { journalStoreVersion, lastNumber } from '../journal/layout.js';
 import { load, newestTold } from '../journal/load.js';

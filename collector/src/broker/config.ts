@@ -1,6 +1,6 @@
 import { nameOption, secret } from '@edgeward/shared/config';
+import { isLoopback } from '@edgeward/shared/hosts';
 import { z } from 'zod';
-import { isLoopback } from '../api/config.js';
 import { brokerLimits } from './limits.js';
 
 const external = z.strictObject({
