@@ -79,7 +79,8 @@ export const agentConfig = z.strictObject({
     .default([])
     .meta({ description: 'Folders of model bundles; each says which device type it is for' }),
   engine: z.enum(['auto', 'onnx', 'typescript']).default('auto').meta({
-    description: 'What runs the models; auto falls back to typescript where ONNX Runtime has no binary',
+    description:
+      'What runs the models: ONNX Runtime, or the same trees by our own code; auto takes the cheaper of those that agree',
   }),
   rules: z.array(ruleConfig).default([]).meta({ description: 'Plain rules beside the models' }),
   reportMs: z

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { hasCode, messageOf } from '@edgeward/shared/errors';
 import { silentLogger } from '@edgeward/shared/log';
+import { Tensor } from 'onnxruntime-node';
 import { pino } from 'pino';
 import { readBundle, writeBundle } from './bundle.js';
 import { loadDetector, openModel } from './engines.js';
@@ -103,6 +104,32 @@ async function refuseGolden(): Promise<void> {
     hasCode(error, 'EW_MODEL_GOLDEN'),
   );
 }
+
+/** An onnxruntime that knows the golden scores and nothing else. */
+function fakeRuntime(off: number) {
+  const counts = { runs: 0, released: 0 };
+  const session = {
+    run: async () => {
+      counts.runs += 1;
+      return { score: { data: Float32Array.from(bundle.golden.scores, score => score + off) } };
+    },
+    release: async () => {
+      counts.released += 1;
+    },
+  };
+  const runtime = { Tensor, InferenceSession: { create: async () => session } };
+  return { counts, runtime: async () => runtime as unknown as typeof import('onnxruntime-node') };
+}
+
+test('auto scores with our own trees once onnxruntime has given the golden scores', async () => {
+  const { counts, runtime } = fakeRuntime(0);
+  const detector = await loadDetector(bundle, { log: silentLogger, runtime });
+  assert.deepEqual(counts, { runs: 1, released: 1 });
+  await verifyGolden(detector, bundle);
+  assert.equal(counts.runs, 1, 'onnxruntime is not asked again');
+  const other = await loadDetector(bundle, { log: silentLogger, runtime: fakeRuntime(1e-3).runtime });
+  await assert.rejects(verifyGolden(other, bundle), error => hasCode(error, 'EW_MODEL_GOLDEN'));
+});
 
 test('without onnxruntime, auto warns once and scores in TypeScript; onnx refuses', async () => {
   const lines: string[] = [];
