@@ -89,7 +89,11 @@ export class Writer {
   async #somethingToDo(): Promise<boolean> {
     const core = this.#core;
     for (;;) {
-      if (core.closing) return this.#isAnythingLeft();
+      if (core.closing) {
+        // In the same breath: what is added from here on nobody would write any more.
+        this.#over = !this.#isAnythingLeft();
+        return !this.#over;
+      }
       const waitMs = this.#dueMs() - core.options.clock.monotonic();
       if (waitMs <= 0) return true;
       await core.changed.wait(undefined, waitMs);
@@ -220,6 +224,7 @@ export class Writer {
 
   #giveUp(error: unknown): void {
     this.#gaveUp = true;
+    this.#over = true;
     const failed = new EdgewardError('EW_STORE_WRITE', messageOf(error), { cause: error });
     for (const item of this.#items) item.reject(failed);
     for (const block of this.#core.fresh.volatile()) block.reject(failed);
