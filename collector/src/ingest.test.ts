@@ -72,6 +72,20 @@ async function start(t: TestContext, more: More = {}) {
   return { ...ask, [Symbol.asyncDispose]: end };
 }
 
+function reportOf(start: number, atMs: number) {
+  return {
+    gateway: 'gw-1',
+    epoch: epochOf(start),
+    atMs,
+    version: '1',
+    devices: [],
+    outbox: { id: 'outbox-1', blocks: 0, bytes: 0, maxBytes: 1, oldestMs: null, durability: 'deferred' },
+    condensedThrough: 0,
+    process: { pid: 1, rssBytes: 1, cpuSeconds: 0 },
+    models: {},
+  };
+}
+
 const spans = (receipts: readonly Receipt[]) =>
   receipts.map(({ from, through, mark }) => [from, through, mark]);
 
@@ -345,4 +359,23 @@ test('while a sink that receipts wait for fills the journal, nothing is taken, a
   blocked = null;
   await until(() => receipts.length > 0);
   assert.deepEqual([await seqs(), ingest.failure], [[1], null]);
+});
+
+test('the last report of a former start, held up on its way, does not undo that of the present one', async t => {
+  await using started = await start(t);
+  const { journal, offer, until, gateways, stop, running } = started;
+  const say = (start: number, atMs: number) =>
+    offer(Buffer.from(JSON.stringify(reportOf(start, atMs))), 'reported');
+  say(2, 10);
+  say(1, 20);
+  say(2, 30);
+  await until(() => journal.reports()[0]?.atMs === 30);
+  say(1, 40);
+  stop.abort();
+  await running;
+  assert.deepEqual(
+    journal.reports().map(({ epoch, atMs }) => [epoch, atMs]),
+    [[epochOf(2), 30]],
+  );
+  assert.equal(gateways.get('gw-1')?.report?.atMs, 30);
 });

@@ -13,6 +13,7 @@ import type { JsonIntake } from './json-intake.js';
 import { Limiter } from './limiter.js';
 import { parseEvent, parseReport } from './messages.js';
 import type { Releases } from './releases.js';
+import { isOutdated } from './report.js';
 
 export interface Message {
   readonly gateway: string;
@@ -269,12 +270,13 @@ export class Ingest {
 
   async #noteReport(gateway: string, payload: Uint8Array): Promise<void> {
     const { gateways, journal, log } = this.#options;
-    const outbox = gateways.get(gateway)?.state?.outbox;
-    const report = parseReport(payload, gateway, outbox);
+    const known = gateways.get(gateway);
+    const report = parseReport(payload, gateway, known?.state?.outbox);
     if (!report) {
       if (this.#logged.allows(gateway)) log.warn({ gateway }, 'ignored a report that is not understood');
       return;
     }
+    if (isOutdated(report, known?.report)) return;
     gateways.report(report);
     await journal.setReport(report).catch(() => undefined);
   }

@@ -2,6 +2,7 @@
 import { namePattern } from '@edgeward/shared/topics';
 import { epochPattern } from '@edgeward/shared/wire';
 import { z } from 'zod';
+import { startOf } from './journal/received.js';
 
 const count = z.int().min(0);
 const epoch = z.string().regex(epochPattern);
@@ -43,3 +44,8 @@ export const reportSchema = z.object({
 
 export type GatewayReport = z.output<typeof reportSchema>;
 export type DeviceSaid = GatewayReport['devices'][number];
+
+/** Whether a start of this outbox has spoken that is later than the one this is of, held up on its way. */
+export function isOutdated(report: GatewayReport, known: GatewayReport | undefined): boolean {
+  return known?.outbox.id === report.outbox.id && startOf(report.epoch) < startOf(known.epoch);
+}

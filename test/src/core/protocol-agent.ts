@@ -84,6 +84,10 @@ export class AgentModel {
     });
   }
 
+  get gateway(): string {
+    return this.#options.gateway;
+  }
+
   get outbox(): LevelOutbox | undefined {
     return this.#process?.outbox;
   }

@@ -89,6 +89,11 @@ export class CollectorModel {
     return journal && ledgerView(journal.received, journal.accounts);
   }
 
+  /** Time of the last report of a gateway that was taken, by the agent's clock. */
+  heardMs(gateway: string): number {
+    return this.#process?.journal.accounts.current(gateway)?.report?.atMs ?? Number.NEGATIVE_INFINITY;
+  }
+
   async start(): Promise<void> {
     if (this.#state !== 'down') return;
     this.#state = 'starting';

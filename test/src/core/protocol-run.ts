@@ -164,12 +164,11 @@ class World {
     this.#network.heal();
     this.#collector.sink.failing = 0;
     await this.#rest();
-    const askedMs = this.#clock.now();
     for (const agent of this.#agents) agent.report();
+    await this.#heard(this.#clock.now());
     await this.#pass(2 * this.#plan.network.maxDelayMs + 500);
     await this.#rest();
     this.#check();
-    this.#checkReports(askedMs);
     this.#network.traits = traits;
     this.#collector.sink.failing = this.#plan.collector.sinkFailing;
     this.#healed = false;
@@ -180,6 +179,15 @@ class World {
     const fromMs = this.#clock.monotonic();
     while (!this.#isIdle() && this.#clock.monotonic() - fromMs < maxHealMs) await this.#pass(stepMs);
     if (!this.#isIdle()) this.#oracle.say(`does not come to rest: ${this.#unrest()}`);
+  }
+
+  /** Until every report since then is taken: a link that has stalled still holds some up. */
+  async #heard(sinceMs: number): Promise<void> {
+    const fromMs = this.#clock.monotonic();
+    const missing = () =>
+      this.#agents.filter(({ gateway }) => !(this.#collector.heardMs(gateway) >= sinceMs));
+    while (missing().length && this.#clock.monotonic() - fromMs < maxHealMs) await this.#pass(stepMs);
+    for (const { gateway } of missing()) this.#oracle.say(`the report of ${gateway} is not taken`);
   }
 
   #isIdle(): boolean {
@@ -217,6 +225,10 @@ class World {
         );
     }
     this.#checkLedger();
+    for (const { outbox, gateway } of this.#agents) {
+      const { blocks, bytes } = outbox?.report().outbox ?? { blocks: 0, bytes: 0 };
+      if (bytes !== 0) this.#oracle.say(`${gateway}: ${bytes} bytes in ${blocks} blocks at rest`);
+    }
   }
 
   #checkLedger(): void {
@@ -231,17 +243,6 @@ class World {
       const rows = this.#collector.found().length;
       if (stored !== rows)
         this.#oracle.say(`the ledger says ${stored} rows are stored, the disk has ${rows}`);
-    }
-  }
-
-  /** What agents say of themselves is taken, and an empty outbox says that it is. */
-  #checkReports(askedMs: number): void {
-    for (const { gateway, device, closed, asOfMs } of this.#collector.ledger?.devices ?? [])
-      if (!closed && (asOfMs === null || asOfMs < askedMs))
-        this.#oracle.say(`the last report of ${gateway} was not taken: ${device} is as of ${asOfMs}`);
-    for (const [i, { outbox }] of this.#agents.entries()) {
-      const { blocks, bytes } = outbox?.report().outbox ?? { blocks: 0, bytes: 0 };
-      if (bytes !== 0) this.#oracle.say(`gw-${i + 1}: ${bytes} bytes in ${blocks} blocks at rest`);
     }
   }
 
