@@ -56,7 +56,7 @@ function uplinkOf(links: readonly { receipts: number; error?: Error }[]) {
 const lost = new EdgewardError('EW_LINK_LOST');
 
 test('goes on over link after link, and sends again only what was not received', async () => {
-  const { outbox, held } = outboxOf(5);
+  const { outbox, held, links: told } = outboxOf(5);
   const links = [
     { receipts: 0, error: lost },
     { receipts: 2, error: new EdgewardError('EW_RECEIPT_LATE') },
@@ -67,6 +67,8 @@ test('goes on over link after link, and sends again only what was not received',
   await forward({ outbox, uplink, clock, log: silentLogger }, never, never);
   assert.deepEqual(calls, [[], [1, 2], [], [3, 4, 5]]);
   assert.equal(held.size, 0);
+  const changes = told.filter((up, i) => up !== told[i - 1]);
+  assert.deepEqual(changes, [true, false, true, false, true, false, true, false], 'and the outbox knows');
 });
 
 test('waits longer after each failure, up to a bound, and from the beginning after a receipt', async () => {

@@ -14,10 +14,13 @@ import {
   never,
   noisy,
   open,
+  polled,
   receiptOf,
   removeFolders,
   sums,
+  take,
   waiting,
+  walk,
 } from './testing/outboxes.js';
 
 after(removeFolders);
@@ -163,3 +166,30 @@ test(
     assert.ok(events.some(({ kind, details }) => kind === 'dropped' && Number(details.rows) > 0));
   },
 );
+
+test('what was offered before a kill is not given up after it, whatever way it went', limit, async () => {
+  for (const offer of ['from memory', 'from disk'] as const) {
+    const base = await folder();
+    await using outbox = await open(base);
+    const next = source();
+    if (offer === 'from disk') await fill(outbox, next, 4);
+    outbox.link(true);
+    const entries = walk(outbox);
+    const admitted = [];
+    if (offer === 'from memory')
+      for (let i = 0; i < 4; i++) admitted.push(await outbox.append(next(), polled, never));
+    const offered = await take(entries, 4);
+    outbox.link(false);
+    await Promise.all(admitted.map(({ durable }) => durable));
+    await appendDurably(outbox, next());
+    const copy = await crashCopy(base);
+    await using again = await open(copy, { maxBytes: 160_000, whenFull: 'dropOldest' });
+    await fill(again, source(), 20);
+    await settled(again);
+    assert.ok(sums(again).dropped > 0);
+    assertBalanced(again);
+    const left = (await waiting(again)).map(({ epoch, seq }) => `${epoch}/${seq}`);
+    for (const { epoch, seq } of offered)
+      assert.ok(left.includes(`${epoch}/${seq}`), `${offer}: ${seq} is left`);
+  }
+});

@@ -219,6 +219,7 @@ export class LevelOutbox implements Outbox {
     const rejected = this.#rejects.release(origin.source);
     if (origin.acknowledges || origin.position) this.#press(rejected);
     this.#core.ledger.read(this.#core.live.counter, devices);
+    this.#writer.read(batch.row.length * batch.schema.fields.length);
     const made = { id, bytes, described, devices, anomalous: isAnomalous(batch) };
     return { durable: this.#admit(made, origin, rejected) };
   }

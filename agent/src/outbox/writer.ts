@@ -7,27 +7,20 @@ import { isDiskFull } from './disk-full.js';
 import type { FreshBlock } from './fresh.js';
 import type { Put } from './layout.js';
 import type { Rejects } from './rejects.js';
+import { SaveTimes } from './save-times.js';
 import { maxCommitBytes } from './spill.js';
 
 /** Deletes and what they change in the ledger wait this long for a commit of new blocks to travel with. */
 const lingerMs = 1000;
 const retryMs = 1000;
-/** Online next to nothing is written: a restart finds the ledger this old, and the collector knows the rest. */
-const saveEveryMs = 10 * 60_000;
-/** While blocks are being stored anyway. */
-const saveWhileStoringMs = 10_000;
-/** Notes are to be a small part of what is stored with them. */
-const blockBytesPerSavedByte = 64;
 const never = new AbortController().signal;
 
 export class Writer {
   readonly #core: Core;
   readonly #rejects: Rejects;
   #items: Item[] = [];
-  #savedMs: number;
+  readonly #saves: SaveTimes;
   #pressingSinceMs: number | undefined;
-  #lastSavedBytes = 0;
-  #blockBytesSince = 0;
   #failing = false;
   #gaveUp = false;
   #over = false;
@@ -36,7 +29,7 @@ export class Writer {
   constructor(core: Core, rejects: Rejects) {
     this.#core = core;
     this.#rejects = rejects;
-    this.#savedMs = core.options.clock.monotonic();
+    this.#saves = new SaveTimes(core.options.clock);
     this.#ended = this.#loop().finally(() => {
       this.#over = true;
     });
@@ -55,6 +48,11 @@ export class Writer {
   /** Something waits to be written, or is being written, for somebody who asked for it. */
   get busy(): boolean {
     return this.#items.length > 0;
+  }
+
+  /** So much more would be new to the ledger that a save leaves. */
+  read(readings: number): void {
+    this.#saves.read(readings);
   }
 
   add(item: Item): void {
@@ -111,7 +109,7 @@ export class Writer {
     if (!records.pressing) this.#pressingSinceMs = undefined;
     else this.#pressingSinceMs ??= options.clock.monotonic();
     const pressing = (this.#pressingSinceMs ?? Number.POSITIVE_INFINITY) + lingerMs;
-    const save = records.dirty ? this.#savedMs + saveEveryMs : Number.POSITIVE_INFINITY;
+    const save = records.dirty ? this.#saves.dueMs : Number.POSITIVE_INFINITY;
     return Math.min(spill.dueMs(), pressing, save);
   }
 
@@ -123,7 +121,7 @@ export class Writer {
       items,
       spills,
       rejected: this.#waitingRejects(items.length),
-      saveAll: pure => this.#isSaveDue(pure),
+      saveAll: pure => core.closing || this.#saves.isDue(pure),
     });
     this.#pressingSinceMs = undefined;
     try {
@@ -175,20 +173,9 @@ export class Writer {
       .sort((a, b) => a.id.seq - b.id.seq);
   }
 
-  #isSaveDue(pure: boolean): boolean {
-    if (this.#core.closing) return true;
-    const ageMs = this.#core.options.clock.monotonic() - this.#savedMs;
-    if (ageMs < saveWhileStoringMs) return false;
-    if (ageMs >= saveEveryMs || !pure) return true;
-    return this.#blockBytesSince >= blockBytesPerSavedByte * this.#lastSavedBytes;
-  }
-
   #note({ blockBytes, savedBytes, savedAll }: Commit): void {
-    this.#blockBytesSince += blockBytes;
-    if (!savedAll) return;
-    this.#savedMs = this.#core.options.clock.monotonic();
-    this.#blockBytesSince = 0;
-    this.#lastSavedBytes = savedBytes;
+    this.#saves.stored(blockBytes);
+    if (savedAll) this.#saves.saved(savedBytes);
   }
 
   async #recovered(): Promise<void> {

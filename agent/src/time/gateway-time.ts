@@ -8,7 +8,7 @@ import { DeviceTimes, type DeviceTimesState } from './device-times.js';
 import { Timekeeper, type TimekeeperState } from './timekeeper.js';
 
 /** The outbox saves this often at the least: what was given since may be missing after a kill. */
-const savedWithinMs = 600_000;
+const savedWithinMs = 1_800_000;
 
 export interface GatewayTimeOptions {
   readonly clock: Clock;

@@ -40,6 +40,7 @@ export class ColumnarSource implements Source {
   #ticks = 0;
   /** Positions handed over. */
   #positions = 0;
+  #newPosition: number | undefined;
   #saveNext = false;
 
   constructor(options: ColumnarOptions, clock: Clock, onBlock: (readings: number) => void) {
@@ -69,8 +70,11 @@ export class ColumnarSource implements Source {
     this.#saveNext = true;
   }
 
+  /** A position that came with every block would have every block written. */
   position(): SourcePosition | undefined {
-    return this.#positions ? { n: this.#positions } : undefined;
+    const n = this.#newPosition;
+    this.#newPosition = undefined;
+    return n === undefined ? undefined : { n };
   }
 
   async #untilBeat(beat: Beat, stop: AbortSignal): Promise<void> {
@@ -88,6 +92,7 @@ export class ColumnarSource implements Source {
   #nothing(): RecordBatch {
     this.#saveNext = false;
     this.#positions += 1;
+    this.#newPosition = this.#positions;
     const [block] = this.#blocks;
     const values = block!.schema.fields.map(field => emptyColumn(field, 0));
     const [time, row] = [new Float64Array(0), new Float64Array(0)];
