@@ -2,7 +2,11 @@
 import type { Clock } from '@edgeward/shared/contracts';
 import type { Fresh, FreshBlock } from './fresh.js';
 
-export const minSpillAfterMs = 50;
+/**
+ * A receipt that takes a moment longer than usual does not cost a write: with few readings, one such commit in ten
+ * minutes would be more than all else that is written. It stays within what may be lost at a kill.
+ */
+const minSpillAfterMs = 500;
 /** In an outage so much is worth a commit by itself: pages that are written twice weigh little in it. */
 const spillBytes = 64 * 1024;
 /**
@@ -33,11 +37,6 @@ export class Spill {
 
   get up(): boolean {
     return this.#up;
-  }
-
-  /** How long a receipt may take before its block is written. */
-  get spillAfterMs(): number {
-    return this.#spillAfterMs;
   }
 
   link(up: boolean, roundTripP99Ms: number | undefined): void {
