@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ColumnarProcess, columnarConfig } from './columnar-process.js';
-import type { DeliveryContext } from './delivery-context.js';
+import { type DeliveryContext, sleep } from './delivery-context.js';
 import type { Figure } from './figures.js';
 import { percentile } from './statistics.js';
 
@@ -27,15 +27,22 @@ export async function beatFigures({ bench, full }: DeliveryContext): Promise<Fig
   try {
     const options = { ...run, readings: Number.MAX_SAFE_INTEGER, warmUpReadings: 80 * warmUpBeats };
     await using agent = new ColumnarProcess(config, options);
+    // Whoever asks an agent how it is doing has it work: nobody does before the end.
+    await sleep(((warmUpBeats + beats) * run.intervalMs) / 1000);
     const { latenessMs } = await agent.until(marks => marks.latenessMs.length >= beats);
     await bareEnd;
-    const note = `${latenessMs.length} beats; a process with nothing but the beat, at the same time: p99 ${told.trim()} ms`;
+    const [p99, bareP99] = [percentile(latenessMs, 0.99), Number(told)];
     return [
       {
         name: 'beat of a 10 Hz polled source, no network, busy disk: p99 ms',
         goal: { atMost: 20 },
-        measured: percentile(latenessMs, 0.99),
-        note,
+        measured: p99,
+        note: `${latenessMs.length} beats; median ${percentile(latenessMs, 0.5).toFixed(1)} ms`,
+      },
+      {
+        name: 'the same, × that of a process with nothing but the beat, at the same time',
+        measured: p99 / bareP99,
+        note: `that has ${bareP99} ms, which is the machine’s`,
       },
     ];
   } finally {

@@ -27,6 +27,13 @@ export function usageOf(pid: number): Usage | undefined {
   };
 }
 
+/** What is resident now, by where it comes from; undefined where there is no /proc. */
+export function residentOf(pid: number): { anonBytes: number; fileBytes: number } | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return { anonBytes: kilobytes(status, 'RssAnon'), fileBytes: kilobytes(status, 'RssFile') };
+}
+
 function kilobytes(text: string, name: string): number {
   return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? Number.NaN) * 1024;
 }
