@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import type { Delivery, RecordBatch, Schema } from '@edgeward/shared/contracts';
 import { seededRng } from '@edgeward/shared/rng';
 import { TestBatches } from '@edgeward/shared/testing/batches';
-import { type History, Live } from './live.js';
+import { Live } from './live.js';
+import type { History } from './live-history.js';
 
 const [gateway, device] = ['gw-1', 'probe-1'];
 
