@@ -12,6 +12,7 @@ import { Gatekeeper } from './broker/gatekeeper.js';
 import { type BrokerLimits, defaultLimits } from './broker/limits.js';
 import { GatewayPolicy, type Policy, type Refusal } from './broker/policy.js';
 import { Refusals } from './broker/refusals.js';
+import { deliverDirectly, findRetainedByTopic } from './broker/shortcuts.js';
 import { SocketGuard } from './broker/socket-guard.js';
 import { Sockets } from './broker/sockets.js';
 import { Identities } from './identity.js';
@@ -44,6 +45,7 @@ export class Broker implements Link {
   readonly #sockets: Sockets;
   readonly #gatekeeper: Gatekeeper;
   readonly #aedes: Aedes;
+  readonly #uplinkIsOurs: boolean;
   readonly #server: Server;
   readonly #ending = new AbortController();
   #port = 0;
@@ -54,9 +56,11 @@ export class Broker implements Link {
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#refusals = new Refusals(log);
     this.#sockets = new Sockets(this.#limits, this.#refusals);
+    const policy = options.policy ?? gatewayPolicy(options);
+    this.#uplinkIsOurs = policy.uplinkIsOurs ?? false;
     this.#gatekeeper = new Gatekeeper({
       limits: this.#limits,
-      policy: options.policy ?? gatewayPolicy(options),
+      policy,
       refusals: this.#refusals,
       log,
       room,
@@ -76,8 +80,10 @@ export class Broker implements Link {
     const broker = new Broker(options);
     await broker.#aedes.listen();
     markRedelivery(broker.#aedes);
+    findRetainedByTopic(broker.#aedes);
     broker.#logErrors();
-    await broker.#listenToGateways();
+    if (broker.#uplinkIsOurs) deliverDirectly(broker.#aedes, packet => broker.#deliver(packet));
+    else await broker.#listenToGateways();
     try {
       await listen(broker.#server, options);
     } catch (error) {
@@ -112,6 +118,10 @@ export class Broker implements Link {
     });
   }
 
+  send(gateway: string, kind: TopicKind, payload: string): boolean {
+    return this.#gatekeeper.send(gateway, kind, payload);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending.abort();
     this.#server.close();
@@ -143,13 +153,16 @@ export class Broker implements Link {
 
   #listenToGateways(): Promise<void> {
     const deliver = (packet: AedesPublishPacket, done: () => void) => {
-      const topic = parseTopic(packet.topic);
-      if (topic && uplinkKinds.includes(topic.kind)) {
-        this.#options.onMessage({ ...topic, payload: toBytes(packet.payload) });
-      }
+      this.#deliver(packet);
       done();
     };
     return new Promise(resolve => this.#aedes.subscribe(`${topicRoot}/+/+`, deliver, resolve));
+  }
+
+  #deliver({ topic, payload }: AedesPublishPacket): void {
+    const parsed = parseTopic(topic);
+    if (parsed && uplinkKinds.includes(parsed.kind))
+      this.#options.onMessage({ ...parsed, payload: toBytes(payload) });
   }
 
   async #closeAedes(): Promise<void> {
@@ -183,7 +196,7 @@ function createAedes(gatekeeper: Gatekeeper, limits: BrokerLimits): Aedes {
       done(refusal ? asError(refusal) : null, refusal === undefined);
     },
     authorizePublish: (client, packet, done) => {
-      if (client) gatekeeper.take(client, packet).then(() => done(null), done);
+      if (client) whenTaken(() => gatekeeper.take(client, packet), done);
       else done(null); // ours
     },
     authorizeSubscribe: (client, subscription, done) => {
@@ -197,6 +210,20 @@ function createAedes(gatekeeper: Gatekeeper, limits: BrokerLimits): Aedes {
   aedes.on('clientDisconnect', client => gatekeeper.gone(client));
   aedes.on('unsubscribe', (topics, client) => gatekeeper.unsubscribed(client, topics));
   return aedes;
+}
+
+function whenTaken(take: () => Promise<void> | undefined, done: (error?: Error | null) => void): void {
+  const waiting = settled(take);
+  if (!waiting || waiting instanceof Error) done(waiting ?? null);
+  else waiting.then(() => done(null), done);
+}
+
+function settled(take: () => Promise<void> | undefined): Promise<void> | Error | undefined {
+  try {
+    return take();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(messageOf(error));
+  }
 }
 
 function asError({ detail, returnCode = 5 }: Refusal): AuthenticateError {

@@ -1,4 +1,4 @@
-import type { AgentEvent, Clock, Delivery } from '@edgeward/shared/contracts';
+import type { AgentEvent, Clock, Delivery, RecordBatch, Schema } from '@edgeward/shared/contracts';
 import { getOrMake } from '@edgeward/shared/maps';
 import type { GatewayState } from './messages.js';
 import type { GatewayReport } from './report.js';
@@ -10,6 +10,8 @@ export interface Gateway {
   report: GatewayReport | undefined;
   lastRowMs: number | null;
   readonly devices: Set<string>;
+  /** Which devices of the schema that its last rows had are among them. */
+  counted: { readonly schema: Schema; readonly devices: Uint8Array } | undefined;
   readonly rate: RowRate;
 }
 
@@ -77,11 +79,12 @@ export class Gateways {
   }
 
   stored(deliveries: readonly Delivery[]): void {
+    const nowMs = this.#clock.now();
     for (const { gateway: id, batch } of deliveries) {
       const gateway = this.#of(id);
-      gateway.rate.add(this.#clock.now(), batch.time.length);
+      gateway.rate.add(nowMs, batch.time.length);
       for (const time of batch.time) gateway.lastRowMs = Math.max(gateway.lastRowMs ?? time, time);
-      for (const index of new Set(batch.device)) gateway.devices.add(batch.schema.devices[index]!);
+      countDevices(gateway, batch);
     }
   }
 
@@ -112,11 +115,23 @@ export class Gateways {
       report: undefined,
       lastRowMs: null,
       devices: new Set<string>(),
+      counted: undefined,
       rate: new RowRate(),
     }));
   }
 
   #tell(change: Change): void {
     for (const listener of this.#listeners) listener(change);
+  }
+}
+
+function countDevices(gateway: Gateway, { schema, device }: RecordBatch): void {
+  if (gateway.counted?.schema !== schema)
+    gateway.counted = { schema, devices: new Uint8Array(schema.devices.length) };
+  const { devices } = gateway.counted;
+  for (const index of device) {
+    if (devices[index] === 1) continue;
+    devices[index] = 1;
+    gateway.devices.add(schema.devices[index]!);
   }
 }

@@ -3,7 +3,7 @@ import type { Clock } from '@edgeward/shared/contracts';
 import { hasCode, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { textKey } from '@edgeward/shared/store';
-import { type BlockHeader, decodeBlock, parseDescribed, readHeader } from '@edgeward/shared/wire';
+import { type Block, type BlockHeader, decodeBlock, parseDescribed, readHeader } from '@edgeward/shared/wire';
 import type { Identities } from './identity.js';
 import type { Incoming, Journal, Poison } from './journal/journal.js';
 import { put, type Write } from './journal/layout.js';
@@ -44,6 +44,19 @@ export interface IntakeCounts {
   deadLetters: number;
   refused: number;
 }
+
+/** A block whose header is whole, and whose columns nobody understands. */
+interface Headed {
+  readonly header: BlockHeader;
+  readonly error: unknown;
+}
+
+interface Unreadable {
+  readonly unreadable: string;
+}
+
+/** What came of bytes that should be a block. */
+type Found = Block | Headed | Unreadable;
 
 const askEveryMs = 1000;
 const tellEveryMs = 60_000;
@@ -91,40 +104,48 @@ export class Intake {
 
   block(group: Group, gateway: string, bytes: Uint8Array): void {
     this.counts.bytes += bytes.length;
-    const header = this.#headerOf(group, gateway, bytes);
-    if (!header) return;
-    const { epoch, seq } = header;
+    const found = this.#read(bytes);
+    if ('unreadable' in found) {
+      this.#keep(group, gateway, bytes, found.unreadable, false);
+      return;
+    }
+    const { epoch, seq } = found.header;
     const standing = this.#senders.standingOf(gateway, epoch);
     if (standing === 'unknown') this.#ask(gateway, 'it has not said who it is');
     else if ('refused' in standing) this.#refuse(group, gateway, standing.refused);
-    else if (this.#take(group, gateway, standing.outbox, header, bytes))
+    else if (this.#take(group, gateway, standing.outbox, found, bytes))
       group.claims.push({ gateway, epoch, seq });
   }
 
-  #headerOf(group: Group, gateway: string, bytes: Uint8Array): BlockHeader | undefined {
+  #read(bytes: Uint8Array): Found {
     try {
-      return readHeader(bytes);
+      return this.#decode(bytes);
     } catch (error) {
-      this.#keep(group, gateway, bytes, messageOf(error), false);
-      return undefined;
+      return withoutColumns(bytes, error);
     }
   }
 
   /** @returns whether it is safe after the commit, as a block or as a dead letter: it would never be understood */
-  #take(group: Group, gateway: string, outbox: string, header: BlockHeader, bytes: Uint8Array): boolean {
-    try {
-      group.blocks.push(this.#decoded(gateway, outbox, bytes));
-      return true;
-    } catch (error) {
-      if (hasCode(error, 'EW_SCHEMA_UNKNOWN')) {
-        this.#ask(gateway, error.message);
-        return false;
-      }
-      const described = this.#options.journal.described(header.schemaId);
-      group.poison.push({ gateway, outbox, header, described });
-      this.#keep(group, gateway, bytes, messageOf(error), true);
+  #take(
+    group: Group,
+    gateway: string,
+    outbox: string,
+    found: Exclude<Found, Unreadable>,
+    bytes: Uint8Array,
+  ): boolean {
+    if (!('error' in found)) {
+      group.blocks.push(this.#incoming(gateway, outbox, bytes, found));
       return true;
     }
+    const { header, error } = found;
+    if (hasCode(error, 'EW_SCHEMA_UNKNOWN')) {
+      this.#ask(gateway, error.message);
+      return false;
+    }
+    const described = this.#options.journal.described(header.schemaId);
+    group.poison.push({ gateway, outbox, header, described });
+    this.#keep(group, gateway, bytes, messageOf(error), true);
+    return true;
   }
 
   /** A dead letter, tried again. @throws as long as it is not understood, or whose it is not known */
@@ -133,14 +154,18 @@ export class Intake {
     const known = this.#options.journal.received.get(gateway, epoch)?.outbox;
     const standing = this.#senders.standingOf(gateway, epoch);
     const outbox = known ?? (typeof standing === 'object' && 'outbox' in standing ? standing.outbox : '');
-    return { ...this.#decoded(gateway, outbox, bytes), again: true };
+    return { ...this.#incoming(gateway, outbox, bytes, this.#decode(bytes)), again: true };
   }
 
-  #decoded(gateway: string, outbox: string, bytes: Uint8Array): Incoming {
-    const { clock, lateAfterMs, journal } = this.#options;
-    const { header, batch } = decodeBlock(bytes, id => journal.described(id));
+  #decode(bytes: Uint8Array): Block {
+    return decodeBlock(bytes, id => this.#options.journal.described(id));
+  }
+
+  #incoming(gateway: string, outbox: string, bytes: Uint8Array, { header, batch }: Block): Incoming {
+    const { clock, lateAfterMs } = this.#options;
     const ingestedMs = clock.now();
-    const newest = batch.time.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+    let newest = Number.NEGATIVE_INFINITY;
+    for (const time of batch.time) newest = Math.max(newest, time);
     return { gateway, outbox, bytes, header, batch, ingestedMs, late: ingestedMs - newest > lateAfterMs };
   }
 
@@ -175,5 +200,13 @@ export class Intake {
 
   #tell(gateway: string, text: string): Promise<void> {
     return this.#options.journal.tell('identity', text, {}, gateway);
+  }
+}
+
+function withoutColumns(bytes: Uint8Array, error: unknown): Headed | Unreadable {
+  try {
+    return { header: readHeader(bytes), error };
+  } catch (worse) {
+    return { unreadable: messageOf(worse) };
   }
 }

@@ -1,4 +1,5 @@
 import type { Logger } from '@edgeward/shared/log';
+import type { TopicKind } from '@edgeward/shared/topics';
 import type { Message } from './ingest.js';
 
 /** What the collector and its gateways meet at: a broker of our own, or one that somebody else runs. */
@@ -12,12 +13,17 @@ export interface Link extends AsyncDisposable {
   readonly refusals: ReadonlyMap<string, number>;
   /** Resolves once it is on its way, QoS 1; rejects if it cannot be sent now. */
   publish(topic: string, payload: string, retain?: boolean): Promise<void>;
+  /**
+   * Hands a gateway what it need not get, because it is told again when it comes back: much cheaper than `publish`.
+   * @returns false if this cannot be done here and now
+   */
+  send?(gateway: string, kind: TopicKind, payload: string): boolean;
 }
 
 export interface LinkOptions {
   readonly log: Logger;
-  /** Waits while there is no room for more. */
-  readonly room: (signal: AbortSignal) => Promise<void>;
+  /** Waits while there is no room for more; undefined = there is. */
+  readonly room: (signal: AbortSignal) => Promise<void> | undefined;
   readonly onMessage: (message: Message) => void;
   /**
    * Takes what a simple publisher says on its `json` topic; resolves once it is journaled, or cannot be and the

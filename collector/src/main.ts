@@ -100,6 +100,7 @@ export async function runCollector(
     releases,
     json,
     publish,
+    send: (gateway, kind, payload) => broker?.send?.(gateway, kind, payload) ?? false,
     blocked: () => retention.blocked,
     ...config.ingest,
     clock,

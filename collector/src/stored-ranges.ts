@@ -52,10 +52,12 @@ export class StoredRanges {
   }
 }
 
+const steps = new WeakMap<Cursor, Step>();
+
 /** The cursor after a step; reading `received` is what costs. */
 export function cursorAt(journal: string, position: number, step: Step): Cursor {
   let received: Cursor['received'] | undefined;
-  return {
+  const cursor: Cursor = {
     journal,
     position,
     get received() {
@@ -63,6 +65,20 @@ export function cursorAt(journal: string, position: number, step: Step): Cursor 
       return received;
     },
   };
+  steps.set(cursor, step);
+  return cursor;
+}
+
+/** Whether a cursor says that it is stored, without putting its ranges together. */
+export function isStored(cursor: Cursor, { gateway, epoch, seq }: Delivery): boolean {
+  const key = `${gateway}/${epoch}`;
+  const step = steps.get(cursor);
+  if (!step) return new RangeSet(cursor.received[key]).has(seq);
+  for (let at: Step | undefined = step; at; at = at.before) {
+    const set = at.sets.get(key);
+    if (set) return set.has(seq);
+  }
+  return false;
 }
 
 function allOf(step: Step): Record<string, RangeList> {

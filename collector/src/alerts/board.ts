@@ -16,6 +16,7 @@ export interface IncidentRecord {
 }
 
 export const deviceKey = (gateway: string, device: string) => `${gateway}/${device}`;
+const gatewayIn = (key: string) => key.slice(0, key.indexOf('/'));
 
 const stormKey = 'storm';
 const statePrefix = 'device/';
@@ -52,6 +53,8 @@ export class Draft {
   readonly #states = new Map<string, AlarmState | undefined>();
   readonly #records = new Map<string, IncidentRecord | undefined>();
   readonly #settled = new Set<string>();
+  /** Gateways that have a device with a state; made when it is asked for. */
+  #known: Set<string> | undefined;
   #storm: StormState | undefined;
   /** Something happened that must be stored, and told, at once. */
   urgent = false;
@@ -64,8 +67,15 @@ export class Draft {
     return this.#states.has(key) ? this.#states.get(key) : this.#board.states.get(key);
   }
 
+  /** False: no device of the gateway has a state. */
+  knows(gateway: string): boolean {
+    this.#known ??= new Set([...this.#board.states.keys(), ...this.#states.keys()].map(gatewayIn));
+    return this.#known.has(gateway);
+  }
+
   setState(key: string, state: AlarmState): void {
     const next = isIdle(state) ? undefined : state;
+    if (next) this.#known?.add(gatewayIn(key));
     if (next || this.state(key)) this.#states.set(key, next);
   }
 

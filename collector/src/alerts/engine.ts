@@ -3,7 +3,7 @@
  *
  * Its cursor lies in its own store. Whatever happens to incidents goes down in one synced batch with the mails
  * it causes and the cursor behind the rows that caused it: after a kill at any point nothing is doubled or
- * missing. Rows that caused nothing move the cursor in memory, and in the store about once a second; after a
+ * missing. Rows that caused nothing move the cursor in memory, and in the store every few seconds; after a
  * crash they are looked at again from the device states of that same commit, which comes to the same.
  */
 import type { Clock, Cursor, Delivery, Sink } from '@edgeward/shared/contracts';
@@ -42,6 +42,8 @@ type Listener = (incident: Incident) => void;
 
 const cursorKey = 'cursor';
 const saveEveryMs = 1000;
+/** A cursor names every gateway: what is saved for its sake alone is saved the less often, the longer it is. */
+const saveEveryMsPerGateway = 5;
 const maxClosed = 1000;
 
 export class IncidentEngine implements Sink {
@@ -53,6 +55,7 @@ export class IncidentEngine implements Sink {
   #cursor: Cursor | undefined;
   #savedCursor: Cursor | undefined;
   #savedAtMs = Number.NEGATIVE_INFINITY;
+  #saveEveryMs = saveEveryMs;
   #rows = 0;
   #lateRows = 0;
   #busy: Promise<unknown> = Promise.resolve();
@@ -166,7 +169,7 @@ export class IncidentEngine implements Sink {
   /** Commits what matters now, or enough time later; otherwise only memory moves on. */
   async #finish(draft: Draft, after: Cursor | undefined): Promise<void> {
     const board = await this.#loaded();
-    const isDue = this.#options.clock.monotonic() - this.#savedAtMs >= saveEveryMs;
+    const isDue = this.#options.clock.monotonic() - this.#savedAtMs >= this.#saveEveryMs;
     const changed = draft.operations().length > 0 || after !== this.#savedCursor;
     if (draft.urgent || (isDue && changed)) return this.#commit(draft, after);
     const touched = draft.touched();
@@ -188,6 +191,8 @@ export class IncidentEngine implements Sink {
     this.#cursor = after;
     this.#savedCursor = after;
     this.#savedAtMs = clock.monotonic();
+    const gateways = after ? Object.keys(after.received).length : 0;
+    this.#saveEveryMs = Math.max(saveEveryMs, gateways * saveEveryMsPerGateway);
     this.#forgetIdle(board);
     this.#tell(touched.map(record => record.incident));
     queued?.committed();

@@ -78,6 +78,12 @@ function isNoted(batch: RecordBatch, i: number): boolean {
   return batch.anomaly?.[i] === 1 || (quality & watchedQuality) !== 0;
 }
 
+/** No row is worth a look. */
+export function isInOrder(batch: RecordBatch): boolean {
+  for (let i = 0; i < batch.time.length; i++) if (isNoted(batch, i)) return false;
+  return true;
+}
+
 class StepsBuilder {
   readonly #steps: Step[] = [];
   #quiet = 0;

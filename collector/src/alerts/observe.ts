@@ -3,7 +3,7 @@ import type { Delivery } from '@edgeward/shared/contracts';
 import { type Draft, deviceKey } from './board.js';
 import type { AlertsConfig } from './config.js';
 import { type AlarmState, type Change, idle, type Observed, observe } from './device-alarm.js';
-import { type DeviceSteps, type Step, stepsOf } from './findings.js';
+import { type DeviceSteps, isInOrder, type Step, stepsOf } from './findings.js';
 import type { Incident } from './incident.js';
 import {
   addLateRows,
@@ -35,11 +35,12 @@ export function observeDelivery(
   config: AlertsConfig,
 ): ObservedDevice[] {
   const { gateway, batch, ingestedMs } = delivery;
+  // The common case: devices in order, and nothing remembered of any.
+  if (isInOrder(batch) && !draft.knows(gateway)) return [];
   const observed: ObservedDevice[] = [];
   for (const { device, steps } of stepsOf(delivery)) {
     const key = deviceKey(gateway, device);
     const before = draft.state(key);
-    // The common case: a device in order, and nothing remembered of it.
     if (!before && steps.every(isQuiet)) continue;
     if (delivery.late) {
       countLate(draft, before, steps);

@@ -1,10 +1,12 @@
 import type { Logger } from '@edgeward/shared/log';
-import { parseTopic } from '@edgeward/shared/topics';
+import { parseTopic, type TopicKind, topicOf } from '@edgeward/shared/topics';
 import type { Client, ConnectPacket, PublishPacket } from 'aedes';
 import type { LinkOptions } from '../link.js';
+import { Answers } from './answers.js';
 import type { BrokerLimits } from './limits.js';
 import type { Grant, Policy, Refusal } from './policy.js';
 import type { Refusals } from './refusals.js';
+import { publishFrame } from './shortcuts.js';
 import { Slots } from './slots.js';
 import type { SocketGuard } from './socket-guard.js';
 
@@ -35,6 +37,7 @@ export class Gatekeeper {
   readonly #json: Slots;
   readonly #sessions = new WeakMap<Client, Session>();
   readonly #connected = new Map<string, Client>();
+  readonly #answers = new Answers();
 
   constructor(options: GatekeeperOptions) {
     this.#options = options;
@@ -104,20 +107,29 @@ export class Gatekeeper {
 
   /**
    * Resolves once there is room, with a `json` message once it is journaled: only then the client gets its PUBACK.
+   * @returns undefined if it need not wait
    * @throws  if it may not, or it must be sent again; the connection is closed then, MQTT 3.1.1 has no other answer
    */
-  async take(client: Client, { topic, payload, retain }: PublishPacket): Promise<void> {
+  take(client: Client, { topic, payload, retain }: PublishPacket): Promise<void> | undefined {
     const session = this.#sessions.get(client);
     const refusal = this.#refusePublish(session, topic, retain);
     if (refusal || !session) throw this.#note(client.id, refusal ?? notLetIn);
-    session.guard.hold();
-    try {
-      await this.#options.room(this.#options.ending);
-      const parsed = parseTopic(topic);
-      if (parsed?.kind === 'json') await this.#takeJson(parsed.gateway, toBytes(payload));
-    } finally {
-      session.guard.release();
-    }
+    const parsed = parseTopic(topic);
+    if (parsed?.kind === 'block') session.guard.holdAnswers(this.#answers);
+    const room = this.#options.room(this.#options.ending);
+    if (parsed?.kind === 'json')
+      return this.#whileHeld(session, room, () => this.#takeJson(parsed.gateway, toBytes(payload)));
+    return room && this.#whileHeld(session, room);
+  }
+
+  /** Without a copy of it for when the connection breaks. @returns false if it is not connected, or does not listen */
+  send(gateway: string, kind: TopicKind, payload: string): boolean {
+    const client = this.#connected.get(gateway);
+    const session = client && this.#sessions.get(client);
+    const topic = topicOf(gateway, kind);
+    if (!session?.topics.has(topic)) return false;
+    session.guard.send(publishFrame(topic, payload), this.#answers);
+    return true;
   }
 
   maySubscribe(client: Client, topic: string): boolean {
@@ -146,6 +158,20 @@ export class Gatekeeper {
       return `more than ${maxSubscriptions} subscriptions`;
     if (Buffer.byteLength(topic) > maxTopicBytes) return `a topic of more than ${maxTopicBytes} bytes`;
     return session.grant.mayRead(topic) ? undefined : `it may not read ${topic}`;
+  }
+
+  async #whileHeld(
+    session: Session,
+    room: Promise<void> | undefined,
+    act?: () => Promise<void>,
+  ): Promise<void> {
+    session.guard.hold();
+    try {
+      await room;
+      await act?.();
+    } finally {
+      session.guard.release();
+    }
   }
 
   async #takeJson(gateway: string, payload: Uint8Array): Promise<void> {

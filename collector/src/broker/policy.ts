@@ -38,6 +38,8 @@ export interface Welcome {
 }
 
 export interface Policy {
+  /** What clients publish is for nobody but the collector. */
+  readonly uplinkIsOurs?: boolean;
   admit(login: Login): Welcome | Refusal;
   /** Told when a connection of this name ends. */
   left(name: string): void;
@@ -58,6 +60,7 @@ const simpleKinds: readonly TopicKind[] = ['json'];
 const downlinkKinds: readonly TopicKind[] = ['receipt', 'desired'];
 
 export class GatewayPolicy implements Policy {
+  readonly uplinkIsOurs = true;
   readonly #options: GatewayPolicyOptions;
 
   constructor(options: GatewayPolicyOptions) {

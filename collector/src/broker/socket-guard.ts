@@ -8,6 +8,7 @@
  *   message, and a few such clients everybody else. What waits for it is bounded, and then it is cut off.
  */
 import type { Socket } from 'node:net';
+import type { Answers } from './answers.js';
 import { protocolLevel, unacceptableLevel } from './conformance.js';
 import { FrameRefused, FrameScanner } from './frames.js';
 import type { BrokerLimits } from './limits.js';
@@ -67,6 +68,17 @@ export class SocketGuard {
     this.#holds -= 1;
     this.#heardMs = performance.now();
     if (this.#holds === 0) this.#wake();
+  }
+
+  /** What aedes answers waits for what we do. */
+  holdAnswers(answers: Answers): void {
+    answers.hold(this.#socket);
+  }
+
+  /** With all that was held back. */
+  send(frame: Buffer, answers: Answers): void {
+    if (this.#socket.writable) this.#socket.write(frame);
+    answers.send(this.#socket);
   }
 
   #replaceRead(): void {

@@ -3,7 +3,7 @@ import { messageOf } from '@edgeward/shared/errors';
 import type { RangeSet } from '@edgeward/shared/ranges';
 import { numberInKey, type Store } from '@edgeward/shared/store';
 import { blockEnd, blockKey, storedBlock, storedHeader, toDelivery } from './layout.js';
-import { Tail } from './tail.js';
+import { Tail, type TailLimits } from './tail.js';
 
 /** What a read found. `through` is the last position looked at: the next read goes on behind it. */
 export interface Reading {
@@ -29,27 +29,27 @@ export interface BlocksOptions {
   readonly onBroken: (position: number, why: string) => Promise<void>;
 }
 
-const tailBytes = 32 * 1024 * 1024;
+const tailLimits: TailLimits = { maxBytes: 48 * 1024 * 1024, maxAgeMs: 3000 };
 /** Names read at once for receipts. */
 const maxNames = 10_000;
 
 /** The blocks on disk, by position, and the newest of them in memory. */
 export class Blocks {
   readonly #options: BlocksOptions;
-  #tail = new Tail(tailBytes);
+  #tail = new Tail(tailLimits);
 
   constructor(options: BlocksOptions) {
     this.#options = options;
   }
 
   /** It is stored. */
-  add(delivery: Delivery, bytes: number): void {
-    this.#tail.add(delivery, bytes);
+  add(delivery: Delivery): void {
+    this.#tail.add(delivery);
   }
 
   /** Positions were skipped: the tail knows no holes. */
   forgetTail(): void {
-    this.#tail = new Tail(tailBytes);
+    this.#tail = new Tail(tailLimits);
   }
 
   /** What stands behind a position, in order; a block that the disk has damaged is left out with a word. */

@@ -3,10 +3,10 @@ import { cp, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Delivery } from '@edgeward/shared/contracts';
-import { testSchema } from '@edgeward/shared/testing/batches';
+import { TestBatches, testSchema } from '@edgeward/shared/testing/batches';
 import { describe } from '@edgeward/shared/wire';
 import type { Journal } from './journal.js';
-import { Tail } from './tail.js';
+import { memoryOf, Tail } from './tail.js';
 import { epochOf, folderFor, openJournal, TestGateway } from './testing/blocks.js';
 
 const all = { maxDeliveries: 1e6, maxBytes: 1e9 };
@@ -182,18 +182,34 @@ test('keeps cursors, the last report of each gateway, and the newest events', as
 });
 
 test('the tail keeps the newest within its bytes and never has a hole', () => {
-  const tail = new Tail(1000);
-  const delivery = (position: number) => ({ position }) as Delivery;
+  const batch = new TestBatches().next(1);
+  const tail = new Tail({ maxBytes: 11 * memoryOf({ batch } as Delivery), maxAgeMs: 1000 });
+  const delivery = (position: number) => ({ position, ingestedMs: 0, batch }) as Delivery;
   assert.equal(tail.after(0, 10), undefined);
   for (let position = 1; position <= 100; position++) {
-    tail.add(delivery(position), 90);
+    tail.add(delivery(position));
     const oldest = [...Array(position).keys()].find(after => tail.after(after, 1e6) !== undefined)!;
     const kept = tail.after(oldest, 1e6)!.map(({ position }) => position);
     assert.deepEqual(
       kept,
       Array.from({ length: position - oldest }, (_, i) => oldest + 1 + i),
     );
-    assert.ok(kept.length <= 11 && kept.length >= Math.min(position, 5), `${kept.length}`);
+    assert.equal(kept.length, Math.min(position, 11));
   }
   assert.equal(tail.after(99, 1)?.[0]?.position, 100);
+});
+
+test('the tail keeps nothing that is too old, but the newest', () => {
+  const tail = new Tail({ maxBytes: 1e9, maxAgeMs: 1000 });
+  const add = (position: number, ingestedMs: number) =>
+    tail.add({ position, ingestedMs, batch: new TestBatches().next(1) } as Delivery);
+  for (let position = 1; position <= 200; position++) add(position, 10 * position);
+  assert.equal(tail.after(98, 10), undefined);
+  assert.equal(tail.after(99, 1000)?.length, 101);
+  add(201, 1e6);
+  assert.deepEqual(
+    tail.after(200, 10)?.map(({ position }) => position),
+    [201],
+  );
+  assert.equal(tail.after(199, 10), undefined);
 });

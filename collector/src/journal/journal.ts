@@ -24,6 +24,7 @@ import { type BlockPage, listPage } from '../audit/block-list.js';
 import type { GatewayReport } from '../report.js';
 import type { Accounts } from './accounts.js';
 import { AppendPlan, type Incoming, type Poison } from './append-plan.js';
+import { writeBatch } from './batch.js';
 import { type BlockName, Blocks, type Reading } from './blocks.js';
 import { isFolded, noteReport } from './bookkeeping.js';
 import { Checkpoint } from './checkpoint.js';
@@ -199,7 +200,7 @@ export class Journal implements AsyncDisposable {
     const bytes = taken.reduce((sum, block) => sum + block.bytes.length, 0);
     this.#checkpoint.note(plan.keys(), this.#position + 1, bytes);
     this.#position += deliveries.length;
-    for (const [i, delivery] of deliveries.entries()) this.#blocks.add(delivery, taken[i]!.bytes.length);
+    for (const delivery of deliveries) this.#blocks.add(delivery);
     if (deliveries.length > 0) this.#changed.open();
     return deliveries;
   }
@@ -210,7 +211,7 @@ export class Journal implements AsyncDisposable {
   }
 
   async write(writes: readonly Write[], sync: boolean): Promise<void> {
-    if (writes.length > 0) await this.#store.db.batch([...writes], { sync });
+    if (writes.length > 0) await writeBatch(this.#store.db, writes, sync);
   }
 
   /**

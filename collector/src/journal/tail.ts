@@ -1,31 +1,52 @@
 import type { Delivery } from '@edgeward/shared/contracts';
 
+export interface TailLimits {
+  /** Of memory, about. */
+  readonly maxBytes: number;
+  /** Whoever follows is behind by no more than this, or reads from the disk. */
+  readonly maxAgeMs: number;
+}
+
 /** The newest deliveries, decoded once and shared by all consumers that keep up. */
 export class Tail {
-  readonly #maxBytes: number;
-  #kept: { delivery: Delivery; bytes: number }[] = [];
+  readonly #limits: TailLimits;
+  #kept: Delivery[] = [];
+  /** Of `#kept`, those before it are given up. */
+  #first = 0;
   #bytes = 0;
 
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+  constructor(limits: TailLimits) {
+    this.#limits = limits;
   }
 
-  add(delivery: Delivery, bytes: number): void {
-    this.#kept.push({ delivery, bytes });
-    this.#bytes += bytes;
-    if (this.#bytes <= this.#maxBytes) return;
-    // Down to half at once, so that the array is not shifted for every block.
-    let drop = 0;
-    while (this.#bytes > this.#maxBytes / 2 && drop < this.#kept.length - 1)
-      this.#bytes -= this.#kept[drop++]!.bytes;
-    this.#kept = this.#kept.slice(drop);
+  add(delivery: Delivery): void {
+    const { maxBytes, maxAgeMs } = this.#limits;
+    this.#kept.push(delivery);
+    this.#bytes += memoryOf(delivery);
+    const last = this.#kept.length - 1;
+    const oldestMs = delivery.ingestedMs - maxAgeMs;
+    while (this.#first < last && (this.#bytes > maxBytes || this.#kept[this.#first]!.ingestedMs < oldestMs))
+      this.#bytes -= memoryOf(this.#kept[this.#first++]!);
+    // Many at once, so that the array is not shifted for every block.
+    if (this.#first < 64 || this.#first < this.#kept.length / 4) return;
+    this.#kept = this.#kept.slice(this.#first);
+    this.#first = 0;
   }
 
   /** Undefined when what follows the position is no longer, or was never, kept here. */
   after(position: number, most: number): Delivery[] | undefined {
-    const first = this.#kept[0]?.delivery.position;
+    const first = this.#kept[this.#first]?.position;
     if (first === undefined || first > position + 1) return undefined;
-    const start = position + 1 - first;
-    return this.#kept.slice(start, start + most).map(({ delivery }) => delivery);
+    const start = this.#first + position + 1 - first;
+    return this.#kept.slice(start, start + most);
   }
+}
+
+/** What the objects of a batch take besides their columns, and what a row takes besides its values. */
+const batchBytes = 2000;
+const rowBytes = 32;
+
+/** About. */
+export function memoryOf({ batch }: Delivery): number {
+  return batchBytes + batch.time.length * (rowBytes + 8 * batch.values.length);
 }

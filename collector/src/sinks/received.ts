@@ -1,5 +1,7 @@
 import type { Cursor, Delivery } from '@edgeward/shared/contracts';
+import { getOrMake } from '@edgeward/shared/maps';
 import { RangeSet } from '@edgeward/shared/ranges';
+import { isStored } from '../stored-ranges.js';
 
 /**
  * The deliveries that a consumer has not stored yet, each once, in their order.
@@ -13,14 +15,13 @@ export function notYetStored(
   journal: string,
 ): Delivery[] {
   const passed = stored?.journal === journal ? stored.position : 0;
-  const received = stored?.received; // once: a cursor puts it together when it is read
-  const sets = new Map<string, RangeSet>();
-  return deliveries.filter(({ gateway, epoch, seq, position }) => {
-    const key = `${gateway}/${epoch}`;
-    const set = sets.get(key) ?? new RangeSet(received?.[key]);
-    sets.set(key, set);
-    if (position <= passed || set.has(seq)) return false;
-    set.add(seq);
+  const here = new Map<string, RangeSet>();
+  return deliveries.filter(delivery => {
+    if (delivery.position <= passed || (stored && isStored(stored, delivery))) return false;
+    const { gateway, epoch, seq } = delivery;
+    const seen = getOrMake(here, `${gateway}/${epoch}`, () => new RangeSet());
+    if (seen.has(seq)) return false;
+    seen.add(seq);
     return true;
   });
 }
