@@ -83,11 +83,10 @@ export const agentConfig = z.strictObject({
       'What runs the models: ONNX Runtime, or the same trees by our own code; auto takes the cheaper of those that agree',
   }),
   rules: z.array(ruleConfig).default([]).meta({ description: 'Plain rules beside the models' }),
-  reportMs: z
-    .int()
-    .min(200)
-    .default(2000)
-    .meta({ description: 'Time between reports to the collector', unit: 'ms' }),
+  reportMs: z.int().min(200).default(10_000).meta({
+    description: 'Time between reports to the collector; longer while the network is the bottleneck',
+    unit: 'ms',
+  }),
   log: z
     .strictObject({
       level: z.enum(logLevels).default('info').meta({ description: 'Least level that is logged' }),

@@ -71,6 +71,26 @@ test('the oldest block decides when a receipt is late, and each miss doubles the
   assert.equal(timeout.timeoutMs, RoundTrips.maxTimeoutMs);
 });
 
+test('while receipts come nothing is late, up to a bound', async () => {
+  const { clock, timeout, flight } = make();
+  flight.add(entry(1));
+  const patience = timeout.timeoutMs;
+  for (let seq = 2; seq < 5; seq++) {
+    flight.add(entry(seq));
+    await clock.advance(patience / 2);
+    flight.settle(receipt(seq));
+    flight.check();
+  }
+  assert.ok(flight.untilLateMs() > patience / 2, 'though the first has waited for longer');
+  for (let waitedMs = 1.5 * patience; waitedMs < RoundTrips.maxTimeoutMs; waitedMs += 1000) {
+    flight.check();
+    flight.add(entry(9));
+    await clock.advance(1000);
+    flight.settle(receipt(9));
+  }
+  assert.throws(() => flight.check(), { code: 'EW_RECEIPT_LATE' });
+});
+
 test('patience follows the measured round trips, within bounds', async () => {
   const { clock, timeout, flight } = make();
   const roundTrips = async (ms: number, times: number) => {

@@ -1,7 +1,7 @@
 import type { Clock, Entry, Receipt } from '@edgeward/shared/contracts';
 import { EdgewardError } from '@edgeward/shared/errors';
 import { getOrMake } from '@edgeward/shared/maps';
-import type { RoundTrips } from './round-trips.js';
+import { RoundTrips } from './round-trips.js';
 import type { Window } from './window.js';
 
 interface Sent {
@@ -19,6 +19,7 @@ export class Flight {
   #size = 0;
   /** Something had to wait for room since the last receipt. */
   #limited = false;
+  #settledAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly window: Window,
@@ -28,6 +29,11 @@ export class Flight {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Blocks wait for room: the way is as full as it should be. */
+  get limited(): boolean {
+    return this.#limited && this.#size > 0;
   }
 
   hasRoom(entry: Entry): boolean {
@@ -57,7 +63,9 @@ export class Flight {
     }
     if (epoch.size === 0) this.#epochs.delete(receipt.epoch);
     this.#bytes -= bytes;
-    if (newest) this.#measure(this.clock.monotonic() - newest.atMs, bytes);
+    if (!newest) return;
+    this.#settledAtMs = this.clock.monotonic();
+    this.#measure(this.#settledAtMs - newest.atMs, bytes);
   }
 
   #measure(roundTripMs: number, bytes: number): void {
@@ -66,7 +74,10 @@ export class Flight {
     this.#limited = false;
   }
 
-  /** Until the oldest block's receipt is late, ms; Infinity with nothing under way. */
+  /**
+   * Until the oldest block's receipt is late, ms; Infinity with nothing under way. While other receipts come, the way
+   * is slow and not dead (RFC 6298, 5.3: each acknowledgement starts the timer anew), up to a bound.
+   */
   untilLateMs(): number {
     let oldest = Number.POSITIVE_INFINITY;
     for (const epoch of this.#epochs.values()) {
@@ -75,7 +86,9 @@ export class Flight {
         break; // in sending order
       }
     }
-    return oldest + this.roundTrips.timeoutMs - this.clock.monotonic();
+    const quietSince = Math.max(oldest, this.#settledAtMs);
+    const lateAt = Math.min(quietSince + this.roundTrips.timeoutMs, oldest + RoundTrips.maxTimeoutMs);
+    return lateAt - this.clock.monotonic();
   }
 
   /** @throws EW_RECEIPT_LATE */

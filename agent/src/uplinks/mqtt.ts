@@ -16,6 +16,9 @@ import { RoundTrips } from './round-trips.js';
 import { ToldSchemas } from './told-schemas.js';
 import { Window } from './window.js';
 
+/** The collector hears of a gateway this often, ms, even where blocks need all of the way. */
+const reportAtLeastMs = 60_000;
+
 export interface MqttUplinkOptions {
   readonly url: string;
   readonly gateway: string;
@@ -54,9 +57,11 @@ export class MqttUplink implements Uplink {
   readonly #changed = new Gate();
   readonly #topic;
   #link: Link | undefined;
+  #flight: Flight | undefined;
   #inbox: Receipt[] = [];
   #links = 0;
   #bornAtMs = 0;
+  #reportedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: MqttUplinkOptions) {
     this.#options = options;
@@ -75,7 +80,9 @@ export class MqttUplink implements Uplink {
 
   async *exchange(entries: AsyncIterable<Entry>, deadline: AbortSignal): AsyncGenerator<Receipt, void, void> {
     const link = await this.#connect();
+    this.#window.begin();
     const flight = new Flight(this.#window, this.#options.clock, this.#roundTrips);
+    this.#flight = flight;
     const leave = new AbortController();
     const sending = this.#send(link, entries, flight, leave.signal);
     let complete = false;
@@ -114,9 +121,12 @@ export class MqttUplink implements Uplink {
     this.#sendEvents();
   }
 
-  /** Best effort: the next report says it all again. */
+  /** Best effort: the next report says it all again. Blocks that wait for room on the way go first. */
   report(): void {
     if (!this.connected) return;
+    const nowMs = this.#options.clock.monotonic();
+    if (this.#flight?.limited && nowMs - this.#reportedAtMs < reportAtLeastMs) return;
+    this.#reportedAtMs = nowMs;
     this.#link?.publish(this.#topic('reported'), JSON.stringify(this.#options.report()));
   }
 

@@ -1,6 +1,8 @@
 /** How much queueing on the way is aimed at, ms: enough to keep a link busy, little enough for fresh data to pass. */
 const targetDelayMs = 200;
-const firstBytes = 32 * 1024;
+/** On a new link, whose way is not known: 1.2 s of a modem's 56 kbit/s. */
+const firstBytes = 8 * 1024;
+const leastBytes = 2 * 1024;
 
 /**
  * Bytes that may be under way. It grows while it is what limits and blocks do not queue on the way, and shrinks when
@@ -17,6 +19,11 @@ export class Window {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** What the way before could take says nothing of a new one (as RFC 5681, 4.1, for a way that was idle). */
+  begin(): void {
+    this.#bytes = Math.min(this.#bytes, firstBytes);
   }
 
   /**
@@ -36,6 +43,6 @@ export class Window {
   }
 
   #set(bytes: number): void {
-    this.#bytes = Math.max(Math.min(firstBytes / 4, this.#maxBytes), Math.min(this.#maxBytes, bytes));
+    this.#bytes = Math.max(Math.min(leastBytes, this.#maxBytes), Math.min(this.#maxBytes, bytes));
   }
 }

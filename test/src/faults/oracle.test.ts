@@ -14,6 +14,8 @@ function whole(): StoredRow[] {
       epoch: '000000001-0123456789abcdef',
       seq: n + 1,
       row: n + 1,
+      time: 1_700_000_000_000 + n,
+      late: false,
       values: { n, check: checkOf(index, n) },
     })),
   );

@@ -1,4 +1,4 @@
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 
 /** How much of the rig runs: a short part in `npm test`, all of it with EDGEWARD_FAULTS=full. */
 export const full = process.env.EDGEWARD_FAULTS === 'full';
@@ -22,7 +22,7 @@ interface RigOptions {
 export function rigTest(
   name: string,
   { inShort = false, ...options }: RigOptions,
-  body: () => Promise<void>,
+  body: (t: TestContext) => Promise<void>,
 ) {
   if (full || inShort || process.env.EDGEWARD_FAULTS_TIMES) test(name, options, body);
 }

@@ -8,6 +8,8 @@ export interface StoredRow {
   readonly epoch: string;
   readonly seq: number;
   readonly row: number;
+  readonly time: number;
+  readonly late: boolean;
   readonly values: Readonly<Record<string, number | null>>;
 }
 
