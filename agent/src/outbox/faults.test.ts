@@ -5,15 +5,17 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { systemClock } from '@edgeward/shared/clock';
-import type { Clock } from '@edgeward/shared/contracts';
+import type { Clock, Entry } from '@edgeward/shared/contracts';
 import { silentLogger } from '@edgeward/shared/log';
 import { openStore, type Store, type StoreOptions } from '@edgeward/shared/store';
 import { TestBatches } from '@edgeward/shared/testing/batches';
 import { LevelOutbox } from './level-outbox.js';
+import { crashCopy, removeFolders, take, waiting, walk } from './testing/outboxes.js';
 
 const never = new AbortController().signal;
 const origin = { source: 's', acknowledges: true };
 const folders: string[] = [];
+after(removeFolders);
 after(() => Promise.all(folders.map(folder => rm(folder, { recursive: true, force: true }))));
 
 async function folder(): Promise<string> {
@@ -34,16 +36,20 @@ class ImpatientClock implements Clock {
   }
 }
 
-/** Fault injected at the edge: while it fails, so does every commit, as on a full or read-only disk. */
+/**
+ * Fault injected at the edge: while it fails, so does every commit, as on a full or read-only disk. `late`: only its
+ * sync does, and what was to be synced has reached the disk nevertheless.
+ */
 class FailingDisk {
-  failing = false;
+  failing: boolean | 'late' = false;
 
   readonly open = async (options: StoreOptions): Promise<Store> => {
     const store = await openStore(options);
     const batch = store.db.batch.bind(store.db) as (...args: unknown[]) => Promise<void>;
     const failing = async (...args: unknown[]) => {
-      if (this.failing) throw new Error('input/output error');
+      if (this.failing === true) throw new Error('input/output error');
       await batch(...args);
+      if (this.failing) throw new Error('input/output error');
     };
     Object.defineProperty(store.db, 'batch', { value: failing });
     return store;
@@ -128,6 +134,34 @@ test('what a failing disk kept waiting goes down once it can be written, in orde
   assert.deepEqual(outbox.report().devices[0]!.held, [
     { epoch: outbox.epoch, from: 1, through: 2, count: 2 },
   ]);
+});
+
+test('a block whose sync failed, and which is on the disk all the same, keeps its number and is there once', {
+  timeout: 20_000,
+}, async () => {
+  const base = await folder();
+  const [clock, disk, batches] = [new ImpatientClock(), new FailingDisk(), new TestBatches()];
+  await using outbox = await open(base, clock, [], disk);
+  const appended = (at: number) =>
+    outbox.append(batches.next(1), { source: 's', position: { at } }, never).then(({ durable }) => durable);
+  await appended(1);
+  disk.failing = 'late';
+  const failed = outbox.append(batches.next(1), { source: 's', position: { at: 2 } }, never);
+  while (clock.tries < 3) await new Promise(setImmediate);
+  outbox.link(true);
+  assert.deepEqual(
+    (await take(walk(outbox), 1)).map(({ seq }) => seq),
+    [1],
+    'what may not be durable is not offered',
+  );
+  await using copy = await open(await crashCopy(base), systemClock);
+  const ids = (entries: readonly Entry[]) => entries.map(({ epoch, seq }) => `${epoch}/${seq}`);
+  const both = [`${outbox.epoch}/1`, `${outbox.epoch}/2`];
+  assert.deepEqual(ids(await waiting(copy)), both);
+  assert.deepEqual(copy.position('s'), { at: 2 }, 'so it is not read again');
+  disk.failing = false;
+  await (await failed).durable;
+  assert.deepEqual(ids(await waiting(outbox)).sort(), both);
 });
 
 test('an end with rows that never became durable is refused to who waits for them, and is a gap at the next start', async () => {

@@ -11,7 +11,7 @@ import { amount, full, minutes, rigTest } from './scale.js';
 import { underSeeds } from './seeds.js';
 
 const points: Readonly<Record<Victim, readonly string[]>> = {
-  agent: ['outbox.before-commit', 'outbox.after-commit', 'outbox.before-release'],
+  agent: ['outbox.before-commit', 'outbox.after-commit', 'outbox.before-release', 'outbox.after-offer'],
   collector: ['journal.before-commit', 'journal.after-commit', 'sink.after-write'],
 };
 const killsInStory = full ? 8 : 4;
@@ -37,6 +37,38 @@ for (const victim of ['agent', 'collector'] as const)
         assertExactlyOnce(plant.expected, plant.sinkRows());
       },
     );
+
+rigTest(
+  'kill -9 of the agent at outbox.before-spill: a polled source loses a moment, told as a gap, and nothing else',
+  { timeout: minutes(10) },
+  async () => {
+    const polled = {
+      type: 'simulated',
+      devices: [{ name: 'pump-1', type: 'pump' }],
+      intervalMs: 20,
+      lingerMs: 100,
+      seed: 3,
+    };
+    await using plant = await Plant.create({ sources: [polled] });
+    for (let kill = 1; kill <= amount(1, 6); kill++) {
+      // Nobody takes what it reads: it writes about once a second.
+      await endsAt(plant, 'agent', `outbox.before-spill@${kill + 1}`);
+      plant.startBoth();
+      await until(`gap ${kill} is told`, async () => (await plant.events('gap')).length >= kill);
+      await plant.untilMore(100);
+      if (kill < amount(1, 6)) await plant.killBoth();
+    }
+    await plant.stop('agent');
+    const ledger = await until('the ledger balances', async () => {
+      const found = await plant.ledger();
+      return found.balanced && found.devices.every(({ inFlight }) => inFlight === 0) && found;
+    });
+    await plant.stop('collector');
+    const rows = plant.sinkRows();
+    assert.equal(rows.length, ledger.devices[0]!.read);
+    assert.equal(new Set(rows.map(({ epoch, row }) => `${epoch}/${row}`)).size, rows.length);
+  },
+);
 
 async function endsAt(plant: Plant, victim: Victim, failpoint: string): Promise<void> {
   const process = plant.start(victim, failpoint);

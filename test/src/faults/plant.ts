@@ -47,6 +47,8 @@ export interface PlantOptions {
   /** Of each device; the recording is finished at full speed. */
   readonly rowsPerSecond?: number | 'max';
   readonly batchRows?: number;
+  /** In the place of the recording: then `finish` and `verdict` have nothing to go by. */
+  readonly sources?: readonly object[];
   /** Where the agent's and the collector's data lie; a folder that is thrown away unless told. */
   readonly agentFolder?: string;
   readonly collectorFolder?: string;
@@ -278,7 +280,7 @@ export class Plant implements AsyncDisposable {
       },
       reportMs: 200,
       ...this.#options.agent,
-      sources: [replayOf(this.#recording, this.#speed, this.#options.batchRows)],
+      sources: this.#options.sources ?? [replayOf(this.#recording, this.#speed, this.#options.batchRows)],
     });
   }
 
