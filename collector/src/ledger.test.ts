@@ -31,8 +31,12 @@ class Books {
   }
 
   /** What the gateway says, of device a unless told. */
-  report(start: number, said: Said, more: { condensedThrough?: number; outbox?: string } = {}) {
-    const { condensedThrough = 0, outbox = 'o-1' } = more;
+  report(
+    start: number,
+    said: Said,
+    more: { condensedThrough?: number; outbox?: string; journal?: string } = {},
+  ) {
+    const { condensedThrough = 0, outbox = 'o-1', journal } = more;
     const rows = Object.entries(said.rows ?? {}).map(([s, ranges]) => ({
       epoch: epochOf(Number(s)),
       ranges: ranges as [number, number][],
@@ -44,12 +48,20 @@ class Books {
       atMs: start,
       version: '0',
       devices: [{ device: 'a', read: 0, ...none, ...said, rows }],
-      outbox: { id: outbox, blocks: 0, bytes: 0, maxBytes: 1, oldestMs: null, durability: 'deferred' },
+      outbox: {
+        id: outbox,
+        blocks: 0,
+        bytes: 0,
+        maxBytes: 1,
+        oldestMs: null,
+        durability: 'deferred',
+        ...(journal && { journal }),
+      },
       condensedThrough,
       process: { pid: 1, rssBytes: 1, cpuSeconds: 1 },
       models: {},
     };
-    return noteReport(this.accounts, this.received, report, start);
+    return noteReport(this.accounts, this.received, report, start, 'j-1');
   }
 
   /** The account was there before, with nothing delivered elsewhere. */
@@ -168,6 +180,32 @@ test('a journal that begins anew says how much went to another one, and counts w
   assert.equal(books.received.get('gw-1', epochOf(2)), undefined);
   assert.deepEqual([books.line().earlier, books.line().balanced], [70, true], 'ranges are counts now');
   books.report(3, { ...said, read: 101, rows: { 3: [[1, 1]] } }, { condensedThrough: 2 });
+  assert.equal(books.line().balanced, false, 'what is lost from now on is missed');
+});
+
+test('what an agent had delivered elsewhere and forgot at a kill is in no sum any more', () => {
+  const books = new Books();
+  books.report(2, { read: 30, rows: { 1: [[1, 20]], 2: [[1, 10]] } });
+  assert.deepEqual([books.line().earlier, books.line().balanced], [30, true]);
+  books.store(2, 'a', 9, 12); // the collector before had two of them, and has not said so
+  const { matters } = books.report(3, { read: 25, rows: { 1: [[1, 20]], 2: [[1, 5]] } });
+  assert.ok(matters, 'it survives a power cut');
+  const { read, stored, recovered, earlier, balanced } = books.line();
+  assert.deepEqual([read, stored, recovered, earlier, balanced], [29, 4, 4, 25, true]);
+  books.report(3, { read: 25, rows: {} }, { condensedThrough: 2 });
+  assert.deepEqual(books.line().earlier, 25, 'what is only no longer told is not forgotten');
+});
+
+test('what went elsewhere is settled once the agent knows this journal: until then receipts of another are under way', () => {
+  const books = new Books();
+  const rows = { 1: [[1, 10]] } as const;
+  const { text } = books.report(1, { read: 10, rows, held: [held(1, 6, 10)] }, { journal: 'j-0' });
+  assert.equal(text, undefined, 'told once');
+  assert.deepEqual([books.line().earlier, books.line().inFlight, books.line().balanced], [5, 5, true]);
+  const met = books.report(1, { read: 10, rows, held: [held(1, 9, 10)] }, { journal: 'j-1' });
+  assert.match(met.text ?? '', /8 rows/);
+  assert.deepEqual([books.line().earlier, books.line().inFlight, books.line().balanced], [8, 2, true]);
+  books.report(1, { read: 10, rows }, { journal: 'j-1' });
   assert.equal(books.line().balanced, false, 'what is lost from now on is missed');
 });
 

@@ -7,7 +7,8 @@
  * and those it still holds. We count which of the read ones the journal has, and which of the held ones it has not.
  * A row that vanished between the two makes the sides differ. Three things are said apart:
  * - `recovered`: stored rows of a start that was killed before it could note that it had read them: read and stored.
- * - `earlier`: what had been delivered before this journal began, to another one that is gone.
+ * - `earlier`: what had been delivered before this journal began, to another one that is gone. Rows of it that an
+ *   agent forgot, because it was killed before it had saved that it read them, are its gap and in no sum any more.
  * - the account of an outbox that is no longer in use: closed, with what it last said.
  */
 import type { LedgerCounts } from '@edgeward/shared/contracts';

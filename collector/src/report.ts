@@ -35,6 +35,7 @@ export const reportSchema = z.object({
     maxBytes: count,
     oldestMs: z.number().nullable(),
     durability: z.enum(['deferred', 'always']),
+    journal: z.string().max(64).optional(),
   }),
   /** Start counter: of epochs up to it the rows are no longer told, their counts stay in the sums. */
   condensedThrough: count,

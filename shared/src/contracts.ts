@@ -290,6 +290,8 @@ export interface OutboxReport {
   /** When its oldest block was made, ms since Unix epoch; null = empty. */
   readonly oldestMs: number | null;
   readonly durability: Durability;
+  /** Of the collector it delivers to, as far as it has heard: all receipts of a former one have come by then. */
+  readonly journal?: string;
 }
 
 /** Published on `reported`: the agent's side of the ledger and its health. */

@@ -173,6 +173,7 @@ export class LevelOutbox implements Outbox {
         maxBytes: options.maxBytes,
         oldestMs: this.#oldest.atMs(),
         durability: options.durability ?? 'deferred',
+        ...(this.#journal !== undefined && { journal: this.#journal }),
       },
     };
   }

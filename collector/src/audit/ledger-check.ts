@@ -28,8 +28,9 @@ export function takeStored(books: Books, agents: readonly AgentSide[]): Findings
     findings.push(...vanished.map(what => ({ ...what, ...whyVanished(stored.endedCleanly) })));
     const isOurs = stored.journal !== undefined && stored.journal === books.journal;
     // It delivered to this very journal: nothing of it went to an earlier one.
-    if (!account.report && isOurs) Object.assign(account, { report, heardMs: Number.MAX_SAFE_INTEGER });
-    else noteReport(books.accounts, books.received, report, Number.MAX_SAFE_INTEGER);
+    if (!account.report && isOurs)
+      Object.assign(account, { report, heardMs: Number.MAX_SAFE_INTEGER, begun: true });
+    else noteReport(books.accounts, books.received, report, Number.MAX_SAFE_INTEGER, books.journal);
   }
   const isGap = ({ kind }: Finding) => kind === 'rows-gap';
   return {
@@ -85,7 +86,8 @@ function whyVanished(endedCleanly: boolean): Pick<Finding, 'kind' | 'reason'> {
   return { kind: 'rows-gap', reason };
 }
 
-function reportOf(gateway: string, { id, epoch, condensedThrough, devices }: StoredOutbox): GatewayReport {
+function reportOf(gateway: string, stored: StoredOutbox): GatewayReport {
+  const { id, epoch, condensedThrough, devices, journal } = stored;
   const said = devices.map(device => ({
     ...device,
     rows: device.rows.map(one => ({ epoch: one.epoch, ranges: mutable(one.ranges) })),
@@ -97,7 +99,15 @@ function reportOf(gateway: string, { id, epoch, condensedThrough, devices }: Sto
     atMs: Date.now(),
     version,
     devices: said,
-    outbox: { id, blocks: 0, bytes: 0, maxBytes: 0, oldestMs: null, durability: 'deferred' },
+    outbox: {
+      id,
+      blocks: 0,
+      bytes: 0,
+      maxBytes: 0,
+      oldestMs: null,
+      durability: 'deferred',
+      ...(journal !== undefined && { journal }),
+    },
     condensedThrough,
     process: { pid: 0, rssBytes: 0, cpuSeconds: 0 },
     models: {},

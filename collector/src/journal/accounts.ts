@@ -14,6 +14,7 @@ const byEpoch = z.record(z.string(), ranges);
 export const accountSchema = z.object({
   folded: z.number(),
   oldestStart: z.number(),
+  begun: z.boolean().default(true),
   base: z.record(z.string(), z.object({ stored: z.number(), recovered: z.number(), rejected: z.number() })),
   frozen: z.record(z.string(), z.record(z.string(), ranges)),
   earlier: z.record(z.string(), z.object({ count: z.number(), rows: byEpoch })),
@@ -28,7 +29,7 @@ export interface Base {
 }
 
 /** Rows that the agent says were delivered and that this journal does not have, because another had them. */
-interface Earlier {
+export interface Earlier {
   count: number;
   /** Where they are, and maybe more than they: one that is stored here after all is no longer one of them. */
   rows: Record<string, RangeList>;
@@ -42,6 +43,8 @@ export class Account {
   folded: number;
   /** Start counter of the oldest epoch the agent still holds, as far as its blocks have said. */
   oldestStart: number;
+  /** The agent has reported as one that knows this journal: what went to another one is settled. */
+  begun: boolean;
   readonly base: Map<string, Base>;
   /** The rows of epochs that the agent has stopped telling while their blocks may still come. */
   readonly #frozen: Map<string, ReadonlyMap<string, RangeList>>;
@@ -54,6 +57,7 @@ export class Account {
   ) {
     this.folded = saved?.folded ?? 0;
     this.oldestStart = saved?.oldestStart ?? 0;
+    this.begun = saved?.begun ?? false;
     this.base = new Map(Object.entries(saved?.base ?? {}));
     this.#earlier = new Map(Object.entries(saved?.earlier ?? {}));
     const frozen = Object.entries(saved?.frozen ?? {});
@@ -78,9 +82,33 @@ export class Account {
     );
   }
 
-  /** These rows were delivered, and not to this journal. */
-  begin(device: string, count: number, rows: Record<string, RangeList>): void {
-    this.#earlier.set(device, { count, rows });
+  /** @param earlier  by device, rows that were delivered, and not to this journal */
+  begin(earlier: ReadonlyMap<string, Earlier>): void {
+    this.#earlier.clear();
+    for (const [device, rows] of earlier) this.#earlier.set(device, rows);
+  }
+
+  /**
+   * Rows delivered elsewhere that the agent no longer counts as read, because it was killed before it had saved that
+   * it read them: they are in its gap, and in no sum. @returns whether there were any
+   */
+  forgetUnsaid(report: GatewayReport): boolean {
+    let changed = false;
+    for (const [device, earlier] of this.#earlier) {
+      const said = report.devices.find(one => one.device === device);
+      for (const [epoch, rows] of Object.entries(earlier.rows)) {
+        if (startOf(epoch) <= report.condensedThrough) continue;
+        const gone = new RangeSet(rows);
+        gone.removeAll(new RangeSet(said?.rows.find(one => one.epoch === epoch)?.ranges));
+        if (gone.isEmpty) continue;
+        const left = new RangeSet(rows);
+        left.removeAll(gone);
+        earlier.count -= gone.count;
+        earlier.rows[epoch] = left.toJSON();
+        changed = true;
+      }
+    }
+    return changed;
   }
 
   /** What the last report told of epochs that the next will not. */
@@ -125,6 +153,7 @@ export class Account {
     return {
       folded: this.folded,
       oldestStart: this.oldestStart,
+      begun: this.begun,
       base: Object.fromEntries(this.base),
       frozen: Object.fromEntries(frozen) as SavedAccount['frozen'],
       earlier: Object.fromEntries(this.#earlier) as SavedAccount['earlier'],

@@ -1,7 +1,7 @@
 import { textKey } from '@edgeward/shared/store';
 import { deviceCounts } from '../ledger.js';
 import type { GatewayReport } from '../report.js';
-import { type Account, type Accounts, elsewhere, epochsOf } from './accounts.js';
+import { type Account, type Accounts, type Earlier, elsewhere, epochsOf } from './accounts.js';
 import { del, put, type Write } from './layout.js';
 import { type Received, type ReceivedEpoch, startOf } from './received.js';
 
@@ -13,23 +13,30 @@ export interface Noted {
   readonly text: string | undefined;
 }
 
-/** Takes a report into the books, in memory, and says what to write. */
+/**
+ * Takes a report into the books, in memory, and says what to write.
+ * @param journal  this one's id
+ */
 export function noteReport(
   accounts: Accounts,
   received: Received,
   report: GatewayReport,
   nowMs: number,
+  journal: string,
 ): Noted {
   const { gateway, outbox } = report;
   const account = accounts.open(gateway, outbox.id);
   const epochs = epochsOf(received, gateway, outbox.id);
-  const isFirst = account.report === undefined;
   const froze = account.freeze(report, epochs.keys());
+  const forgot = account.forgetUnsaid(report);
   account.report = report;
   account.heardMs = nowMs;
-  const earlier = isFirst ? begin(account, report, epochs) : 0;
+  const isBeginning = !account.begun;
+  const earlier = isBeginning ? begin(account, report, epochs) : 0;
+  // Until the agent has met this journal, receipts of the one before may be on their way to it.
+  account.begun ||= (outbox.journal ?? journal) === journal;
   const folded = fold(account, epochs, received);
-  const matters = froze || isFirst || folded.length > 0;
+  const matters = froze || forgot || isBeginning || folded.length > 0;
   const key = `${gateway}/${outbox.id}`;
   const writes = [
     put(textKey('g', key), { report, heardMs: nowMs }),
@@ -37,7 +44,7 @@ export function noteReport(
     ...(matters ? [put(textKey('a', key), account)] : []),
   ];
   const text =
-    earlier > 0
+    earlier > 0 && account.begun
       ? `${earlier} rows of outbox ${outbox.id} were delivered before this journal began, to another one.`
       : undefined;
   return { writes, matters, text };
@@ -51,17 +58,17 @@ export function isFolded(accounts: Accounts, received: Received, gateway: string
 
 /** What the agent has delivered and is not here, when it first speaks to this journal, another one has had. */
 function begin(account: Account, report: GatewayReport, epochs: Map<string, ReceivedEpoch>): number {
-  let sum = 0;
+  const earlier = new Map<string, Earlier>();
   for (const said of report.devices) {
     const counts = deviceCounts(said.device, account, said, epochs);
     const { stored, inFlight, rejected, thinned, dropped, damaged } = counts;
     const missing = counts.read - stored - inFlight - rejected - thinned - dropped - damaged;
     if (missing <= 0) continue;
     const rows = said.rows.map(({ epoch }) => [epoch, elsewhere(said, epoch, epochs.get(epoch))] as const);
-    account.begin(said.device, missing, Object.fromEntries(rows));
-    sum += missing;
+    earlier.set(said.device, { count: missing, rows: Object.fromEntries(rows) });
   }
-  return sum;
+  account.begin(earlier);
+  return [...earlier.values()].reduce((sum, { count }) => sum + count, 0);
 }
 
 /** Epochs that the agent has neither rows to tell of, nor blocks to send: their ranges become counts. */

@@ -286,7 +286,7 @@ export class Journal implements AsyncDisposable {
   async setReport(report: GatewayReport): Promise<void> {
     const text = await this.#exclusively(async () => {
       const nowMs = this.#options.clock.now();
-      const noted = noteReport(this.accounts, this.received, report, nowMs);
+      const noted = noteReport(this.accounts, this.received, report, nowMs, this.id);
       await this.write(noted.writes, noted.matters);
       return noted.text;
     });

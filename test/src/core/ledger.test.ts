@@ -156,7 +156,7 @@ class World implements AsyncDisposable {
     if (!report) return;
     const said = parseReport(Buffer.from(JSON.stringify(report)), gateway);
     assert.ok(said, 'it is understood');
-    noteReport(this.accounts, this.received, said, 0);
+    noteReport(this.accounts, this.received, said, 0, 'journal-1');
     const { balanced, devices } = ledgerView(this.received, this.accounts);
     assert.ok(balanced, JSON.stringify(devices.filter(device => !device.balanced)));
   }

@@ -233,10 +233,8 @@ class World {
 
   #checkLedger(): void {
     const ledger = this.#collector.ledger;
-    // What an agent had delivered to a lost journal, and forgot at a kill, is counted as `earlier` for ever.
-    const hasForgotten = this.#plan.steps.some(({ event }) => event.is === 'agent' && event.how !== 'stop');
     for (const row of ledger?.devices ?? [])
-      if (!row.balanced && !(row.earlier > 0 && hasForgotten))
+      if (!row.balanced)
         this.#oracle.say(`the ledger does not balance: ${JSON.stringify(row)}`);
     if (ledger && this.#plan.collector.receiptAfter === 'journal') {
       const stored = ledger.devices.reduce((sum, row) => sum + row.stored, 0);
