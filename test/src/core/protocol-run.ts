@@ -234,8 +234,7 @@ class World {
   #checkLedger(): void {
     const ledger = this.#collector.ledger;
     for (const row of ledger?.devices ?? [])
-      if (!row.balanced)
-        this.#oracle.say(`the ledger does not balance: ${JSON.stringify(row)}`);
+      if (!row.balanced) this.#oracle.say(`the ledger does not balance: ${JSON.stringify(row)}`);
     if (ledger && this.#plan.collector.receiptAfter === 'journal') {
       const stored = ledger.devices.reduce((sum, row) => sum + row.stored, 0);
       const rows = this.#collector.found().length;
