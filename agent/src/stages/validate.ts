@@ -5,6 +5,7 @@ import { claimTimes, DeviceTimes } from '../time/device-times.js';
 import { checkNumbers } from './check-numbers.js';
 import { type DeviceState, newDeviceState } from './device-state.js';
 import { Marks } from './marks.js';
+import { rowsByDevice } from './rows-by-device.js';
 
 /** More devices than any gateway has; the one not seen in a new schema for longest makes room. */
 const maxDevices = 10_000;
@@ -27,9 +28,10 @@ export class Validate implements Stage {
   process(batch: RecordBatch): RecordBatch {
     const states = this.#statesOf(batch.schema);
     const marks = new Marks(batch);
+    const rows = rowsByDevice(batch.device, states.length);
     batch.schema.fields.forEach((field, f) => {
       if (field.kind === 'string') checkText(batch, f, marks);
-      else checkNumbers(batch, field, f, states, marks);
+      else checkNumbers(batch, field, f, states, rows, marks);
     });
     return marks.batch(checkTimes(batch, states, marks));
   }
