@@ -19,25 +19,40 @@ export interface Decimal {
 const digitBits = 3.3;
 const exceptionBits = 75;
 
-/** The power that suits a sample best; undefined = none does. @param wereSingle  the values come from a Float32Array */
-export function findDecimal(values: Float64Array, n: number, wereSingle: boolean): Decimal | undefined {
-  const double = wereSingle ? undefined : bestFitting(values, n, false);
+/**
+ * The power that suits a sample best; undefined = none does.
+ * @param order  [n] of the values; undefined = their own
+ * @param wereSingle  the values come from a Float32Array
+ */
+export function findDecimal(
+  values: Float64Array,
+  n: number,
+  order: Uint16Array | undefined,
+  wereSingle: boolean,
+): Decimal | undefined {
+  const double = wereSingle ? undefined : bestFitting(values, n, order, false);
   if (double !== undefined) return { exponent: double, single: false };
-  const single = bestFitting(values, n, true);
+  const single = bestFitting(values, n, order, true);
   return single === undefined ? undefined : { exponent: single, single: true };
 }
 
 const needed = new Uint8Array(powersOfTen.length + 1);
 
-function bestFitting(values: Float64Array, n: number, single: boolean): number | undefined {
+function bestFitting(
+  values: Float64Array,
+  n: number,
+  order: Uint16Array | undefined,
+  single: boolean,
+): number | undefined {
+  const at = (i: number) => values[order ? order[i]! : i]!;
   const stride = Math.ceil(n / sampled);
   needed.fill(0);
   let seen = 0;
   for (let i = 0; i < n; i += stride) {
     // Where most are missing, the few that are there are looked at.
-    while (i < n && !Number.isFinite(values[i])) i++;
+    while (i < n && !Number.isFinite(at(i))) i++;
     if (i === n) break;
-    const exponent = exponentOf(values[i]!, single);
+    const exponent = exponentOf(at(i), single);
     needed[exponent]! += 1;
     seen += 1;
     // Most columns are clear-cut, and so are those that are no decimals at all.

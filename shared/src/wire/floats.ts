@@ -13,6 +13,7 @@ import {
 import { type Grouping, readIntegers, writeIntegers } from './integers.js';
 import { readRaw, writeRaw } from './raw.js';
 import { gathered, wholes, words32 } from './scratch.js';
+import { writeSmallDecimals } from './small-decimals.js';
 
 export type Floats = Float64Array | Float32Array;
 
@@ -27,8 +28,12 @@ export interface Layout {
 /** @param originMs  something the values may be near to, in their unit; 0 = nothing known */
 export function writeFloats(out: BitWriter, column: Floats, layout: Layout, originMs: number): void {
   const { n, order, groups } = layout;
-  const values = inOrder(column, layout);
-  const decimal = findDecimal(values, n, column instanceof Float32Array);
+  const single = column instanceof Float32Array;
+  const read = single ? undefined : order;
+  const raw = single ? inOrder(column, layout) : column;
+  const decimal = findDecimal(raw, n, read, single);
+  if (decimal && originMs === 0 && writeSmallDecimals(out, raw, read, groups, decimal)) return;
+  const values = read ? inOrder(column, layout) : raw;
   const exceptions = decimal ? toWholes(values, n, decimal) : -1;
   if (!decimal || exceptions < 0) {
     out.flag(true);

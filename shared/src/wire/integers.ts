@@ -75,7 +75,7 @@ function commonStep(numbers: Float64Array, n: number): number {
   return step || 1;
 }
 
-function greatestDivisor(a: number, b: number): number {
+export function greatestDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestDivisor(b, a % b);
 }
 

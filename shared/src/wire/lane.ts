@@ -18,19 +18,42 @@ export function writeLane(out: BitWriter, numbers: Float64Array, n: number, ends
     values32[i] = number;
     if (size > largest) largest = size;
   }
-  if (largest === 0) {
-    out.put(allZero, 3);
+  if (largest < 2 ** 31) {
+    writeLane32(out, values32, n, ends, largest);
     return;
   }
-  const cut = largest < 2 ** 31 ? 0 : Math.floor(Math.log2(largest)) - 30;
-  if (cut > 0) for (let i = 0; i < n; i++) values32[i] = Math.floor(numbers[i]! / 2 ** cut);
-  const mode = bestMode(values32, ends, n, largest / 2 ** cut);
+  const cut = Math.floor(Math.log2(largest)) - 30;
+  for (let i = 0; i < n; i++) values32[i] = Math.floor(numbers[i]! / 2 ** cut);
+  writeErrors(out, values32, n, ends, largest / 2 ** cut, cut);
+  for (let i = 0; i < n; i++) out.put(numbers[i]! - values32[i]! * 2 ** cut, cut);
+}
+
+/** @param largest  a number with as many bits as the largest magnitude */
+export function writeLane32(
+  out: BitWriter,
+  values: Int32Array,
+  n: number,
+  ends: Int32Array,
+  largest: number,
+): void {
+  if (largest === 0) out.put(allZero, 3);
+  else writeErrors(out, values, n, ends, largest, 0);
+}
+
+function writeErrors(
+  out: BitWriter,
+  values: Int32Array,
+  n: number,
+  ends: Int32Array,
+  largest: number,
+  cut: number,
+): void {
+  const mode = bestMode(values, ends, n, largest);
   out.put(mode, 3);
   out.flag(cut > 0);
-  if (cut > 0) out.put(cut, 5);
-  predict(values32, residuals32, ends, n, mode);
+  out.put(cut, cut > 0 ? 5 : 0);
+  predict(values, residuals32, ends, n, mode);
   writeRice(out, residuals32, n);
-  for (let i = 0; cut > 0 && i < n; i++) out.put(numbers[i]! - values32[i]! * 2 ** cut, cut);
 }
 
 /** @throws EW_BLOCK_CORRUPT */

@@ -27,8 +27,7 @@ export function writeRice(out: BitWriter, numbers: Uint32Array, n: number): void
 
 /** The cheapest of three near the mean. */
 function bestK(numbers: Uint32Array, from: number, end: number): number {
-  let sum = 0;
-  for (let i = from; i < end; i++) sum += numbers[i]!;
+  const sum = sumOf(numbers, from, end);
   if (sum === 0) return allZero;
   const n = end - from;
   const k = Math.min(allZero - 2, Math.max(1, 31 - Math.clz32(sum / n)));
@@ -43,6 +42,21 @@ function bestK(numbers: Uint32Array, from: number, end: number): number {
   }
   if (lower <= middle + n) return k - 1;
   return middle <= upper + n ? k : k + 1;
+}
+
+/** Mostly the numbers are small, and so is their sum: in 32 bits that is twice as fast. */
+function sumOf(numbers: Uint32Array, from: number, end: number): number {
+  let small = 0;
+  let any = 0;
+  for (let i = from; i < end; i++) {
+    const number = numbers[i]! | 0;
+    small = (small + number) | 0;
+    any |= number;
+  }
+  if (any >>> 0 < 2 ** 24) return small;
+  let sum = 0;
+  for (let i = from; i < end; i++) sum += numbers[i]!;
+  return sum;
 }
 
 /** Most of the time is spent in this loop: bits gather in local variables. */

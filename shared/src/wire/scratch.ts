@@ -13,6 +13,8 @@ export const lane = new Float64Array(wireLimits.maxRows);
 /** The same as 32 bits, and what prediction leaves of them. */
 export const values32 = new Int32Array(wireLimits.maxRows);
 export const residuals32 = new Uint32Array(wireLimits.maxRows);
+/** Of columns of small numbers: the same differences, from the start in 32 bits. */
+export const differences32 = new Int32Array(wireLimits.maxRows);
 /** Places of values within a column that are coded apart. */
 export const exceptions = new Uint16Array(wireLimits.maxRows);
 /** Small numbers: quality bits, booleans, indexes of texts. */
