@@ -221,16 +221,21 @@ export interface DeviceRows {
 }
 
 export function deviceRows(batch: RecordBatch): DeviceRows[] {
-  const found = new Map<number, { first: number; last: number; count: number }>();
-  for (let i = 0; i < batch.row.length; i++) {
-    const row = batch.row[i]!;
-    const seen = found.get(batch.device[i]!);
-    if (!seen) found.set(batch.device[i]!, { first: row, last: row, count: 1 });
-    else {
-      seen.first = Math.min(seen.first, row);
-      seen.last = Math.max(seen.last, row);
-      seen.count += 1;
+  const { device, row, schema } = batch;
+  const placeOf = new Int32Array(schema.devices.length).fill(-1);
+  const found: { device: string; first: number; last: number; count: number }[] = [];
+  for (let i = 0; i < row.length; i++) {
+    const number = row[i]!;
+    const index = device[i]!;
+    const seen = found[placeOf[index]!];
+    if (!seen) {
+      placeOf[index] = found.length;
+      found.push({ device: schema.devices[index]!, first: number, last: number, count: 1 });
+      continue;
     }
+    if (number < seen.first) seen.first = number;
+    if (number > seen.last) seen.last = number;
+    seen.count += 1;
   }
-  return [...found].map(([index, rows]) => ({ device: batch.schema.devices[index]!, ...rows }));
+  return found;
 }

@@ -91,12 +91,18 @@ function expect(pattern: RegExp, text: string): string {
   return text;
 }
 
+/** Mostly the one written last. */
+let parsed = { epoch: '', digits: 0, counter: 0, words: [0, 0] };
+
 /** The counter may have zeros before it: how many digits, then its value. */
 function writeEpoch(out: BitWriter, epoch: string): void {
-  const [counter, random] = expect(epochPattern, epoch).split('-') as [string, string];
-  out.put(counter.length, 4);
-  out.count(Number(counter));
-  writeHex(out, random);
+  if (epoch !== parsed.epoch) {
+    const [counter, random] = expect(epochPattern, epoch).split('-') as [string, string];
+    parsed = { epoch, digits: counter.length, counter: Number(counter), words: wordsOfHex(random) };
+  }
+  out.put(parsed.digits, 4);
+  out.count(parsed.counter);
+  for (const word of parsed.words) out.put(word, 32);
 }
 
 function readEpoch(from: BitReader): string {
@@ -109,8 +115,12 @@ function readEpoch(from: BitReader): string {
 const hexOf = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** Eight digits at a time. */
+function wordsOfHex(hex: string): number[] {
+  return Array.from({ length: hex.length / 8 }, (_, w) => Number.parseInt(hex.slice(8 * w, 8 * w + 8), 16));
+}
+
 function writeHex(out: BitWriter, hex: string): void {
-  for (let at = 0; at < hex.length; at += 8) out.put(Number.parseInt(hex.slice(at, at + 8), 16), 32);
+  for (const word of wordsOfHex(hex)) out.put(word, 32);
 }
 
 function readHex(from: BitReader, words: number): string {

@@ -5,7 +5,7 @@ import type { BitWriter } from './bit-writer.js';
 import type { Layout } from './floats.js';
 import { groupingOf } from './integers.js';
 import { corrupt, wireLimits } from './limits.js';
-import { places } from './scratch.js';
+import { places, rowOrder } from './scratch.js';
 
 /** Rows of one device in a block: `count` of first…last, rising. */
 export interface BlockDevice {
@@ -47,12 +47,12 @@ export function surveyRows({ device, row, schema }: RecordBatch): BlockDevice[] 
   return found;
 }
 
-/** From `places`. */
+/** From `places`; the order is good until the next block. */
 export function layoutOf(devices: readonly BlockDevice[], n: number): Layout {
   const groups = groupingOf(devices.map(({ count }) => count));
   if (isOneByOne(n)) return { n, order: undefined, groups };
   const next = groups.starts.slice();
-  const order = new Uint16Array(n);
+  const order = rowOrder.subarray(0, n);
   for (let i = 0; i < n; i++) {
     const place = places[i]!;
     order[next[place]!] = i;

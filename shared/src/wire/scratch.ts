@@ -21,5 +21,7 @@ export const exceptions = new Uint16Array(wireLimits.maxRows);
 export const smalls = new Uint16Array(wireLimits.maxRows);
 /** Which device each row is of, as a place in the header's list. */
 export const places = new Uint16Array(wireLimits.maxRows);
+/** Index of each row, device after device. */
+export const rowOrder = new Uint16Array(wireLimits.maxRows);
 /** The bits of values, two words each. */
 export const words32 = new Uint32Array(2 * wireLimits.maxRows);
