@@ -21,7 +21,10 @@ function usable(
   missing: Uint8Array | undefined,
   quality: Uint8Array | undefined,
 ): Float64Array {
-  if (column instanceof Float64Array && !missing && !quality && column.every(Number.isFinite)) return column;
+  if (!missing && !quality) {
+    if (column instanceof Uint8Array) return new Float64Array(column);
+    if (column instanceof Float64Array && areFinite(column)) return column;
+  }
   const numbers = new Float64Array(column.length);
   for (let i = 0; i < numbers.length; i++) {
     const value = Number(column[i]);
@@ -29,4 +32,11 @@ function usable(
     numbers[i] = bad ? Number.NaN : value;
   }
   return numbers;
+}
+
+function areFinite(column: Float64Array): boolean {
+  let sum = 0;
+  // What is not finite times 0 is NaN.
+  for (let i = 0; i < column.length; i++) sum += column[i]! * 0;
+  return sum === 0;
 }

@@ -1,6 +1,6 @@
 import type { RecordBatch, Schema } from '@edgeward/shared/contracts';
 import { channelColumns } from './channels.js';
-import { type FeatureSpec, featureNames, termCount } from './feature-spec.js';
+import { type FeatureKind, type FeatureSpec, featureNames, termCount } from './feature-spec.js';
 import { putTerms } from './terms.js';
 
 /** Per channel and device: last good value, short and long mean, short-term variance, good values seen, residual. */
@@ -13,6 +13,9 @@ interface DeviceState {
   lastMs: number;
 }
 
+/** Feature kinds as small numbers. */
+const codes: Readonly<Record<FeatureKind, number>> = { value: 0, change: 1, mean: 2, spread: 3, residual: 4 };
+
 /**
  * Turns rows into features as they come, with work and memory that do not grow with time. The state is kept per
  * device, so it does not matter how rows are cut into batches or mixed with those of other devices.
@@ -24,12 +27,29 @@ export class FeatureExtractor {
   readonly #known = new WeakMap<Schema, readonly DeviceState[]>();
   readonly #terms: Float64Array;
   readonly #relates: boolean;
+  /** By channel. */
+  readonly #low: Float64Array;
+  readonly #high: Float64Array;
+  readonly #start: Float64Array;
+  /** By channel: 1 = something is computed from its means. */
+  readonly #averaged: Uint8Array;
+  /** By column of the matrix. */
+  readonly #codes: Uint8Array;
+  readonly #channels: Uint16Array;
 
   constructor(readonly spec: FeatureSpec) {
     this.names = featureNames(spec);
     this.#terms = new Float64Array(termCount(spec.channels.length));
     this.#terms[this.#terms.length - 1] = 1;
     this.#relates = spec.channels.some(channel => channel.weights);
+    this.#low = Float64Array.from(spec.channels, ({ low }) => low);
+    this.#high = Float64Array.from(spec.channels, ({ high }) => high);
+    this.#start = Float64Array.from(spec.channels, ({ start }) => start);
+    this.#averaged = Uint8Array.from(spec.channels, ({ features }) =>
+      this.#relates || features.some(kind => kind !== 'value') ? 1 : 0,
+    );
+    this.#codes = Uint8Array.from(spec.channels.flatMap(({ features }) => features.map(kind => codes[kind])));
+    this.#channels = Uint16Array.from(spec.channels.flatMap(({ features }, c) => features.map(() => c)));
   }
 
   /** Numeric fields the spec names and the schema lacks. Unless empty, `extract` must not be called. */
@@ -49,29 +69,35 @@ export class FeatureExtractor {
       const state = devices[batch.device[r]!]!;
       begin(state, batch.time[r]!, this.spec.maxGapMs);
       warmUp[r] = state.rows <= this.spec.warmUpRows ? 1 : 0;
-      for (let c = 0; c < columns.length; c++) this.#advance(c, columns[c]![r]!, state.channels);
+      this.#advance(columns, r, state.channels);
       if (this.#relates) this.#relate(columns, r, state.channels);
       this.#write(state.channels, matrix, r * this.names.length);
     }
   }
 
-  /** Takes one value into the means; NaN: there is none. */
-  #advance(c: number, value: number, state: Float64Array): void {
-    if (Number.isNaN(value)) return;
-    const { low, high } = this.spec.channels[c]!;
-    const s = c * slots;
-    const v = value < low ? low : value > high ? high : value;
-    const seen = state[s + seenSlot]! + 1;
+  /** Takes the values of a row in; NaN: there is none. */
+  #advance(columns: readonly Float64Array[], r: number, state: Float64Array): void {
+    const [low, high] = [this.#low, this.#high];
+    for (let c = 0, s = 0; c < columns.length; c++, s += slots) {
+      const value = columns[c]![r]!;
+      if (Number.isNaN(value)) continue;
+      const v = value < low[c]! ? low[c]! : value > high[c]! ? high[c]! : value;
+      state[s + lastSlot] = v;
+      state[s + seenSlot]! += 1;
+      if (this.#averaged[c] === 1) this.#average(v, s, state);
+    }
+  }
+
+  #average(v: number, s: number, state: Float64Array): void {
+    const seen = state[s + seenSlot]!;
     // Until enough values have come, plain means: the first value would otherwise weigh too much.
     const short = Math.max(this.spec.shortWeight, 1 / seen);
     const long = Math.max(this.spec.longWeight, 1 / seen);
     const off = v - state[s + shortSlot]!;
-    state[s + lastSlot] = v;
     state[s + shortSlot]! += short * off;
     state[s + longSlot]! += long * (v - state[s + longSlot]!);
     // West 1979, exponentially weighted. The first value has nothing to differ from.
     state[s + varianceSlot] = seen === 1 ? 0 : (1 - short) * (state[s + varianceSlot]! + short * off * off);
-    state[s + seenSlot] = seen;
   }
 
   /** Residuals need all channels of the row, so they come after the means. */
@@ -95,20 +121,19 @@ export class FeatureExtractor {
   }
 
   #write(state: Float64Array, matrix: Float32Array, from: number): void {
-    let at = from;
-    for (let c = 0; c < this.spec.channels.length; c++) {
-      const { features, start } = this.spec.channels[c]!;
-      const s = c * slots;
-      const seen = state[s + seenSlot] !== 0;
-      for (let k = 0; k < features.length; k++) {
-        const kind = features[k]!;
-        if (kind === 'value') matrix[at++] = seen ? state[s + lastSlot]! : start;
-        else if (kind === 'change') matrix[at++] = state[s + shortSlot]! - state[s + longSlot]!;
-        else if (kind === 'mean') matrix[at++] = seen ? state[s + longSlot]! : start;
-        else if (kind === 'spread') matrix[at++] = Math.sqrt(state[s + varianceSlot]!);
-        else matrix[at++] = state[s + residualSlot]!;
-      }
+    const [kinds, channels] = [this.#codes, this.#channels];
+    for (let k = 0; k < kinds.length; k++) {
+      const c = channels[k]!;
+      matrix[from + k] = this.#feature(kinds[k]!, state, c * slots, c);
     }
+  }
+
+  #feature(code: number, state: Float64Array, s: number, c: number): number {
+    if (code === codes.change) return state[s + shortSlot]! - state[s + longSlot]!;
+    if (code === codes.spread) return Math.sqrt(state[s + varianceSlot]!);
+    if (code === codes.residual) return state[s + residualSlot]!;
+    if (state[s + seenSlot] === 0) return this.#start[c]!;
+    return state[s + (code === codes.value ? lastSlot : longSlot)]!;
   }
 
   #statesOf(schema: Schema): readonly DeviceState[] {

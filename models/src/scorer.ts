@@ -92,7 +92,7 @@ function rounded(score: number): number {
 /** Adds the model's judgement to what rules may have said already: the larger score, either flag, all evidence. */
 function merged(batch: RecordBatch, judgement: Judgement, revision: string): RecordBatch {
   const { score, anomaly, warmUp } = judgement;
-  const quality = warmUp.includes(1) ? Uint16Array.from(batch.quality) : batch.quality;
+  const quality = warmUp.includes(1) ? batch.quality.slice() : batch.quality;
   for (let r = 0; r < score.length; r++) {
     if (warmUp[r]) quality[r]! |= Quality.warmUp;
     const before = batch.score?.[r] ?? Number.NaN;

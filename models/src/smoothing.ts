@@ -8,11 +8,12 @@ export class ScoreSmoother {
   }
 
   next(score: number): number {
-    this.#last[this.#count % this.#last.length] = score;
+    const last = this.#last;
+    last[this.#count % last.length] = score;
     this.#count += 1;
-    const n = Math.min(this.#count, this.#last.length);
+    const n = Math.min(this.#count, last.length);
     let sum = 0;
-    for (let i = 0; i < n; i++) sum += this.#last[i]!;
+    for (let i = 0; i < n; i++) sum += last[i]!;
     return sum / n;
   }
 
