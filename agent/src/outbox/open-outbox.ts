@@ -32,11 +32,25 @@ export interface Opened {
 export async function openOutbox(options: OutboxOptions): Promise<Opened> {
   const store = await openPatiently(options);
   try {
-    return await recoverInto(options, store);
+    const opened = await recoverInto(options, store);
+    if (opened.core.epochs.bytes > maxOpenTables * tableBytes) await letGoOfTables(opened.core);
+    return opened;
   } catch (error) {
     await store.db.close();
     throw error;
   }
+}
+
+/**
+ * Whoever reads all of a large backlog has as much of it mapped as LevelDB allows, and it gives nothing back by itself.
+ * A store that cannot be opened again just now is opened by whoever writes next.
+ */
+async function letGoOfTables({ store, options }: Core): Promise<void> {
+  await store
+    .reopen()
+    .catch(error =>
+      options.log.warn({ error: messageOf(error) }, 'the outbox could not be opened again yet'),
+    );
 }
 
 /** A full disk is not damage and may be made room on; all else is told at once. */

@@ -10,7 +10,7 @@ import type { RecordBatch } from '@edgeward/shared/contracts';
 import { silentLogger } from '@edgeward/shared/log';
 import { seededRng } from '@edgeward/shared/rng';
 import { TestBatches } from '@edgeward/shared/testing/batches';
-import { residentOf } from './process-usage.js';
+import { type Resident, residentOf } from './process-usage.js';
 
 export interface BacklogMeasured {
   readonly blocks: number;
@@ -20,14 +20,15 @@ export interface BacklogMeasured {
   readonly cpuS: number;
   readonly maxRssBytes: number;
   /** The most of it that is the process's own, and the most that is files it has mapped; nobody looks all the time. */
-  readonly anonBytes: number;
-  readonly fileBytes: number;
+  readonly most: Resident | undefined;
+  /** At the end, with the outbox open. */
+  readonly last: Resident | undefined;
 }
 
 const never = new AbortController().signal;
 const [action = '', folder = '', bytes = '0', rows = '1'] = process.argv.slice(2);
 
-const most = { anonBytes: 0, fileBytes: 0 };
+let most: Resident | undefined;
 setInterval(look, 50).unref();
 
 const openedMs = performance.now();
@@ -43,7 +44,7 @@ const { blocks, bytes: held } = outbox.report().outbox;
 let firstMs = 0;
 if (action === 'fill') await fill(Number(bytes), Number(rows));
 else await take(action === 'drain');
-look();
+const last = look();
 const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
 const measured: BacklogMeasured = {
   blocks,
@@ -51,15 +52,19 @@ const measured: BacklogMeasured = {
   firstMs,
   cpuS: (userCPUTime + systemCPUTime) / 1e6,
   maxRssBytes: maxRSS * 1024,
-  ...most,
+  most,
+  last,
 };
 console.log(JSON.stringify(measured));
 
-function look(): void {
-  const status = residentOf(process.pid);
-  if (!status) return;
-  most.anonBytes = Math.max(most.anonBytes, status.anonBytes);
-  most.fileBytes = Math.max(most.fileBytes, status.fileBytes);
+function look(): Resident | undefined {
+  const now = residentOf(process.pid);
+  if (now)
+    most = {
+      anonBytes: Math.max(most?.anonBytes ?? 0, now.anonBytes),
+      fileBytes: Math.max(most?.fileBytes ?? 0, now.fileBytes),
+    };
+  return now;
 }
 
 async function fill(target: number, rowsPerBlock: number): Promise<void> {

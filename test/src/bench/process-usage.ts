@@ -27,8 +27,16 @@ export function usageOf(pid: number): Usage | undefined {
   };
 }
 
-/** What is resident now, by where it comes from; undefined where there is no /proc. */
-export function residentOf(pid: number): { anonBytes: number; fileBytes: number } | undefined {
+/** What is resident, by where it comes from. */
+export interface Resident {
+  /** The process's own. */
+  readonly anonBytes: number;
+  /** Files it has mapped: the kernel takes these pages back when it needs room. */
+  readonly fileBytes: number;
+}
+
+/** Undefined where there is no /proc. */
+export function residentOf(pid: number): Resident | undefined {
   if (process.platform !== 'linux') return undefined;
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return { anonBytes: kilobytes(status, 'RssAnon'), fileBytes: kilobytes(status, 'RssFile') };
