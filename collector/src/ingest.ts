@@ -1,4 +1,4 @@
-import type { AgentEvent, Clock, Receipt } from '@edgeward/shared/contracts';
+import type { AgentEvent, Clock, Delivery, Receipt } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
@@ -31,6 +31,8 @@ export interface IngestOptions {
   readonly publish: (topic: string, payload: string) => Promise<void>;
   /** A cheaper way for receipts, where there is one. @returns false if there is none now */
   readonly send?: (gateway: string, kind: TopicKind, payload: string) => boolean;
+  /** Told of what is stored, while its columns are at hand. */
+  readonly onStored?: (deliveries: readonly Delivery[]) => void;
   /** Why nothing may be stored now: what is needed of the journal's room a sink has not stored yet. */
   readonly blocked?: () => string | null;
   /** Rows older than this on arrival raise no new alarm. */
@@ -210,6 +212,7 @@ export class Ingest {
       for (const { batch } of stored) this.#counts.rows += batch.time.length;
       releases.journaled(stored);
       gateways.stored(stored);
+      this.#options.onStored?.(stored);
       return true;
     } catch (error) {
       this.#fail(`cannot be written: ${messageOf(error)}`);

@@ -21,6 +21,7 @@ import { Journal } from './journal/journal.js';
 import { JsonIntake } from './json-intake.js';
 import type { Link } from './link.js';
 import { Live } from './live.js';
+import { LiveFeed } from './live-feed.js';
 import { createMetrics } from './metrics.js';
 import { MailQueue } from './notifiers/mail-queue.js';
 import { Releases } from './releases.js';
@@ -38,8 +39,6 @@ export interface CollectorOptions {
   readonly onListening?: (ports: { api: number; broker: number }) => void;
 }
 
-/** History for plots that is read back at start. */
-const historyDeliveries = 2000;
 /** What comes within these times is handed over together. */
 const sinkLingerMs = 250;
 const incidentLingerMs = 100;
@@ -101,6 +100,7 @@ export async function runCollector(
     json,
     publish,
     send: (gateway, kind, payload) => broker?.send?.(gateway, kind, payload) ?? false,
+    onStored: deliveries => feed.take(deliveries),
     blocked: () => retention.blocked,
     ...config.ingest,
     clock,
@@ -119,13 +119,14 @@ export async function runCollector(
     clock,
     demo: options.demo,
   });
+  const feed: LiveFeed = new LiveFeed(deliveries => views.rows(deliveries));
   await using api = await openApi(config, views, log);
   const stored = new AbortController();
   // Every consumer waits on these; ten is node's guess at a leak.
   setMaxListeners(0, stop, deadline, stored.signal);
   const chores = { clock, log, stop: stored.signal };
   const working = [
-    followLive(journal, views, chores),
+    feed.readBack(journal, chores),
     ...consumers.all.map(consumer => consumer.run(stored.signal, deadline)),
     stores.mails.run(stored.signal),
     every(1000, 'incidents by the clock', () => engine.tick(clock.now()), chores),
@@ -169,6 +170,7 @@ async function openStores({ config, log, clock = systemClock }: CollectorOptions
   const journal = await Journal.open({
     directory: inData('journal'),
     maxDeadLetterBytes: config.journal.maxDeadLetterBytes,
+    keepsColumns: config.sinks.length > 0,
     ballastBytes: Math.max(mebibyte, Math.min(4 * mebibyte, config.journal.maxBytes / 100)),
     clock,
     log: log.child({ component: 'journal' }),
@@ -257,29 +259,6 @@ interface Chores {
   readonly clock: Clock;
   readonly log: Logger;
   readonly stop: AbortSignal;
-}
-
-/**
- * Feeds the plots: from a stretch back in the journal, then as it grows. Loses nothing that matters. A journal that
- * cannot be read, because it is being opened again, is tried again.
- */
-async function followLive(journal: Journal, views: Views, { clock, log, stop }: Chores): Promise<void> {
-  let position = Math.max(0, journal.position - historyDeliveries);
-  while (!stop.aborted) {
-    try {
-      await journal.wait(position, stop);
-      if (stop.aborted) return;
-      const { deliveries, through } = await journal.read(position, {
-        maxDeliveries: 500,
-        maxBytes: 4 * 1024 * 1024,
-      });
-      views.rows(deliveries);
-      position = through;
-    } catch (error) {
-      log.warn({ error: messageOf(error) }, 'the live page is not fed; trying again');
-      await clock.sleep(1000, stop);
-    }
-  }
 }
 
 /** A chore that fails is done again at its next time: it must not end the collector. */

@@ -41,6 +41,11 @@ export class RangeSet {
 
   /** Adds from…through, both inclusive. */
   add(from: number, through = from): void {
+    const last = this.#ranges[this.#ranges.length - 1];
+    if (last && from === last[1] + 1) {
+      last[1] = through; // what comes in order makes nothing new
+      return;
+    }
     // Neighbours that touch or overlap melt into one range.
     const start = this.#firstEndingAtOrAfter(from - 1);
     let end = start;

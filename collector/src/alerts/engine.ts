@@ -9,6 +9,7 @@
 import type { Clock, Cursor, Delivery, Sink } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
+import { rowsOf } from '../journal/kept-delivery.js';
 import type { MailOutlet } from '../notifiers/mail-queue.js';
 import { notYetStored } from '../sinks/received.js';
 import type { AlertStore } from './alert-store.js';
@@ -207,9 +208,10 @@ export class IncidentEngine implements Sink {
   }
 
   #count(deliveries: readonly Delivery[]): void {
-    for (const { batch, late } of deliveries) {
-      this.#rows += batch.time.length;
-      if (late) this.#lateRows += batch.time.length;
+    for (const delivery of deliveries) {
+      const rows = rowsOf(delivery);
+      this.#rows += rows;
+      if (delivery.late) this.#lateRows += rows;
     }
   }
 

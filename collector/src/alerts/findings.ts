@@ -2,6 +2,7 @@
 import { hasBit, numberOf } from '@edgeward/shared/batch';
 import type { ChannelEvidence, Delivery, Evidence, Field, RecordBatch } from '@edgeward/shared/contracts';
 import { Quality } from '@edgeward/shared/quality';
+import { isNoted, watchedQuality } from '../noted.js';
 
 export interface FoundChannel extends ChannelEvidence {
   readonly unit: string | null;
@@ -41,8 +42,6 @@ export interface DeviceSteps {
   readonly steps: readonly Step[];
 }
 
-const watchedQuality = Quality.stuck | Quality.outOfRange;
-
 export function stepsOf(delivery: Delivery): DeviceSteps[] {
   const { batch } = delivery;
   const builders = new Map<number, StepsBuilder>();
@@ -70,18 +69,6 @@ function timeOf({ batch, ingestedMs }: Delivery, i: number): number {
 
 function finite(value: number, otherwise: number): number {
   return Number.isFinite(value) ? value : otherwise;
-}
-
-function isNoted(batch: RecordBatch, i: number): boolean {
-  const quality = batch.quality[i]!;
-  if ((quality & Quality.warmUp) !== 0) return false;
-  return batch.anomaly?.[i] === 1 || (quality & watchedQuality) !== 0;
-}
-
-/** No row is worth a look. */
-export function isInOrder(batch: RecordBatch): boolean {
-  for (let i = 0; i < batch.time.length; i++) if (isNoted(batch, i)) return false;
-  return true;
 }
 
 class StepsBuilder {

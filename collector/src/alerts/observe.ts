@@ -1,9 +1,10 @@
 /** Takes one delivery through the alarm state of its devices, into a draft. */
 import type { Delivery } from '@edgeward/shared/contracts';
+import { isCalm } from '../noted.js';
 import { type Draft, deviceKey } from './board.js';
 import type { AlertsConfig } from './config.js';
 import { type AlarmState, type Change, idle, type Observed, observe } from './device-alarm.js';
-import { type DeviceSteps, isInOrder, type Step, stepsOf } from './findings.js';
+import { type DeviceSteps, type Step, stepsOf } from './findings.js';
 import type { Incident } from './incident.js';
 import {
   addLateRows,
@@ -34,9 +35,10 @@ export function observeDelivery(
   site: string | null,
   config: AlertsConfig,
 ): ObservedDevice[] {
-  const { gateway, batch, ingestedMs } = delivery;
+  const { gateway, ingestedMs } = delivery;
   // The common case: devices in order, and nothing remembered of any.
-  if (isInOrder(batch) && !draft.knows(gateway)) return [];
+  if (isCalm(delivery) && !draft.knows(gateway)) return [];
+  const { batch } = delivery;
   const observed: ObservedDevice[] = [];
   for (const { device, steps } of stepsOf(delivery)) {
     const key = deviceKey(gateway, device);

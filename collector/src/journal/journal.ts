@@ -19,8 +19,9 @@ import type { Logger } from '@edgeward/shared/log';
 import type { RangeSet } from '@edgeward/shared/ranges';
 import { type Store, type StoreOptions, textKey } from '@edgeward/shared/store';
 import { openMendedStore } from '@edgeward/shared/store-mend';
-import { describe } from '@edgeward/shared/wire';
+import { decodeBlock, describe } from '@edgeward/shared/wire';
 import { type BlockPage, listPage } from '../audit/block-list.js';
+import { isInOrder } from '../noted.js';
 import type { GatewayReport } from '../report.js';
 import type { Accounts } from './accounts.js';
 import { AppendPlan, type Incoming, type Poison } from './append-plan.js';
@@ -30,6 +31,7 @@ import { isFolded, noteReport } from './bookkeeping.js';
 import { Checkpoint } from './checkpoint.js';
 import { DeadLetters } from './dead-letters.js';
 import { EventLog } from './event-log.js';
+import { KeptDelivery } from './kept-delivery.js';
 import {
   blockKey,
   blockValue,
@@ -57,6 +59,8 @@ export interface JournalOptions {
   readonly ballastBytes?: number;
   /** Dead letters beyond are deleted, oldest first; 64 MiB unless told. */
   readonly maxDeadLetterBytes?: number;
+  /** Whoever follows mostly reads the columns: the newest are kept as they are, instead of decoded when asked for. */
+  readonly keepsColumns?: boolean;
   /** Opens the store; tests give one that fails. */
   readonly openStore?: (options: StoreOptions) => Promise<Store>;
   readonly clock: Clock;
@@ -200,7 +204,7 @@ export class Journal implements AsyncDisposable {
     const bytes = taken.reduce((sum, block) => sum + block.bytes.length, 0);
     this.#checkpoint.note(plan.keys(), this.#position + 1, bytes);
     this.#position += deliveries.length;
-    for (const delivery of deliveries) this.#blocks.add(delivery);
+    for (const [i, delivery] of deliveries.entries()) this.#blocks.add(this.#kept(delivery, taken[i]!));
     if (deliveries.length > 0) this.#changed.open();
     return deliveries;
   }
@@ -426,6 +430,12 @@ export class Journal implements AsyncDisposable {
   async #tellBroken(position: number, why: string): Promise<void> {
     const text = `Block ${position} is damaged and left out (${why}).`;
     if (!this.#damage.includes(text)) await this.#tellDamage(text, { from: position, through: position });
+  }
+
+  #kept(delivery: Delivery, { bytes }: Incoming): Delivery {
+    if (this.#options.keepsColumns) return delivery;
+    const decode = () => decodeBlock(bytes, id => this.described(id)).batch;
+    return new KeptDelivery(delivery, { inOrder: isInOrder(delivery.batch), decode, bytes: bytes.length });
   }
 
   /** A block is of no use without its schema: both go down together. */

@@ -1,4 +1,5 @@
 import type { Delivery } from '@edgeward/shared/contracts';
+import { KeptDelivery } from './kept-delivery.js';
 
 export interface TailLimits {
   /** Of memory, about. */
@@ -45,8 +46,12 @@ export class Tail {
 /** What the objects of a batch take besides their columns, and what a row takes besides its values. */
 const batchBytes = 2000;
 const rowBytes = 32;
+/** What a delivery takes besides its block. */
+const keptBytes = 500;
 
 /** About. */
-export function memoryOf({ batch }: Delivery): number {
+export function memoryOf(delivery: Delivery): number {
+  if (delivery instanceof KeptDelivery) return keptBytes + delivery.bytes;
+  const { batch } = delivery;
   return batchBytes + batch.time.length * (rowBytes + 8 * batch.values.length);
 }
