@@ -29,6 +29,7 @@ import { type BlockId, describe, encodeBlock } from '@edgeward/shared/wire';
 import type { Core, OutboxOptions } from './core.js';
 import { TimeCorrection } from './correct-times.js';
 import type { FreshBlock } from './fresh.js';
+import { type Gap, gapRecord } from './gap.js';
 import { OldestBlock } from './oldest.js';
 import { type Opened, openOutbox } from './open-outbox.js';
 import { forgetJournaled, receive } from './receipts.js';
@@ -56,7 +57,8 @@ export class LevelOutbox implements Outbox {
   readonly #times: TimeCorrection | undefined;
   readonly #time: ReturnType<NonNullable<OutboxOptions['time']>> | undefined;
   /** After a crash: from the last commit before it to this start, rows may have been read and not kept. */
-  readonly gap: Opened['gap'];
+  readonly gap: Gap | undefined;
+  #untoldGap: Gap | undefined;
   #walk: Walk | undefined;
   /** Id of the collector's journal; kept over restarts. */
   #journal: string | undefined;
@@ -68,6 +70,7 @@ export class LevelOutbox implements Outbox {
   private constructor({ core, gap, saved }: Opened) {
     this.#core = core;
     this.gap = gap;
+    this.#untoldGap = gap;
     const journal = saved.kept('journal');
     if (typeof journal === 'string') this.#journal = journal;
     core.records.keep('journal', () => this.#journal ?? null);
@@ -139,6 +142,13 @@ export class LevelOutbox implements Outbox {
   async receive(receipt: Receipt): Promise<void> {
     failpoint('outbox.before-release');
     await receive(this.#core, this.#walk, receipt);
+    if (this.#untoldGap && receipt.epoch === this.epoch) this.#forgetGap();
+  }
+
+  /** On every link events go before blocks, so whoever has a block of this start has been told of the gap. */
+  #forgetGap(): void {
+    this.#untoldGap = undefined;
+    void this.#writer.flush([this.#core.records.keptPut(gapRecord, null)]).catch(() => undefined);
   }
 
   link(up: boolean, roundTripP99Ms?: number): void {

@@ -7,6 +7,7 @@ import { Core, type OutboxOptions } from './core.js';
 import { tellLost } from './damage.js';
 import { isDiskFull } from './disk-full.js';
 import { Epoch } from './epochs.js';
+import { type Gap, gapAtStart, gapRecord } from './gap.js';
 import { condensedKey, markerKey, outboxStoreVersion, type Put, packRecord, timePut } from './layout.js';
 import { type Recovered, recover } from './recover.js';
 import type { SavedRecords } from './saved-records.js';
@@ -24,7 +25,7 @@ const never = new AbortController().signal;
 export interface Opened {
   readonly core: Core;
   /** After a crash: from the last commit before it to this start, rows may have been read and not kept. */
-  readonly gap: { readonly fromMs: number; readonly toMs: number } | undefined;
+  readonly gap: Gap | undefined;
   readonly saved: SavedRecords;
 }
 
@@ -90,11 +91,9 @@ async function recoverInto(options: OutboxOptions, store: Store): Promise<Opened
   const core = new Core(options, store, epochs, live, ledger, schemas, saved.n);
   for (const [source, position] of saved.positions()) core.records.positions.set(source, position);
   tell(core, found);
-  await repair(core, found);
-  const gap =
-    store.closedCleanly || found.lastCommitMs === undefined
-      ? undefined
-      : { fromMs: found.lastCommitMs, toMs: options.clock.now() };
+  const lastCommitMs = store.closedCleanly ? undefined : found.lastCommitMs;
+  const gap = gapAtStart(saved.kept(gapRecord), lastCommitMs, options.clock.now());
+  await repair(core, found, gap);
   return { core, gap, saved };
 }
 
@@ -102,7 +101,7 @@ async function recoverInto(options: OutboxOptions, store: Store): Promise<Opened
  * What was found is saved, so that the next start need not find it again, and no note is needed any more. So is the
  * time: should this start be killed before it writes anything, the gap begins here.
  */
-async function repair(core: Core, found: Recovered): Promise<void> {
+async function repair(core: Core, found: Recovered, gap: Gap | undefined): Promise<void> {
   const { saved, ledger, epochs } = found;
   const condensed = condense(core, found);
   if (saved.noted) {
@@ -116,9 +115,12 @@ async function repair(core: Core, found: Recovered): Promise<void> {
   const positions = saved.noted
     ? [...core.records.positions].map(([source, position]) => core.records.positionPut(source, position))
     : [];
-  const puts = [...save.puts, ...positions, ...condensed.puts, timePut(core.options.clock.now())].map(
-    put => ({ type: 'put' as const, ...put }),
-  );
+  const untold = gap ? [core.records.keptPut(gapRecord, gap)] : [];
+  const time = timePut(core.options.clock.now());
+  const puts = [...save.puts, ...positions, ...condensed.puts, ...untold, time].map(put => ({
+    type: 'put' as const,
+    ...put,
+  }));
   const dels = deletes.map(key => ({ type: 'del' as const, key }));
   try {
     await core.store.db.batch([...puts, ...dels.slice(0, maxDeletes)], { sync: true });
