@@ -1,33 +1,23 @@
-/** The collector: the real ingest, journal, releases and consumer, and one sink that stores cursor and rows together. */
+/** The collector: the real ingest, journal, releases and consumer, over a modelled disk and one modelled sink. */
 import { setMaxListeners } from 'node:events';
 import { Consumer } from '@edgeward/collector/consumer';
 import { Gateways } from '@edgeward/collector/gateways';
 import { loadIdentities } from '@edgeward/collector/identity-store';
 import { Ingest } from '@edgeward/collector/ingest';
 import { Journal } from '@edgeward/collector/journal/journal';
-import { blockKey, storedBlock, storedHeader } from '@edgeward/collector/journal/layout';
 import { ledgerView } from '@edgeward/collector/ledger';
 import { Releases } from '@edgeward/collector/releases';
-import type {
-  Cursor,
-  Delivery,
-  Described,
-  RangeList,
-  RecordBatch,
-  Rng,
-  Sink,
-} from '@edgeward/shared/contracts';
-import { EdgewardError } from '@edgeward/shared/errors';
+import type { Rng } from '@edgeward/shared/contracts';
 import { silentLogger } from '@edgeward/shared/log';
-import { RangeSet } from '@edgeward/shared/ranges';
 import { parseReceipts } from '@edgeward/shared/receipts';
 import { MemoryDisk, type MemoryDiskOptions } from '@edgeward/shared/testing/memory-disk';
 import { openMemoryStore } from '@edgeward/shared/testing/memory-store';
 import { parseTopic } from '@edgeward/shared/topics';
-import { parseDescribed } from '@edgeward/shared/wire';
 import type { Death } from './protocol-agent.js';
+import { JournalReader } from './protocol-disks.js';
 import type { Network } from './protocol-network.js';
 import type { Found, Oracle } from './protocol-oracle.js';
+import { ModelSink } from './protocol-sink.js';
 import { forever, mortalClock, type VirtualClock } from './protocol-time.js';
 
 export interface CollectorTraits {
@@ -57,9 +47,6 @@ interface Process {
 }
 
 const restartMs = 700;
-/** Positions of blocks begin with this on the disk. */
-const blockPrefix = blockKey(0).toString('latin1', 0, 1);
-const schemaPrefix = 'q';
 
 export class CollectorModel {
   disk: MemoryDisk;
@@ -69,8 +56,7 @@ export class CollectorModel {
   #state: 'down' | 'starting' | 'up' | 'stopping' = 'down';
   #process: Process | undefined;
   #generation = 0;
-  /** By the disk's own value, so that each is read once. */
-  readonly #headers = new WeakMap<Buffer, { key: string; seq: number; voids: RangeList }>();
+  readonly #reader = new JournalReader();
 
   constructor(options: CollectorModelOptions) {
     this.#options = options;
@@ -151,24 +137,7 @@ export class CollectorModel {
 
   /** What the disk would still have after a power cut, in the order of the journal. */
   found(): Found[] {
-    const blocks = [...this.disk.synced].filter(([key]) => key.startsWith(blockPrefix));
-    blocks.sort(([a], [b]) => (a < b ? -1 : 1));
-    const schemas = this.#schemas();
-    return blocks.flatMap(([, value]) => {
-      const { gateway, header, batch } = storedBlock(value, id => schemas.get(id));
-      return foundIn(gateway, header.epoch, batch);
-    });
-  }
-
-  #schemas(): Map<string, Described> {
-    const schemas = new Map<string, Described>();
-    for (const [key, value] of this.disk.synced) {
-      const described = key.startsWith(schemaPrefix)
-        ? parseDescribed(JSON.parse(value.toString()))
-        : undefined;
-      if (described) schemas.set(described.id, described);
-    }
-    return schemas;
+    return this.#reader.found(this.disk);
   }
 
   #newDisk(): MemoryDisk {
@@ -244,7 +213,7 @@ export class CollectorModel {
   /** A receipt must be true of the disk as it is, even if the power is cut in this moment. */
   #checkReceipts(gateway: string, payload: string): void {
     const { oracle, traits } = this.#options;
-    const safe = this.#safeSeqs(gateway);
+    const safe = this.#reader.safeSeqs(this.disk, gateway);
     for (const { epoch, from, through, mark } of parseReceipts(Buffer.from(payload)) ?? []) {
       const atSink = mark === 'released' && traits.receiptAfter === 'sink';
       for (let seq = from; seq <= through; seq++) {
@@ -254,91 +223,6 @@ export class CollectorModel {
         else if (atSink && !this.sink.has(gateway, epoch, seq))
           oracle.say(`receipt ${mark} for ${epoch}/${seq} of ${gateway}, which the sink does not have`);
       }
-    }
-  }
-
-  #safeSeqs(gateway: string) {
-    const [seqs, voids] = [new Map<string, RangeSet>(), new Map<string, RangeSet>()];
-    for (const [key, value] of this.disk.synced) {
-      if (!key.startsWith(blockPrefix)) continue;
-      const header = this.#headerOf(value);
-      if (!header.key.startsWith(`${gateway}/`)) continue;
-      const epoch = header.key.slice(gateway.length + 1);
-      addTo(seqs, epoch, [[header.seq, header.seq]]);
-      addTo(voids, epoch, header.voids);
-    }
-    return { seqs, voids };
-  }
-
-  #headerOf(value: Buffer) {
-    const known = this.#headers.get(value);
-    if (known) return known;
-    const { gateway, header: read } = storedHeader(value);
-    const { epoch, seq, voids = [] } = read;
-    const header = { key: `${gateway}/${epoch}`, seq, voids };
-    this.#headers.set(value, header);
-    return header;
-  }
-}
-
-function addTo(sets: Map<string, RangeSet>, epoch: string, ranges: RangeList): void {
-  const set = sets.get(epoch) ?? new RangeSet();
-  sets.set(epoch, set);
-  for (const [from, through] of ranges) set.add(from, through);
-}
-
-function foundIn(gateway: string, epoch: string, batch: RecordBatch): Found[] {
-  return [...batch.row].map((row, i) => ({
-    id: Number(batch.values[0]![i]),
-    gateway,
-    device: batch.schema.devices[batch.device[i]!]!,
-    epoch,
-    row,
-  }));
-}
-
-/** Commits its cursor together with the rows; survives every collector and journal. */
-export class ModelSink {
-  readonly found: Found[] = [];
-  /** Share of writes that fail. */
-  failing = 0;
-  readonly #clock: VirtualClock;
-  readonly #rng: Rng;
-  readonly #oracle: Oracle;
-  readonly #stored = new Set<string>();
-  #cursor: Cursor | undefined;
-
-  constructor(clock: VirtualClock, rng: Rng, oracle: Oracle) {
-    this.#clock = clock;
-    this.#rng = rng;
-    this.#oracle = oracle;
-  }
-
-  has(gateway: string, epoch: string, seq: number): boolean {
-    return this.#stored.has(`${gateway}/${epoch}/${seq}`);
-  }
-
-  /** As one collector process sees it. */
-  of(alive: () => boolean): Sink {
-    return {
-      cursor: async () => this.#cursor,
-      write: async (deliveries, cursor) => {
-        await this.#clock.sleep(this.#rng() * 50, new AbortController().signal);
-        if (!alive() && this.#rng() < 0.5) return forever();
-        if (this.#rng() < this.failing) throw new EdgewardError('EW_SINK_WRITE', 'injected');
-        this.#store(deliveries);
-        this.#cursor = JSON.parse(JSON.stringify(cursor)) as Cursor;
-      },
-      [Symbol.asyncDispose]: async () => undefined,
-    };
-  }
-
-  #store(deliveries: readonly Delivery[]): void {
-    for (const { gateway, epoch, seq, batch } of deliveries) {
-      const key = `${gateway}/${epoch}/${seq}`;
-      if (this.#stored.has(key)) this.#oracle.say(`the sink was given ${key} twice`);
-      this.#stored.add(key);
-      this.found.push(...foundIn(gateway, epoch, batch));
     }
   }
 }
