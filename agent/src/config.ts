@@ -68,7 +68,7 @@ export const agentConfig = z.strictObject({
       }),
       replay: z.enum(['liveFirst', 'inOrder']).default('liveFirst').meta({
         description:
-          'After an outage: send what is fresh first and the backlog beside it, or all strictly in order',
+          'After an outage: send what is fresh first and the backlog beside it, or all strictly in order. Behind an external broker, blocks that got lost with a collector that was restarted come again behind later ones',
       }),
     })
     .prefault({})

@@ -101,7 +101,7 @@ const options = z.strictObject({
     .default('journal')
     .meta({
       description:
-        'When gateways may forget a block: once the journal has it, or once all these sinks have stored it',
+        'When gateways may forget a block: once the journal has it, or once all these sinks have stored it. What is forgotten and only in a journal that is then lost with its disk is counted as earlier in the next one. With sinks, that loses nothing while the gateways run: until the sinks have them, rows of polled sources may be in the journal and in the memory of their gateway only (durability: always keeps them on its disk)',
       examples: ['journal', ['kafka']],
     }),
   alerts: alertsConfig.prefault({}).meta({ description: 'When flagged rows become incidents' }),

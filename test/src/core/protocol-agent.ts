@@ -10,6 +10,7 @@ import { RangeSet } from '@edgeward/shared/ranges';
 import { MemoryDisk, type MemoryDiskOptions } from '@edgeward/shared/testing/memory-disk';
 import { openMemoryStore } from '@edgeward/shared/testing/memory-store';
 import { readHeader } from '@edgeward/shared/wire';
+import { idsInOutbox } from './protocol-disks.js';
 import type { Network } from './protocol-network.js';
 import type { Oracle, Reading, SourceKind } from './protocol-oracle.js';
 import { mortalClock, type VirtualClock } from './protocol-time.js';
@@ -140,6 +141,7 @@ export class AgentModel {
     oracle.died(
       gateway,
       healthy ? traits.maxLossMs + slackMs + 4 * traits.maxLatencyMs : Number.POSITIVE_INFINITY,
+      idsInOutbox(this.disk),
     );
     clock.timer(downMs, () => void this.start());
   }
@@ -304,14 +306,16 @@ export class AgentModel {
     this.#generation += 1;
     this.#state = 'down';
     this.#process = undefined;
-    const gaveUp = this.disk.marker.state !== 'closed';
+    if (this.disk.marker.state !== 'closed') {
+      oracle.died(gateway, Number.POSITIVE_INFINITY, idsInOutbox(this.disk)); // it gave up
+      return;
+    }
     for (const reading of oracle.readings.values()) {
       if (reading.gateway !== gateway || reading.durable || reading.unpromised) continue;
       reading.unpromised = true;
-      if (!gaveUp)
-        oracle.say(
-          `${gateway}: ${reading.source} reading ${reading.id} was admitted and not durable at a clean end`,
-        );
+      oracle.say(
+        `${gateway}: ${reading.source} reading ${reading.id} was admitted and not durable at a clean end`,
+      );
     }
   }
 }

@@ -13,6 +13,7 @@ import { parseReceipts } from '@edgeward/shared/receipts';
 import { MemoryDisk, type MemoryDiskOptions } from '@edgeward/shared/testing/memory-disk';
 import { openMemoryStore } from '@edgeward/shared/testing/memory-store';
 import { parseTopic } from '@edgeward/shared/topics';
+import { readHeader } from '@edgeward/shared/wire';
 import type { Death } from './protocol-agent.js';
 import { JournalReader } from './protocol-disks.js';
 import type { Network } from './protocol-network.js';
@@ -57,12 +58,15 @@ export class CollectorModel {
   #process: Process | undefined;
   #generation = 0;
   readonly #reader = new JournalReader();
+  /** Blocks since the last start. */
+  readonly #taken: { readonly gateway: string; readonly payload: Uint8Array }[] = [];
 
   constructor(options: CollectorModelOptions) {
     this.#options = options;
     this.disk = this.#newDisk();
     this.sink = new ModelSink(options.clock, options.rng, options.oracle);
     this.sink.failing = options.traits.sinkFailing;
+    options.oracle.stored = () => new Set([...this.found(), ...this.sink.found].map(({ id }) => id));
   }
 
   get isIdle(): boolean {
@@ -90,9 +94,10 @@ export class CollectorModel {
       if (!alive()) return;
       this.#process = process;
       this.#state = 'up';
-      this.#options.network.attach((gateway, kind, payload) =>
-        process.ingest.offer({ gateway, kind, payload }),
-      );
+      this.#options.network.attach((gateway, kind, payload) => {
+        if (kind === 'block') this.#taken.push({ gateway, payload });
+        process.ingest.offer({ gateway, kind, payload });
+      });
     } catch {
       if (alive()) this.die('kill', restartMs);
     }
@@ -105,8 +110,19 @@ export class CollectorModel {
     this.#process = undefined;
     if (how === 'kill') this.disk.kill();
     else this.disk.cutPower();
-    network.detach();
+    network.detach(this.#lostOnTheWay());
     clock.timer(downMs, () => void this.start());
+  }
+
+  /** Gateways of blocks that it had taken from the broker and not yet stored. */
+  #lostOnTheWay(): Set<string> {
+    const lost = new Set<string>();
+    for (const { gateway, payload } of this.#taken.splice(0)) {
+      if (lost.has(gateway)) continue;
+      const { epoch, seq } = readHeader(payload);
+      if (!this.#reader.safeSeqs(this.disk, gateway).seqs.get(epoch)?.has(seq)) lost.add(gateway);
+    }
+    return lost;
   }
 
   /** Its disk is lost, all that was on it is forgotten. */
@@ -114,8 +130,7 @@ export class CollectorModel {
     this.die('kill', downMs);
     this.disk = this.#newDisk();
     this.#options.network.journalLost();
-    const atSink = new Set(this.sink.found.map(({ id }) => id));
-    this.#options.oracle.journalLost(id => atSink.has(id));
+    this.#options.oracle.journalLost();
   }
 
   async stop(downMs: number): Promise<void> {

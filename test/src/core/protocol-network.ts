@@ -56,6 +56,11 @@ const rememberedBlocks = 200;
 
 export class Network {
   traits: NetworkTraits;
+  /**
+   * Gateways of which a block got lost behind an external broker, which dropped it while no collector was there, or
+   * had given it to one that died: on the link, which is still up, later ones overtake it.
+   */
+  readonly dropped = new Set<string>();
   readonly #clock: VirtualClock;
   readonly #rng: Rng;
   readonly #links = new Map<string, NetworkLink>();
@@ -88,9 +93,13 @@ export class Network {
       this.#clock.timer(this.#delayMs(), () => this.#deliver(gateway, 'state', state));
   }
 
-  detach(): void {
+  /** @param lost  gateways of which the collector had taken blocks that are not on its disk */
+  detach(lost: Iterable<string> = []): void {
     this.#receiver = undefined;
-    if (this.traits.broker === 'external') return;
+    if (this.traits.broker === 'external') {
+      for (const gateway of lost) this.dropped.add(gateway);
+      return;
+    }
     for (const gateway of this.#links.keys()) this.break(gateway);
     this.#retained.clear();
   }
@@ -169,6 +178,7 @@ export class Network {
   }
 
   #deliver(gateway: string, kind: TopicKind, payload: Buffer): void {
+    if (!this.#receiver && kind === 'block' && this.traits.broker === 'external') this.dropped.add(gateway);
     this.#receiver?.(gateway, kind, payload);
   }
 

@@ -16,9 +16,9 @@ export interface Reading {
   durable: boolean;
   /** Nobody promised it: its agent was killed, or refused it, before it was durable. */
   unpromised: boolean;
-  /** Its journal was lost before the sink had it. */
+  /** A journal was lost that may have been alone with the agent in having it. */
   exposed: boolean;
-  /** Its agent was killed since. */
+  /** Its agent no longer has it: it was durable at the collector, and only in memory here, when the agent died. */
   orphan: boolean;
 }
 
@@ -37,6 +37,8 @@ export class Oracle {
   readonly wrong: string[] = [];
   readonly #clock: Clock;
   #lastId = 0;
+  /** What the collector has, on its present disk or in its sink. */
+  stored: () => ReadonlySet<number> = () => new Set();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -64,21 +66,33 @@ export class Oracle {
     return known;
   }
 
-  /** The journal is lost. What was journaled there and had not reached the sink, its agent still has, if it lives. */
-  journalLost(isAtSink: (id: number) => boolean): void {
+  /**
+   * The journal is lost with its disk. Polled readings may be durable there alone: of those its agent has in memory
+   * only, this and the death of that agent are one loss too many, in whichever order. Nothing else is excused.
+   */
+  journalLost(): void {
+    const stored = this.stored();
     for (const reading of this.readings.values()) {
-      if (reading.source !== 'poll' || isAtSink(reading.id)) continue;
+      if (reading.source !== 'poll' || stored.has(reading.id)) continue;
       if (reading.orphan) reading.unpromised = true;
-      reading.exposed = true;
+      else reading.exposed = true;
     }
   }
 
-  /** Readings of one gateway that are not durable, at the death of its agent. @param mayBeMs  as old as this at most */
-  died(gateway: string, mayBeMs: number): void {
+  /**
+   * The agent of a gateway has died.
+   * @param mayBeMs  as old as this at most are readings that are not durable
+   * @param onDisk   readings that its next start finds
+   */
+  died(gateway: string, mayBeMs: number, onDisk: ReadonlySet<number>): void {
+    const stored = this.stored();
     for (const reading of this.readings.values()) {
       if (reading.gateway !== gateway || reading.unpromised) continue;
-      reading.orphan = true;
-      if (reading.durable && !reading.exposed) continue;
+      if (reading.durable && onDisk.has(reading.id)) continue;
+      if (reading.durable && (!reading.exposed || stored.has(reading.id))) {
+        reading.orphan = true;
+        continue;
+      }
       reading.unpromised = true;
       const ageMs = this.#clock.monotonic() - reading.admittedMs;
       if (reading.source === 'poll' && !reading.exposed && ageMs > mayBeMs)
@@ -90,13 +104,15 @@ export class Oracle {
 
   /**
    * Holds what is there against what must be.
+   * @param found    in the order it was stored in
    * @param counted  rows that were given up and counted, by device, over all gateways
+   * @param stored   all that is anywhere at the collector's end
    */
-  settle(found: readonly Found[], counted: ReadonlyMap<string, number>): void {
-    const seen = this.#once(found);
+  settle(found: readonly Found[], counted: ReadonlyMap<string, number>, stored: ReadonlySet<number>): void {
+    this.#once(found);
     const missing = new Map<string, number[]>();
     for (const { id, gateway, device, durable, unpromised } of this.readings.values()) {
-      if (seen.has(id) || !durable || unpromised) continue;
+      if (stored.has(id) || !durable || unpromised) continue;
       const key = `${gateway}/${device}`;
       missing.set(key, [...(missing.get(key) ?? []), id]);
     }
@@ -109,7 +125,7 @@ export class Oracle {
     }
   }
 
-  #once(found: readonly Found[]): Set<number> {
+  #once(found: readonly Found[]): void {
     const seen = new Set<number>();
     for (const { id, gateway, device } of found) {
       if (seen.has(id)) this.say(`reading ${id} of ${gateway}/${device} is stored twice`);
@@ -119,7 +135,6 @@ export class Oracle {
       else if (reading.gateway !== gateway || reading.device !== device)
         this.say(`reading ${id} of ${reading.device} is stored as ${gateway}/${device}`);
     }
-    return seen;
   }
 
   /** Rows of one device must come in the order they were read in. */

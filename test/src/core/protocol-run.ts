@@ -6,7 +6,7 @@ import type { Fate, MemoryCall } from '@edgeward/shared/testing/memory-disk';
 import { AgentModel, type Death } from './protocol-agent.js';
 import { CollectorModel } from './protocol-collector.js';
 import { Network } from './protocol-network.js';
-import { Oracle } from './protocol-oracle.js';
+import { type Found, Oracle } from './protocol-oracle.js';
 import type { Event, Plan, Step } from './protocol-schedule.js';
 import { takeTimers, turn, VirtualClock } from './protocol-time.js';
 
@@ -206,20 +206,15 @@ class World {
 
   #check(): void {
     const { collector } = this.#plan;
-    const journal = this.#collector.found();
-    const found = collector.receiptAfter === 'sink' ? this.#collector.sink.found : journal;
-    this.#oracle.settle(found, this.#counted());
-    // An external broker drops blocks while the collector is away, and takes later ones on the same link.
-    const { duplicates, broker } = this.#plan.network;
-    const isFifo = duplicates === 0 && broker === 'embedded';
-    const tidy = isFifo && this.#plan.agents.every(({ replay }) => replay === 'inOrder');
-    const isStirred = ({ event }: Step) =>
-      event.is === 'replay' || (event.is === 'collector' && event.how === 'forget');
-    if (tidy && !this.#plan.steps.some(isStirred)) this.#oracle.inOrder(found);
-    const ids = new Set(found.map(({ id }) => id));
+    const { sink } = this.#collector;
+    // A sink that receipts wait for must have all by itself; what a journal had that is lost, the sink may have.
+    const found = collector.receiptAfter === 'sink' ? sink.found : this.#collector.found();
+    const ids = new Set([...found, ...sink.found].map(({ id }) => id));
+    this.#oracle.settle(found, this.#counted(), ids);
+    this.#checkOrder(found);
     for (const [i, agent] of this.#agents.entries()) {
       const missing = agent.linesRead().filter(id => !ids.has(id));
-      if (missing.length > this.#countedOf(agent))
+      if (missing.length > this.#countedOf(agent) + this.#earlierOf(agent.gateway))
         this.#oracle.say(
           `gw-${i + 1}: the saved position is past lines that are nowhere: ${missing.slice(0, 8)}`,
         );
@@ -231,11 +226,23 @@ class World {
     }
   }
 
+  /** Where old blocks come again, or a journal begins anew, no order is promised; nor behind what a broker dropped. */
+  #checkOrder(found: readonly Found[]): void {
+    const isStirred = ({ event }: Step) =>
+      event.is === 'replay' || (event.is === 'collector' && event.how === 'forget');
+    if (this.#plan.network.duplicates > 0 || this.#plan.steps.some(isStirred)) return;
+    for (const [i, { replay }] of this.#plan.agents.entries()) {
+      const { gateway } = this.#agents[i]!;
+      if (replay === 'inOrder' && !this.#network.dropped.has(gateway))
+        this.#oracle.inOrder(found.filter(one => one.gateway === gateway));
+    }
+  }
+
   #checkLedger(): void {
     const ledger = this.#collector.ledger;
     for (const row of ledger?.devices ?? [])
       if (!row.balanced) this.#oracle.say(`the ledger does not balance: ${JSON.stringify(row)}`);
-    if (ledger && this.#plan.collector.receiptAfter === 'journal') {
+    if (ledger) {
       const stored = ledger.devices.reduce((sum, row) => sum + row.stored, 0);
       const rows = this.#collector.found().length;
       if (stored !== rows)
@@ -249,7 +256,23 @@ class World {
     for (const [i, { outbox }] of this.#agents.entries())
       for (const { device, thinned, dropped, damaged } of outbox?.report().devices ?? [])
         counted.set(`gw-${i + 1}/${device}`, thinned + dropped + damaged);
+    for (const { gateway, device, earlier } of this.#collector.ledger?.devices ?? []) {
+      const key = `${gateway}/${device}`;
+      if (this.#mayLoseJournal) counted.set(key, (counted.get(key) ?? 0) + earlier);
+    }
     return counted;
+  }
+
+  /** What only a lost journal had: agents know that they delivered it. */
+  #earlierOf(gateway: string): number {
+    if (!this.#mayLoseJournal) return 0;
+    const own = this.#collector.ledger?.devices.filter(row => row.gateway === gateway) ?? [];
+    return own.reduce((sum, { earlier }) => sum + earlier, 0);
+  }
+
+  /** Receipts say `released` once the journal has it: then its disk is the only place. */
+  get #mayLoseJournal(): boolean {
+    return this.#plan.collector.receiptAfter === 'journal';
   }
 
   #countedOf({ outbox }: AgentModel): number {

@@ -72,7 +72,7 @@ export function planOf(seed: number, rng: Rng, steps: number): Plan {
       stragglers: one(0, 0.3),
     },
     steps: Array.from({ length: steps }, () => ({
-      event: eventOf(rng, usual, agents.length, receiptAfter === 'sink'),
+      event: eventOf(rng, usual, agents.length, receiptAfter === 'sink' || seed % 4 === 2),
       thenMs: rng() < 0.1 ? rng() * 3000 : rng() * 120,
     })),
   };
