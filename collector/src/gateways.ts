@@ -83,7 +83,7 @@ export class Gateways {
     for (const { gateway: id, batch } of deliveries) {
       const gateway = this.#of(id);
       gateway.rate.add(nowMs, batch.time.length);
-      for (const time of batch.time) gateway.lastRowMs = Math.max(gateway.lastRowMs ?? time, time);
+      gateway.lastRowMs = newestOf(batch, gateway.lastRowMs);
       countDevices(gateway, batch);
     }
   }
@@ -125,11 +125,18 @@ export class Gateways {
   }
 }
 
+function newestOf({ time }: RecordBatch, knownMs: number | null): number | null {
+  let newestMs = knownMs ?? time[0] ?? null;
+  for (let i = 0; newestMs !== null && i < time.length; i++) newestMs = Math.max(newestMs, time[i]!);
+  return newestMs;
+}
+
 function countDevices(gateway: Gateway, { schema, device }: RecordBatch): void {
   if (gateway.counted?.schema !== schema)
     gateway.counted = { schema, devices: new Uint8Array(schema.devices.length) };
   const { devices } = gateway.counted;
-  for (const index of device) {
+  for (let i = 0; i < device.length; i++) {
+    const index = device[i]!;
     if (devices[index] === 1) continue;
     devices[index] = 1;
     gateway.devices.add(schema.devices[index]!);

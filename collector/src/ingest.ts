@@ -240,27 +240,25 @@ export class Ingest {
   /** For stored and for doubled blocks alike: both are in the journal. */
   async #sendReceipts(claims: readonly Claim[]): Promise<void> {
     const { releases } = this.#options;
-    const byGateway = new Map<string, Map<string, number[]>>();
-    for (const { gateway, epoch, seq } of claims) {
-      const key = `${epoch} ${releases.markOf(gateway, epoch, seq)}`;
-      const own = getOrMake(byGateway, gateway, () => new Map<string, number[]>());
-      getOrMake(own, key, () => []).push(seq);
-    }
-    for (const [gateway, marked] of byGateway) {
-      const receipts = [...marked].flatMap(([key, seqs]) => {
-        const [epoch, mark] = key.split(' ') as [string, Receipt['mark']];
-        return receiptsOf(epoch, seqs, mark);
-      });
-      await this.sendReceipts(gateway, receipts);
+    const byGateway = new Map<string, Claim[]>();
+    for (const claim of claims) getOrMake(byGateway, claim.gateway, () => []).push(claim);
+    for (const [gateway, own] of byGateway) {
+      const sent = this.#trySend(gateway, receiptsFor(own, releases));
+      if (sent) await sent;
     }
   }
 
   async sendReceipts(gateway: string, receipts: readonly Receipt[]): Promise<void> {
-    for (let at = 0; at < receipts.length; at += maxReceipts) {
-      const payload = encodeReceipts(receipts.slice(at, at + maxReceipts));
-      if (!this.#options.send?.(gateway, 'receipt', payload))
-        await this.#publish(gateway, 'receipt', payload);
-    }
+    for (let at = 0; at < receipts.length; at += maxReceipts)
+      await this.#trySend(gateway, receipts.slice(at, at + maxReceipts));
+  }
+
+  /** @returns undefined if it is done */
+  #trySend(gateway: string, receipts: readonly Receipt[]): Promise<void> | undefined {
+    if (receipts.length > maxReceipts) return this.sendReceipts(gateway, receipts);
+    const payload = encodeReceipts(receipts);
+    if (this.#options.send?.(gateway, 'receipt', payload)) return undefined;
+    return this.#publish(gateway, 'receipt', payload);
   }
 
   /** A new link may have missed receipts, and a new start wants to know the time and whose journal this is. */
@@ -306,6 +304,21 @@ export class Ingest {
     this.#options.gateways.event(event);
     await this.#options.journal.addEvent(event).catch(() => undefined);
   }
+}
+
+/** One gateway's, neighbours as one. */
+function receiptsFor(claims: readonly Claim[], releases: Releases): Receipt[] {
+  const [first] = claims;
+  const markOf = ({ gateway, epoch, seq }: Claim) => releases.markOf(gateway, epoch, seq);
+  if (claims.length === 1 && first)
+    return [{ epoch: first.epoch, from: first.seq, through: first.seq, mark: markOf(first) }];
+  const marked = new Map<string, { epoch: string; mark: Receipt['mark']; seqs: number[] }>();
+  for (const claim of claims) {
+    const { epoch, seq } = claim;
+    const mark = markOf(claim);
+    getOrMake(marked, `${epoch} ${mark}`, () => ({ epoch, mark, seqs: [] })).seqs.push(seq);
+  }
+  return [...marked.values()].flatMap(({ epoch, mark, seqs }) => receiptsOf(epoch, seqs, mark));
 }
 
 function costOf({ payload }: Message): number {

@@ -165,7 +165,7 @@ export class Intake {
     const { clock, lateAfterMs } = this.#options;
     const ingestedMs = clock.now();
     let newest = Number.NEGATIVE_INFINITY;
-    for (const time of batch.time) newest = Math.max(newest, time);
+    for (let i = 0; i < batch.time.length; i++) newest = Math.max(newest, batch.time[i]!);
     return { gateway, outbox, bytes, header, batch, ingestedMs, late: ingestedMs - newest > lateAfterMs };
   }
 

@@ -106,10 +106,17 @@ export async function runCollector(
     clock,
     log: log.child({ component: 'ingest' }),
   });
-  const registry = createMetrics({ ingest, broker: () => broker, consumers: consumers.all, ...stores });
+  const live = new Live();
+  const registry = createMetrics({
+    ingest,
+    broker: () => broker,
+    consumers: consumers.all,
+    live,
+    ...stores,
+  });
   using views = new Views({
     ...stores,
-    live: new Live(),
+    live,
     scores,
     metrics: registry,
     health: () =>

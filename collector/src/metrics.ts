@@ -14,13 +14,14 @@ export interface MetricSources {
   readonly gateways: Gateways;
   readonly consumers: readonly Consumer[];
   readonly engine: IncidentEngine;
+  readonly live: { readonly bytes: number };
 }
 
 /** Read when scraped: nothing is counted twice and nothing costs anything between scrapes. */
 export function createMetrics(sources: MetricSources): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const { ingest, journal, broker, gateways, consumers, engine } = sources;
+  const { ingest, journal, broker, gateways, consumers, engine, live } = sources;
   const plain = (name: string, help: string, value: () => number) =>
     new Gauge({
       name,
@@ -59,6 +60,8 @@ export function createMetrics(sources: MetricSources): Registry {
   );
   total('collector_received_bytes_total', 'Bytes of blocks received', () => ingest.counts.bytes);
   plain('collector_journal_position', 'Newest position of the journal', () => journal.position);
+  plain('collector_live_bytes', 'Memory of the rows kept for plots', () => live.bytes);
+  plain('collector_journal_tail_bytes', 'Memory of the newest blocks, about', () => journal.tailBytes);
   plain('collector_broker_connections', 'MQTT connections', () => broker()?.connections ?? 0);
   labelledTotal(registry, 'collector_broker_refusals_total', 'What the broker refused', 'reason', () => [
     ...(broker()?.refusals ?? []),

@@ -1,6 +1,6 @@
 /** Whose blocks are taken: of the outbox a gateway's name belongs to, and of no copy of it. */
 import { getOrMake } from '@edgeward/shared/maps';
-import type { Identities } from './identity.js';
+import type { Identities, Identity } from './identity.js';
 import { startOf } from './journal/received.js';
 import type { GatewayState } from './messages.js';
 
@@ -15,6 +15,11 @@ export class Senders {
   readonly #now: () => number;
   /** Epoch by start counter: two epochs of one start are of an outbox and its copy. */
   readonly #epochs = new Map<string, { outbox: string; byStart: Map<number, string> }>();
+  /** The last epoch that was found to be in order, and whose it was by then: mostly the next block's. */
+  readonly #last = new Map<
+    string,
+    { readonly known: Identity; readonly epoch: string; readonly standing: Standing }
+  >();
 
   /** @param now  of the clock that `identities` goes by */
   constructor(identities: Identities, now: () => number) {
@@ -39,13 +44,20 @@ export class Senders {
   /** Whose block this is, by its epoch: blocks of earlier starts may come late, of later ones never first. */
   standingOf(gateway: string, epoch: string): Standing {
     const known = this.#identities.get(gateway);
+    const last = this.#last.get(gateway);
+    if (last && last.known === known && last.epoch === epoch) {
+      this.#identities.heard(gateway, this.#now());
+      return last.standing;
+    }
     if (!known || startOf(epoch) > startOf(known.epoch)) return 'unknown';
     this.#note(gateway, known.outbox, known.epoch);
     const seen = this.#note(gateway, known.outbox, epoch);
     if (seen !== epoch)
       return { refused: `a second process runs on a copy of its outbox: both are start ${startOf(epoch)}` };
     this.#identities.heard(gateway, this.#now());
-    return { outbox: known.outbox };
+    const standing = { outbox: known.outbox };
+    this.#last.set(gateway, { known, epoch, standing });
+    return standing;
   }
 
   /** The first epoch seen of that start. */

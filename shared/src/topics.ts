@@ -8,13 +8,14 @@ export function topicOf(gateway: string, kind: TopicKind): string {
   return `${topicRoot}/${gateway}/${kind}`;
 }
 
-const topicPattern = /^edgeward\/v1\/([^/]+)\/([a-z]+)$/;
+const prefix = `${topicRoot}/`;
 
 /** Undefined for topics that are not ours. */
 export function parseTopic(topic: string): { gateway: string; kind: TopicKind } | undefined {
-  const match = topicPattern.exec(topic);
-  const kind = topicKinds.find(known => known === match?.[2]);
-  return match && kind ? { gateway: match[1]!, kind } : undefined;
+  const end = topic.indexOf('/', prefix.length);
+  if (!topic.startsWith(prefix) || end <= prefix.length) return undefined;
+  const kind = topicKinds.find(known => topic.length === end + 1 + known.length && topic.endsWith(known));
+  return kind && { gateway: topic.slice(prefix.length, end), kind };
 }
 
 /** Gateway, device, site and field names: safe in topics, file names, URLs and mails. */

@@ -1,6 +1,7 @@
 import type { Described, RecordBatch } from '@edgeward/shared/contracts';
+import { EdgewardError } from '@edgeward/shared/errors';
 import { textKey } from '@edgeward/shared/store';
-import { type BlockHeader, namedRows } from '@edgeward/shared/wire';
+import type { BlockHeader } from '@edgeward/shared/wire';
 import type { Accounts } from './accounts.js';
 import { put, type Write } from './layout.js';
 import { type Received, ReceivedEpoch, startOf } from './received.js';
@@ -56,9 +57,10 @@ export class AppendPlan {
     this.#add(sent, epoch => {
       const wasRejected = epoch.rejectedSeqs.has(seq);
       if (wasRejected) epoch.rejectedSeqs.remove(seq);
-      for (const { device, ...span } of namedRows(devices, described)) {
-        if (wasRejected) epoch.takeRejected(device, span);
-        epoch.addRows(device, span);
+      for (const rows of devices) {
+        const device = deviceIn(described, rows.index);
+        if (wasRejected) epoch.takeRejected(device, rows);
+        epoch.addRows(device, rows);
       }
       epoch.position = Math.max(epoch.position, position);
     });
@@ -139,6 +141,13 @@ export class AppendPlan {
     const account = this.#accounts.get(gateway, outbox);
     if (account) account.oldestStart = Math.max(account.oldestStart, startOf(header.oldestEpoch));
   }
+}
+
+/** @throws EW_BLOCK_CORRUPT if the schema has no such device */
+function deviceIn({ schema }: Described, index: number): string {
+  const device = schema.devices[index];
+  if (device !== undefined) return device;
+  throw new EdgewardError('EW_BLOCK_CORRUPT', `Its schema has no device ${index}.`);
 }
 
 function keyOf({ gateway, header }: Pick<Sent, 'gateway' | 'header'>): string {

@@ -42,6 +42,10 @@ export class Blocks {
     this.#options = options;
   }
 
+  get tailBytes(): number {
+    return this.#tail.bytes;
+  }
+
   /** It is stored. */
   add(delivery: Delivery): void {
     this.#tail.add(delivery);

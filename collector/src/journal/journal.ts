@@ -159,6 +159,11 @@ export class Journal implements AsyncDisposable {
     return this.#position;
   }
 
+  /** Memory of the newest deliveries, about. */
+  get tailBytes(): number {
+    return this.#blocks.tailBytes;
+  }
+
   /** What this start found broken or lost, in sentences; empty = nothing. */
   get damage(): readonly string[] {
     return this.#damage;

@@ -56,18 +56,22 @@ const lateFlag = 1;
 const maxNameBytes = 255;
 
 export function blockValue({ gateway, outbox, ingestedMs, late }: BlockFacts, bytes: Uint8Array): Buffer {
-  const names = [gateway, outbox].map(name => Buffer.from(name, 'utf8').subarray(0, maxNameBytes));
-  const [first, second] = names as [Buffer, Buffer];
-  const value = Buffer.allocUnsafe(prefixBytes + first.length + second.length + bytes.length);
-  value.fill(0, 0, prefixBytes);
+  const [first, second] = [nameBytes(gateway), nameBytes(outbox)];
+  const blockAt = prefixBytes + first + second;
+  const value = Buffer.allocUnsafe(blockAt + bytes.length);
+  value.fill(0, 0, blockAt);
   value.writeDoubleLE(ingestedMs, 0);
   value[8] = late ? lateFlag : 0;
-  value[9] = first.length;
-  value[10] = second.length;
-  value.set(first, prefixBytes);
-  value.set(second, prefixBytes + first.length);
-  value.set(bytes, prefixBytes + first.length + second.length);
+  value[9] = first;
+  value[10] = second;
+  value.write(gateway, prefixBytes, first);
+  value.write(outbox, prefixBytes + first, second);
+  value.set(bytes, blockAt);
   return value;
+}
+
+function nameBytes(name: string): number {
+  return Math.min(Buffer.byteLength(name), maxNameBytes);
 }
 
 /** @throws what `decodeBlock` throws */

@@ -20,6 +20,10 @@ export class Tail {
     this.#limits = limits;
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   add(delivery: Delivery): void {
     const { maxBytes, maxAgeMs } = this.#limits;
     this.#kept.push(delivery);

@@ -38,6 +38,16 @@ export class CollectorProbe {
     };
   }
 
+  /** Memory that has bounds of its own, whoever is connected: rows for plots, and the newest blocks. */
+  async bounded(): Promise<{ live: number; tail: number }> {
+    const response = await fetch(`${this.#url}/metrics`, { signal: AbortSignal.timeout(5000) });
+    const text = await response.text();
+    return {
+      live: total(text, 'collector_live_bytes'),
+      tail: total(text, 'collector_journal_tail_bytes'),
+    };
+  }
+
   /** Rows that agents hold, by their last reports; undefined before the first. */
   async underWay(): Promise<number | undefined> {
     const { devices } = await getJson<{ devices: { inFlight: number }[] }>(`${this.#url}/api/ledger`);
