@@ -76,7 +76,10 @@ export class Views implements CollectorViews, Disposable {
   }
 
   gateways(): GatewayView[] {
-    return this.#parts.gateways.all().map(gateway => this.#gatewayView(gateway));
+    const open = new Map<string, number>();
+    for (const { gateway, state } of this.#parts.engine.list(1000))
+      if (state === 'open') open.set(gateway, (open.get(gateway) ?? 0) + 1);
+    return this.#parts.gateways.all().map(gateway => this.#gatewayView(gateway, open.get(gateway.id) ?? 0));
   }
 
   devices(gateway?: string): DeviceView[] {
@@ -160,10 +163,7 @@ export class Views implements CollectorViews, Disposable {
     for (const listener of this.#listeners) listener(message);
   }
 
-  #gatewayView({ id, state, report, lastRowMs, devices, rate }: Gateway): GatewayView {
-    const open = this.#parts.engine
-      .list(1000)
-      .filter(incident => incident.gateway === id && incident.state === 'open');
+  #gatewayView({ id, state, report, lastRowMs, devices, rate }: Gateway, openIncidents: number): GatewayView {
     return {
       id,
       site: state?.site ?? report?.site ?? null,
@@ -176,7 +176,7 @@ export class Views implements CollectorViews, Disposable {
       rowsPerSecond: rate.perSecond(this.#parts.clock.now()),
       outbox: report ? outboxView(report.outbox) : null,
       rssBytes: report?.process.rssBytes ?? null,
-      openIncidents: open.length,
+      openIncidents,
     };
   }
 

@@ -25,9 +25,9 @@ const sums = ['read', ...parts, 'recovered'] as const;
 
 export function ledgerView(received: Received, accounts: Accounts): Omit<LedgerView, 'sinks'> {
   const ids = [...new Set([...received.gateways(), ...accounts.gateways()])].sort();
-  const devices = ids.flatMap(id => gatewayRows(id, received, accounts));
-  const totals = ids.map(id => {
-    const own = devices.filter(({ gateway }) => gateway === id);
+  const rows = ids.map(id => ({ id, own: gatewayRows(id, received, accounts) }));
+  const devices = rows.flatMap(({ own }) => own);
+  const totals = rows.map(({ id, own }) => {
     const total = Object.fromEntries(sums.map(term => [term, own.reduce((sum, row) => sum + row[term], 0)]));
     return { id, ...(total as Record<(typeof sums)[number], number>), balanced: own.every(isBalanced) };
   });

@@ -40,7 +40,7 @@ export class CollectorProbe {
 
   /** Memory that has bounds of its own, whoever is connected: rows for plots, and the newest blocks. */
   async bounded(): Promise<{ live: number; tail: number }> {
-    const response = await fetch(`${this.#url}/metrics`, { signal: AbortSignal.timeout(5000) });
+    const response = await fetch(`${this.#url}/metrics`, { signal: AbortSignal.timeout(30_000) });
     const text = await response.text();
     return {
       live: total(text, 'collector_live_bytes'),
