@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RecordBatch } from '@edgeward/shared/contracts';
 import { Quality } from '@edgeward/shared/quality';
-import fc from 'fast-check';
+import fc from '@edgeward/shared/testing/properties';
 import type { FeatureSpec } from './feature-spec.js';
 import { FeatureExtractor } from './features.js';
 import { machineBatch, sliceBatch, trainedMachine } from './testing/machine.js';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { hasCode } from '@edgeward/shared/errors';
 import { silentLogger } from '@edgeward/shared/log';
 import { seededRng } from '@edgeward/shared/rng';
-import fc from 'fast-check';
+import fc from '@edgeward/shared/testing/properties';
 import { loadDetector } from './engines.js';
 import { type Forest, scoreForest, trainForest } from './isolation-forest.js';
 import { readOnnx } from './onnx-reader.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { Gate } from './gate.js';
+import fc from './testing/properties.js';
 
 /** Counts who listens, because a gate that leaves listeners behind grows for as long as the process runs. */
 class CountingSignal {

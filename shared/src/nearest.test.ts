@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { didYouMean, editDistance, nearest } from './nearest.js';
+import fc from './testing/properties.js';
 
 test('the nearest word, if one is near', () => {
   const known = ['intervalMs', 'timeoutMs', 'host'];

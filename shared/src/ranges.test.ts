@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { RangeSet } from './ranges.js';
+import fc from './testing/properties.js';
 
 const range = fc.tuple(fc.nat(60), fc.nat(8)).map(([from, more]) => [from, from + more] as const);
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { encodeReceipts, parseReceipts, receiptsOf } from './receipts.js';
+import fc from './testing/properties.js';
 
 const epoch = '000000001-00000000000000aa';
 

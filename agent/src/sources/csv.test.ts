@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import fc from '@edgeward/shared/testing/properties';
 import { CsvProblem, CsvScanner } from './csv.js';
 import { parseDecimal, parseIso, parseText, parseTime, parseTruth, parseWhole } from './csv-values.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cellOf } from '@edgeward/shared/batch';
-import fc from 'fast-check';
+import fc from '@edgeward/shared/testing/properties';
 import { httpConfig } from './http-config.js';
 import { HttpDevices } from './http-devices.js';
 import { HttpIntake } from './http-intake.js';

@@ -3,7 +3,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import fc from 'fast-check';
 import { z } from 'zod';
 import {
   ConfigError,
@@ -16,6 +15,7 @@ import {
   secret,
 } from '../config.js';
 import { hasCode } from '../errors.js';
+import fc from '../testing/properties.js';
 
 const source = z.discriminatedUnion('type', [
   z.strictObject({

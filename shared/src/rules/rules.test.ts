@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { BatchBuilder, RowNumbers, type Value } from '../batch.js';
 import { systemClock } from '../clock.js';
 import type { FieldKind, RecordBatch, Schema } from '../contracts.js';
 import { compileRule, RuleError } from '../rules.js';
+import fc from '../testing/properties.js';
 
 function schemaOf(fields: Readonly<Record<string, FieldKind>>): Schema {
   const list = Object.entries(fields).map(([name, kind]) => ({ name, kind }));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { Field, RecordBatch } from '../contracts.js';
+import fc from '../testing/properties.js';
 import { type BlockId, decodeBlock, describe, encodeBlock, readHeader, wireLimits } from './block.js';
 import { anyBatch, anyId } from './testing/arbitrary.js';
 import { bits } from './testing/bits.js';

@@ -1,9 +1,9 @@
 /** What comes from outside may be cut, flipped, or made to harm: it is refused, and nothing else happens. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { Field } from '../contracts.js';
 import { seededRng } from '../rng.js';
+import fc from '../testing/properties.js';
 import { testSeed } from '../testing/seed.js';
 import type { BitWriter } from './bit-writer.js';
 import { type Described, decodeBlock, describe, encodeBlock, readHeader, wireLimits } from './block.js';

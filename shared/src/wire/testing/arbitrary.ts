@@ -1,6 +1,7 @@
 /** Batches of every kind for fast-check, with the values that codecs get wrong. */
-import fc from 'fast-check';
+
 import type { Column, Field, FieldKind, RecordBatch } from '../../contracts.js';
+import fc from '../../testing/properties.js';
 import type { BlockId } from '../block.js';
 
 const listOf = <T>(one: fc.Arbitrary<T>, n: number) => fc.array(one, { minLength: n, maxLength: n });
