@@ -379,3 +379,25 @@ test('the last report of a former start, held up on its way, does not undo that 
   );
   assert.equal(gateways.get('gw-1')?.report?.atMs, 30);
 });
+
+test('what could not be stored at a stop leaves nothing behind it to be stored: the order stays', async t => {
+  await using started = await start(t);
+  const { journal, offer, until, seqs, stop, running } = started;
+  const append = journal.append.bind(journal);
+  const opened = new Gate();
+  let tries = 0;
+  journal.append = async (blocks, along) => {
+    tries += 1;
+    if (tries > 1) return append(blocks, along);
+    await opened.wait();
+    throw new Error('injected');
+  };
+  const gateway = new TestGateway();
+  offer(gateway.bytes());
+  await until(() => tries === 1);
+  offer(gateway.bytes());
+  stop.abort();
+  opened.open();
+  await running;
+  assert.deepEqual(await seqs(), []);
+});

@@ -135,7 +135,7 @@ export class Ingest {
     });
   }
 
-  /** Ends on stop, after what was queued. */
+  /** Ends on stop, after what was queued; behind what could not be stored then, nothing is: agents send in order. */
   async run(stop: AbortSignal): Promise<void> {
     for (;;) {
       while (this.#queue.length === 0) {
@@ -143,7 +143,8 @@ export class Ingest {
         await this.#changed.wait(stop);
       }
       if (this.#crowd.isThere) await this.#options.clock.sleep(lingerMs, stop);
-      await this.#storeGroup(this.#takeGroup(), stop);
+      const stored = await this.#storeGroup(this.#takeGroup(), stop);
+      if (!stored) return this.#leave(this.#queue.splice(0), new EdgewardError('EW_STOPPED'));
     }
   }
 
@@ -155,7 +156,7 @@ export class Ingest {
   }
 
   /** Nothing else is taken until this group is down: a disk that is full stops intake, and agents keep the data. */
-  async #storeGroup(messages: Queued[], stop: AbortSignal): Promise<void> {
+  async #storeGroup(messages: Queued[], stop: AbortSignal): Promise<boolean> {
     const group = this.#sort(messages);
     let stored = await this.#tryStore(group);
     while (!stored && !stop.aborted) {
@@ -163,7 +164,13 @@ export class Ingest {
       stored = await this.#tryStore(group);
     }
     if (stored) await this.#answer(group, messages);
-    for (const { settle } of messages) settle?.(stored ? undefined : new EdgewardError('EW_STOPPED'));
+    this.#leave(messages, stored ? undefined : new EdgewardError('EW_STOPPED'));
+    return stored;
+  }
+
+  /** @param error  why they are not stored */
+  #leave(messages: readonly Queued[], error: Error | undefined): void {
+    for (const { settle } of messages) settle?.(error);
     this.#queuedBytes -= messages.reduce((sum, message) => sum + costOf(message), 0);
     this.#changed.open();
   }
