@@ -20,11 +20,11 @@ async function minutesBetween(perS: number, savedBytes: number): Promise<number>
 test('a save is due every ten minutes, later where it is a large part of what is written, within half an hour', async () => {
   assert.equal(await minutesBetween(100_000, 4300), 10);
   assert.equal(
-    await minutesBetween(80, 4300),
-    21,
-    'so many readings that a page more than was saved is a twelfth',
+    await minutesBetween(150, 4300),
+    19,
+    'twenty readings for each byte of what was saved and a page',
   );
-  assert.equal(await minutesBetween(80, 40_000), 30);
+  assert.equal(await minutesBetween(80, 4300), 30);
   assert.equal(await minutesBetween(0.1, 100), 30);
 });
 

@@ -6,7 +6,7 @@ const everyMs = 10 * 60_000;
 /** With few readings a save is a large part of what is written: then it may be as old as this. */
 const latestMs = 30 * 60_000;
 /** So many readings are worth a byte. */
-const readingsPerByte = 12;
+const readingsPerByte = 20;
 const pageBytes = 4096;
 /** While blocks are being stored anyway. */
 const whileStoringMs = 10_000;

@@ -21,7 +21,7 @@ interface Rate {
   readonly saveEveryS: number;
 }
 const rates: readonly Rate[] = [
-  { run: slow, perS: 80, saveEveryS: 1260 },
+  { run: slow, perS: 80, saveEveryS: 1800 },
   { run: fast, perS: 100_000, saveEveryS: 600 },
 ];
 
@@ -41,7 +41,7 @@ async function online({ bench, full }: DeliveryContext, meter: DiskMeter, folder
   await new CollectorProbe(ports).ready();
   const figures: Figure[] = [];
   for (const { run, perS, saveEveryS } of rates) {
-    const seconds = full ? 2 * saveEveryS + 60 : 20;
+    const seconds = full ? saveEveryS + 60 : 20;
     const dataDir = path.join(folder, `online-${perS}`);
     const file = columnarConfig(bench, `online-${perS}`, { dataDir }, ports.broker);
     const options = { ...run, readings: Number.MAX_SAFE_INTEGER, warmUpReadings: perS * 10 };
