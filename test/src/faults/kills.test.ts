@@ -5,7 +5,7 @@ import type { Rng } from '@edgeward/shared/contracts';
 import { seededRng } from '@edgeward/shared/rng';
 import { noMosquitto } from '../support/mosquitto.js';
 import { until } from '../support/processes.js';
-import { assertExactlyOnce } from './oracle.js';
+import { assertExactlyOnce, faults } from './oracle.js';
 import { Plant, targets, type Victim } from './plant.js';
 import { amount, full, minutes, rigTest } from './scale.js';
 import { underSeeds } from './seeds.js';
@@ -113,7 +113,9 @@ rigTest(
         } else await killSometime(plant, rng() < 0.5 ? ['agent'] : ['collector'], rng);
       }
       await plant.finish();
-      assertExactlyOnce(plant.expected, plant.sinkRows());
+      // What a killed collector had taken from the broker comes again behind later blocks: no order is promised here.
+      const { disordered: _, ...verdict } = plant.verdict();
+      assert.deepEqual(faults(verdict), []);
     });
   },
 );

@@ -39,7 +39,7 @@ export function judge(expected: Expected, rows: readonly StoredRow[]): Verdict {
   };
 }
 
-export const faults = (verdict: Verdict): string[] =>
+export const faults = (verdict: Partial<Verdict>): string[] =>
   Object.entries(verdict)
     .filter(([, names]) => names.length > 0)
     .map(([what, names]) => `${names.length} ${what}: ${names.slice(0, 5).join(', ')}`);
