@@ -9,9 +9,9 @@ import { verifyGolden } from './golden.js';
 import { type Forest, scoreForest } from './isolation-forest.js';
 
 /**
- * `onnx`: onnxruntime. `typescript`: the same trees, by our own code. `auto`: our own, less than half of the cost at 1 to 1,000
- * number of rows, once onnxruntime has given the same golden scores; onnxruntime where they cannot be compiled; and
- * our own in any case where onnxruntime has no binary (32-bit ARM, Intel Macs).
+ * `onnx`: onnxruntime. `typescript`: the same trees, by our own code. `auto`: our own, which cost less than half (1 to
+ * 1,000 rows a call), once onnxruntime has given the same golden scores; onnxruntime where they cannot be compiled;
+ * and our own in any case where onnxruntime has no binary (32-bit ARM, Intel Macs).
  */
 export const engineNames = ['auto', 'onnx', 'typescript'] as const;
 export type EngineName = (typeof engineNames)[number];
