@@ -3,16 +3,14 @@ import { setMaxListeners } from 'node:events';
 import { forward } from '@edgeward/agent/forward';
 import { LevelOutbox, type OutboxOptions } from '@edgeward/agent/outbox/level-outbox';
 import { BatchBuilder, RowNumbers } from '@edgeward/shared/batch';
-import type { Clock, Entry, Origin, RecordBatch, Rng, Schema } from '@edgeward/shared/contracts';
+import type { Clock, Origin, RecordBatch, Rng, Schema } from '@edgeward/shared/contracts';
 import { silentLogger } from '@edgeward/shared/log';
-import { getOrMake } from '@edgeward/shared/maps';
-import { RangeSet } from '@edgeward/shared/ranges';
 import { MemoryDisk, type MemoryDiskOptions } from '@edgeward/shared/testing/memory-disk';
 import { openMemoryStore } from '@edgeward/shared/testing/memory-store';
-import { readHeader } from '@edgeward/shared/wire';
 import { idsInOutbox } from './protocol-disks.js';
 import type { Network } from './protocol-network.js';
 import type { Oracle, Reading, SourceKind } from './protocol-oracle.js';
+import { SendOrder } from './protocol-order.js';
 import { mortalClock, type VirtualClock } from './protocol-time.js';
 import { ModelUplink } from './protocol-uplink.js';
 
@@ -59,16 +57,11 @@ export class AgentModel {
   /** The next death ends it like this. */
   nextDeath: Death = 'kill';
   readonly #options: AgentModelOptions;
-  readonly #lanes = new Map<string, readonly [counter: number, row: number]>();
   #state: 'down' | 'starting' | 'up' | 'stopping' = 'down';
   #process: Process | undefined;
   #generation = 0;
   #journal = '';
-  /** On which it has met another journal. */
-  #mixedLink = '';
-  readonly #sentOnce = new Set<string>();
-  /** What it was told is journaled, by epoch. */
-  readonly #received = new Map<string, RangeSet>();
+  readonly #sending: SendOrder;
   #starts = 0;
   /** Lines of its file so far, by reading. */
   readonly #lines: number[] = [];
@@ -76,6 +69,7 @@ export class AgentModel {
   constructor(options: AgentModelOptions) {
     const { clock, rng, traits, fateOf } = options;
     this.#options = options;
+    this.#sending = new SendOrder(options.gateway, options.oracle);
     this.disk = new MemoryDisk({
       clock,
       rng,
@@ -217,9 +211,8 @@ export class AgentModel {
         models: {},
       }),
       onJournal: (journal, link) => alive() && this.#meet(outbox, journal, link),
-      onReceipt: ({ epoch, from, through }) =>
-        getOrMake(this.#received, epoch, () => new RangeSet()).add(from, through),
-      onSent: (entry, link) => this.#sent(entry, link),
+      onReceipt: receipt => this.#sending.received(receipt),
+      onSent: (entry, link) => this.#sending.sent(entry, `${this.#starts} ${link}`),
     });
     const forwarding = forward({ outbox, uplink, clock, log: silentLogger }, drained.signal, deadline.signal);
     const lines = Number(outbox.position('file')?.line ?? 0);
@@ -227,7 +220,7 @@ export class AgentModel {
   }
 
   #meet(outbox: LevelOutbox, journal: string, link: number): void {
-    if (journal !== this.#journal) this.#mixedLink = `${this.#starts} ${link}`;
+    if (journal !== this.#journal) this.#sending.mixed(`${this.#starts} ${link}`);
     this.#journal = journal;
     outbox.meet(journal);
   }
@@ -275,29 +268,6 @@ export class AgentModel {
     for (const [i, id] of ids.entries()) builder.push(id % 2, clock.now() + i, [id]);
     const batch = builder.take();
     return anomalous ? { ...batch, anomaly: new Uint8Array(ids.length).fill(1) } : batch;
-  }
-
-  /**
-   * Within one link, each lane has the rows of a device in the order they were read in. A block may go again, after a
-   * failed write or to ask whether it is released; and once another journal is met, what the former one had comes behind what was sent already.
-   */
-  #sent({ epoch, seq, lane, bytes, described }: Entry, link: number): void {
-    const { gateway, oracle } = this.#options;
-    const id = `${this.#starts} ${link} ${epoch}/${seq}`;
-    const isAgain = this.#sentOnce.has(id) || this.#received.get(epoch)?.has(seq);
-    if (isAgain || this.#mixedLink === `${this.#starts} ${link}`) return;
-    this.#sentOnce.add(id);
-    const counter = Number.parseInt(epoch, 10);
-    for (const { index, first } of readHeader(bytes).devices) {
-      const device = described.schema.devices[index]!;
-      const key = `${this.#starts} ${link} ${lane} ${device}`;
-      const [lastCounter, lastRow] = this.#lanes.get(key) ?? [0, 0];
-      if (counter < lastCounter || (counter === lastCounter && first <= lastRow))
-        oracle.say(
-          `${gateway}: ${lane} lane sent row ${first} of ${device} in ${counter}/${seq} behind row ${lastRow} of start ${lastCounter}`,
-        );
-      this.#lanes.set(key, [counter, first]);
-    }
   }
 
   /** Whatever the outbox has admitted it has kept, unless it said otherwise. */
