@@ -47,3 +47,11 @@ export function crc32c(bytes: Uint8Array): number {
   for (; i < bytes.length; i++) crc = (crc >>> 8) ^ t0[(crc ^ bytes[i]!) & 0xff]!;
   return (crc ^ 0xffffffff) >>> 0;
 }
+
+/** The checksum's inner state before the first byte. */
+export const crc32cBegin = 0xffffffff;
+
+/** One byte further. @returns the inner state; its complement is the checksum so far */
+export function crc32cStep(state: number, byte: number): number {
+  return (state >>> 8) ^ t0[(state ^ byte) & 0xff]!;
+}

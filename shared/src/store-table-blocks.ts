@@ -1,5 +1,5 @@
 /** Blocks within LevelDB's tables. */
-import { crc32c } from './crc32c.js';
+import { crc32c, crc32cBegin, crc32cStep } from './crc32c.js';
 
 export interface Handle {
   readonly offset: number;
@@ -8,10 +8,12 @@ export interface Handle {
 
 /** Kind of compression, and checksum, behind each block. */
 export const trailerBytes = 5;
+/** No record, one restart, and how many of these there are. */
+const leastBytes = 8;
 
 export function isWhole(file: Buffer, { offset, size }: Handle): boolean {
   const end = offset + size;
-  if (size < 8 || end + trailerBytes > file.length) return false;
+  if (size < leastBytes || end + trailerBytes > file.length) return false;
   return checksumOf(file.subarray(offset, end + 1)) === file.readUInt32LE(end + 1);
 }
 
@@ -20,9 +22,24 @@ export function seal(block: Buffer): void {
   block.writeUInt32LE(checksumOf(block.subarray(0, block.length - 4)), block.length - 4);
 }
 
-/** LevelDB stores checksums turned and shifted, since it takes checksums of what holds checksums. */
+/** A whole block that begins here, found by its checksum alone; undefined if none ends before `limit`. */
+export function wholeBlockAt(file: Buffer, offset: number, limit: number): Handle | undefined {
+  let state = crc32cBegin;
+  for (let end = offset; end + trailerBytes <= limit; end++) {
+    const size = end - offset;
+    const isPlain = size >= leastBytes && file[end] === 0;
+    if (isPlain && masked(~crc32cStep(state, 0)) === file.readUInt32LE(end + 1)) return { offset, size };
+    state = crc32cStep(state, file[end]!);
+  }
+  return undefined;
+}
+
 function checksumOf(bytes: Buffer): number {
-  const crc = crc32c(bytes);
+  return masked(crc32c(bytes));
+}
+
+/** LevelDB stores checksums turned and shifted, since it takes checksums of what holds checksums. */
+function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
 

@@ -1,5 +1,5 @@
 /** What can be kept of a damaged block of a table: records in order. Whether their values are whole, their readers see. */
-import { type BlockKey, blockOf, type Handle, keysOf } from './store-table-blocks.js';
+import { type BlockKey, type Handle, keysOf } from './store-table-blocks.js';
 
 /** Records between two whole keys. */
 const restartEvery = 16;
@@ -12,18 +12,14 @@ interface TableRecord {
 
 /** The block anew, no longer than it was; undefined = nothing of it can be kept. */
 export function salvaged(file: Buffer, handle: Handle): Buffer | undefined {
-  let block: Buffer;
-  try {
-    block = blockOf(file, handle);
-  } catch {
-    return undefined;
-  }
+  const block = file.subarray(handle.offset, handle.offset + handle.size);
+  if (block.length < 8) return undefined;
   const records = recordsOf(block).filter(({ key }) => isKey(key));
   // A wrong key lies before the one before it, or behind the one after it.
   const kept = records.filter(
-    ({ key }, i) => i === records.length - 1 || compare(key, records[i + 1]!.key) < 0,
+    ({ key }, i) => i === records.length - 1 || compareKeys(key, records[i + 1]!.key) < 0,
   );
-  const rising = kept.filter(({ key }, i) => i === 0 || compare(kept[i - 1]!.key, key) < 0);
+  const rising = kept.filter(({ key }, i) => i === 0 || compareKeys(kept[i - 1]!.key, key) < 0);
   const packed = packRecords(rising);
   return rising.length > 0 && packed.length <= block.length ? packed : undefined;
 }
@@ -68,7 +64,7 @@ function isKey(key: Buffer): boolean {
 }
 
 /** By key, then the newest first, which the last eight bytes tell. */
-function compare(a: Buffer, b: Buffer): number {
+export function compareKeys(a: Buffer, b: Buffer): number {
   const [keyA, keyB] = [a.subarray(0, -tagBytes), b.subarray(0, -tagBytes)];
   const order = Buffer.compare(keyA, keyB);
   if (order !== 0) return order;

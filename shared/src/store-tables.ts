@@ -7,18 +7,17 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { dataFilesOf } from './store-damage.js';
+import { blockOf, type Handle, isWhole, keysOf, seal, trailerBytes } from './store-table-blocks.js';
 import {
-  blockOf,
-  type Handle,
-  isWhole,
-  keysOf,
-  seal,
-  TableCursor,
-  trailerBytes,
-} from './store-table-blocks.js';
-import { packNumber, packRestarts, salvaged, wholeKey } from './store-table-salvage.js';
+  type Footer,
+  footerBytes,
+  footerIn,
+  handlesIn,
+  type Layout,
+  layoutOf,
+} from './store-table-layout.js';
+import { compareKeys, packNumber, packRestarts, salvaged, wholeKey } from './store-table-salvage.js';
 
-const footerBytes = 48;
 const magic = 0xdb4775248b80fb57n;
 
 export interface TableFault {
@@ -49,93 +48,84 @@ export async function mendTables(directory: string, faults: readonly TableFault[
   }
 }
 
-interface Table {
-  readonly file: Buffer;
-  readonly meta: Handle;
-  readonly index: Handle;
-}
-
 function faultOf(file: Buffer): { problem: string; mended?: Buffer | undefined } | undefined {
-  if (file.length < footerBytes || file.readBigUInt64LE(file.length - 8) !== magic)
-    return { problem: 'its end is gone' };
-  const table = openTable(file);
-  if (!table) return { problem: 'its end is unreadable' };
-  const { meta, index } = table;
-  const filters = handlesIn(file, meta);
-  const sound = [meta, index, ...filters].every(handle => isWhole(file, handle));
-  const handles = handlesIn(file, index);
-  const bad = handles.filter(handle => !isWhole(file, handle)).length;
-  if (sound && bad === 0) return undefined;
+  if (file.length < footerBytes) return { problem: 'its end is gone' };
+  const footer = footerIn(file);
+  const isTable = file.readBigUInt64LE(file.length - 8) === magic;
+  if (isTable && footer && isSound(file, footer)) return undefined;
+  const layout = layoutOf(file, footer);
+  if (!layout) return { problem: isTable ? 'its index is unreadable' : 'its end is gone' };
+  const bad = layout.blocks.filter(block => !isWhole(file, block)).length;
   const problem = bad > 0 ? `${bad} of its blocks fail their checksums` : 'its index fails its checksum';
-  return { problem, mended: mend(table, handles, filters) };
+  return { problem, mended: mend(file, layout) };
 }
 
-function openTable(file: Buffer): Table | undefined {
-  try {
-    const footer = new TableCursor(file, file.length - footerBytes);
-    return { file, meta: footer.handle(), index: footer.handle() };
-  } catch {
-    return undefined;
-  }
+function isSound(file: Buffer, { meta, index }: Footer): boolean {
+  if (!isWhole(file, meta) || !isWhole(file, index)) return false;
+  return [...handlesIn(file, meta), ...handlesIn(file, index)].every(handle => isWhole(file, handle));
 }
 
-/** The handles that are the values of an index; as far as they can be followed. */
-function handlesIn(file: Buffer, block: Handle): Handle[] {
-  const handles: Handle[] = [];
-  try {
-    for (const { valueAt } of keysOf(blockOf(file, block)))
-      handles.push(new TableCursor(file, block.offset + valueAt).handle());
-  } catch {
-    // The rest is found by what lies between.
-  }
-  return handles.filter(({ offset, size }) => offset + size + trailerBytes <= file.length);
-}
-
-function mend(table: Table, handles: readonly Handle[], filters: readonly Handle[]): Buffer | undefined {
-  const { file, meta, index } = table;
-  const end = Math.min(...[meta, index, ...filters].map(({ offset }) => offset));
-  if (end > file.length - footerBytes) return undefined;
+/** The data blocks that are whole or can be made so, and an index of them, in place of all that is behind them. */
+function mend(file: Buffer, { blocks, dataEnd }: Layout): Buffer | undefined {
   const mended = Buffer.from(file);
-  const entries = withGaps(handles, end).flatMap(handle => keptBlock(mended, handle) ?? []);
+  const kept = keptBlocks(mended, blocks);
+  const entries = kept.map(block => indexEntry(block));
   const emptyMeta = sealed(packRestarts([]));
   const newIndex = sealed(Buffer.concat([...entries, packRestarts(offsetsOf(entries))]));
-  if (emptyMeta.length + newIndex.length > file.length - footerBytes - end) return undefined;
-  emptyMeta.copy(mended, end);
-  newIndex.copy(mended, end + emptyMeta.length);
+  if (emptyMeta.length + newIndex.length > file.length - footerBytes - dataEnd) return undefined;
+  emptyMeta.copy(mended, dataEnd);
+  newIndex.copy(mended, dataEnd + emptyMeta.length);
   footerOf(
-    { offset: end, size: emptyMeta.length - trailerBytes },
-    { offset: end + emptyMeta.length, size: newIndex.length - trailerBytes },
+    { offset: dataEnd, size: emptyMeta.length - trailerBytes },
+    { offset: dataEnd + emptyMeta.length, size: newIndex.length - trailerBytes },
   ).copy(mended, file.length - footerBytes);
   return mended;
 }
 
-/** Makes a block good again in its place. @returns its entry in the index; undefined = it is left out */
-function keptBlock(file: Buffer, { offset, size }: Handle): Buffer | undefined {
-  if (isWhole(file, { offset, size })) return indexEntry(file, { offset, size });
-  const block = salvaged(file, { offset, size });
-  if (!block) return undefined;
-  sealed(block).copy(file, offset);
-  return indexEntry(file, { offset, size: block.length });
+interface KeptBlock {
+  readonly handle: Handle;
+  readonly keys: { readonly first: Buffer; readonly last: Buffer };
 }
 
-/** Blocks lie one behind the other: between two known ones there may be one whose handle is lost. */
-function withGaps(handles: readonly Handle[], end: number): Handle[] {
-  const sorted = [...handles].filter(({ offset }) => offset < end).sort((a, b) => a.offset - b.offset);
-  const all: Handle[] = [];
-  let at = 0;
-  for (const handle of [...sorted, { offset: end, size: -trailerBytes }]) {
-    if (handle.offset > at + trailerBytes) all.push({ offset: at, size: handle.offset - at - trailerBytes });
-    if (handle.offset < end) all.push(handle);
-    at = Math.max(at, handle.offset + handle.size + trailerBytes);
+/** In order: of what was salvaged, only what lies between the blocks beside it. Writes them where they were. */
+function keptBlocks(file: Buffer, blocks: readonly Handle[]): KeptBlock[] {
+  const kept: (KeptBlock & { readonly salvaged?: Buffer })[] = [];
+  for (const handle of blocks) {
+    const whole = isWhole(file, handle);
+    const bytes = whole ? blockOf(file, handle) : salvaged(file, handle);
+    const keys = bytes && rangeOf(bytes);
+    if (!keys) continue;
+    const isBehind = () => kept.length > 0 && compareKeys(kept.at(-1)!.keys.last, keys.first) >= 0;
+    if (!whole && isBehind()) continue;
+    while (whole && isBehind() && kept.at(-1)!.salvaged) kept.pop();
+    if (isBehind()) continue;
+    kept.push(
+      whole ? { handle, keys } : { handle: { ...handle, size: bytes.length }, keys, salvaged: bytes },
+    );
   }
-  return all;
+  for (const { handle, salvaged: bytes } of kept) if (bytes) sealed(bytes).copy(file, handle.offset);
+  return kept;
 }
 
-function indexEntry(file: Buffer, handle: Handle): Buffer {
-  let key: Buffer = Buffer.alloc(0);
-  for (const entry of keysOf(blockOf(file, handle))) key = wholeKey(key, entry);
+/** Its first and its last key; undefined if it has none, or they are not in order. */
+function rangeOf(block: Buffer): KeptBlock['keys'] | undefined {
+  let [first, last]: (Buffer | undefined)[] = [];
+  try {
+    for (const entry of keysOf(block)) {
+      const key = wholeKey(last ?? Buffer.alloc(0), entry);
+      if (last && compareKeys(last, key) >= 0) return undefined;
+      first ??= key;
+      last = key;
+    }
+  } catch {
+    return undefined;
+  }
+  return first && last && { first, last };
+}
+
+function indexEntry({ handle, keys: { last } }: KeptBlock): Buffer {
   const value = Buffer.concat([packNumber(handle.offset), packNumber(handle.size)]);
-  return Buffer.concat([packNumber(0), packNumber(key.length), packNumber(value.length), key, value]);
+  return Buffer.concat([packNumber(0), packNumber(last.length), packNumber(value.length), last, value]);
 }
 
 function offsetsOf(entries: readonly Buffer[]): number[] {
