@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getOrMake } from '@edgeward/shared/maps';
 import { freePort, getJson, until, Workbench } from '../support/processes.js';
-import { readSink, type StoredRow } from '../support/sink-rows.js';
+import { readSink, SinkTail, type StoredRow } from '../support/sink-rows.js';
 import { FaultProxy } from './fault-proxy.js';
 import { gateway, type Ledger } from './plant.js';
 import { full, minutes, rigTest } from './scale.js';
@@ -70,6 +70,8 @@ interface Seen {
 class LiveSite implements AsyncDisposable {
   readonly proxy: FaultProxy;
   readonly #bench = new Workbench();
+  readonly #tail = new SinkTail(this.#sinkFolder);
+  readonly #devices = new Map<string, Seen>();
   readonly #apiPort: number;
   readonly #collector;
   readonly #agent;
@@ -120,9 +122,8 @@ class LiveSite implements AsyncDisposable {
 
   /** How old the newest row of the stalest device is, and whether all before the newest are there. */
   look(): { readonly freshMs: number; readonly complete: boolean } {
-    const devices = new Map<string, Seen>();
-    for (const row of readSink(this.#sinkFolder)) note(devices, row);
-    const seen = [...devices.values()];
+    for (const row of this.#tail.more()) note(this.#devices, row);
+    const seen = [...this.#devices.values()];
     return {
       freshMs: Date.now() - Math.min(...seen.map(({ newestMs }) => newestMs)),
       complete: seen.every(({ rows, highest }) => rows === highest),

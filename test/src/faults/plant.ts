@@ -259,7 +259,8 @@ export class Plant implements AsyncDisposable {
     const ledger = await this.ledger();
     const read = ledger.devices.reduce((sum, device) => sum + device.read, 0);
     const quiet = ledger.devices.every(({ inFlight }) => inFlight === 0);
-    return read >= this.rows && ledger.balanced && quiet ? ledger : undefined;
+    if (read < this.rows || !ledger.balanced || !quiet) return undefined;
+    return (await this.metric('collector_sink_lag_deliveries{sink="file"}')) === 0 ? ledger : undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

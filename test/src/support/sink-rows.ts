@@ -1,5 +1,5 @@
 /** What the file sink has stored, read as its users read it. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import path from 'node:path';
 
 export interface StoredRow {
@@ -25,4 +25,35 @@ export function readSink(folder: string): StoredRow[] {
 function readLines(file: string): StoredRow[] {
   const lines = readFileSync(file, 'utf8').split('\n');
   return lines.slice(0, -1).map(line => JSON.parse(line) as StoredRow);
+}
+
+/** Reads only what is new since the last look, so that looking often costs little. */
+export class SinkTail {
+  readonly #folder: string;
+  readonly #read = new Map<string, number>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  more(): StoredRow[] {
+    if (!existsSync(this.#folder)) return [];
+    const names = readdirSync(this.#folder).filter(name => name.endsWith('.ndjson'));
+    return names.sort().flatMap(name => this.#moreOf(name));
+  }
+
+  #moreOf(name: string): StoredRow[] {
+    const from = this.#read.get(name) ?? 0;
+    const file = openSync(path.join(this.#folder, name), 'r');
+    try {
+      const bytes = Buffer.alloc(fstatSync(file).size - from);
+      const text = bytes.subarray(0, readSync(file, bytes, 0, bytes.length, from));
+      const whole = text.subarray(0, text.lastIndexOf(0x0a) + 1);
+      this.#read.set(name, from + whole.length);
+      const lines = whole.toString('utf8').split('\n').slice(0, -1);
+      return lines.map(line => JSON.parse(line) as StoredRow);
+    } finally {
+      closeSync(file);
+    }
+  }
 }
