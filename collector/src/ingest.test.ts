@@ -348,6 +348,28 @@ test('blocks of who has not said who it is are asked about once a second; of a c
   assert.equal(journal.events().filter(({ kind }) => kind === 'identity').length, 1, 'once a minute');
 });
 
+test('a gap that an agent knows only roughly is told with the newest row that it sent before', async t => {
+  await using started = await start(t);
+  const { journal, offer, until, receipts } = started;
+  offer(new TestGateway().bytes());
+  await until(() => receipts.length > 0);
+  const gap = { gateway: 'gw-1', epoch: epochOf(2), atMs: 1, kind: 'gap', text: 'Killed.' };
+  for (const details of [
+    { fromMs: 0, toMs: 8e15 },
+    { fromMs: 7e15, toMs: 8e15 },
+  ])
+    offer(Buffer.from(JSON.stringify({ ...gap, details })), 'events');
+  await until(() => journal.events().length === 2);
+  const [rough, later] = [...journal.events()].sort(
+    (a, b) => Number(a.details.fromMs) - Number(b.details.fromMs),
+  );
+  const { newestRowMs } = rough!.details;
+  assert.equal(typeof newestRowMs, 'number');
+  const time = new Date(Number(newestRowMs)).toISOString();
+  assert.equal(rough!.text, `Killed. The newest row received from it by then is of ${time}.`);
+  assert.equal(later!.text, 'Killed.', 'what it sent was before');
+});
+
 test('while a sink that receipts wait for fills the journal, nothing is taken, and then all of it', async t => {
   let blocked: string | null = 'full of what kafka lacks';
   await using started = await start(t, { blocked: () => blocked });

@@ -307,10 +307,24 @@ export class Ingest {
     await journal.setReport(report).catch(() => undefined);
   }
 
-  async #noteEvent(event: AgentEvent): Promise<void> {
-    this.#options.gateways.event(event);
+  async #noteEvent(told: AgentEvent): Promise<void> {
+    const { gateways } = this.#options;
+    const event = told.kind === 'gap' ? withNewestRow(told, gateways.get(told.gateway)?.lastRowMs) : told;
+    gateways.event(event);
     await this.#options.journal.addEvent(event).catch(() => undefined);
   }
+}
+
+/**
+ * An agent that writes little to its disk knows only roughly when it was killed; the collector has what it sent until
+ * then. Events of a link come before its blocks.
+ */
+function withNewestRow(gap: AgentEvent, newestRowMs: number | null | undefined): AgentEvent {
+  const { fromMs, toMs } = gap.details;
+  if (typeof fromMs !== 'number' || typeof toMs !== 'number' || typeof newestRowMs !== 'number') return gap;
+  if (newestRowMs <= fromMs || newestRowMs >= toMs) return gap;
+  const text = `${gap.text} The newest row received from it by then is of ${new Date(newestRowMs).toISOString()}.`;
+  return { ...gap, text, details: { ...gap.details, newestRowMs } };
 }
 
 /** One gateway's, neighbours as one. */
