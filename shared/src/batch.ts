@@ -33,7 +33,7 @@ export class RowNumbers {
 
   /** @throws EW_SOURCE_INPUT if the device is another source's: two would tear gaps into each other's blocks */
   next(device: string): number {
-    if (!this.claim(device)) {
+    if (this.#owners.get(device) !== this.#source && !this.claim(device)) {
       throw new EdgewardError(
         'EW_SOURCE_INPUT',
         `Device ${device} is read by source ${this.#owners.get(device)} already: give it another name in ${this.#source}.`,

@@ -13,7 +13,7 @@ export function precisionNamed(name: string): Precision | undefined {
 }
 
 /** How many digits are below a millisecond; negative: zeros to append. */
-const digitsBelowMs: Readonly<Record<Precision, number>> = { ns: 6, us: 3, ms: 0, s: -3 };
+export const digitsBelowMs: Readonly<Record<Precision, number>> = { ns: 6, us: 3, ms: 0, s: -3 };
 
 /** Up to here, ms, a time keeps its microseconds in a double: the year 2255. */
 export const latestMs = Number.MAX_SAFE_INTEGER / 1000;

@@ -44,6 +44,43 @@ test('a line is a row: its tag names the device, else the measurement does; with
   ]);
 });
 
+test('a line that begins like the one before it is read for what it is', () => {
+  const lines = [
+    'a,device=x v=1,w=2 1',
+    'a,device=x v=3,w=4 2',
+    'a,device=x w=5,v=6 3',
+    'a,device=x vw=7 4',
+    'a,device=xy v=8 5',
+    'a,device=x\\ v=9 6',
+    'a,device=x nonsense 7',
+    'a,device=x v=bad 8',
+    'b v=10 9',
+    'a,device=x v=11 10',
+  ];
+  const { rows, errors, intake } = read(lines.join('\n'), 'ms');
+  assert.deepEqual(rows.toSorted(), [
+    'a x@1 v=1 w=2',
+    'a x@10 v=11',
+    'a x@2 v=3 w=4',
+    'a x@3 v=6 w=5',
+    'a x@4 vw=7',
+    'a xy@5 v=8',
+    'b b@9 v=10',
+  ]);
+  assert.deepEqual(
+    errors.map(error => error.slice(0, 15)),
+    ['6: a tag must b', '7: fields must ', '8: not a value.'],
+  );
+  assert.equal(intake.errors[2]!.field, 'v');
+});
+
+test('a field keeps its measurement when the same one comes with another', () => {
+  const lines = 'm,device=x v=1 1\nm,device=x v=2 2\nn,device=x v=3 3\nn,device=x v=no 4';
+  const { rows, intake } = read(lines, 'ms', { fieldNames: 'measurement' });
+  assert.deepEqual(rows, ['device x@1 m.v=1', 'device x@2 m.v=2', 'device x@3 n.v=3']);
+  assert.equal(intake.errors[0]!.field, 'v');
+});
+
 test('every kind of value, as the protocol writes them', () => {
   const values: readonly (readonly [string, string])[] = [
     ['-1', '-1'],

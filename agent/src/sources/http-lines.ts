@@ -1,6 +1,7 @@
 import type { CellValue } from './http-devices.js';
 import type { HttpIntake } from './http-intake.js';
 import { type Precision, readFieldValue, readTimestamp } from './http-line-values.js';
+import { PlainReader } from './http-plain-values.js';
 import { isProblem, type Problem } from './http-problem.js';
 import { plain, type Series, type SeriesReader } from './http-series.js';
 
@@ -25,6 +26,12 @@ class LineReader {
   readonly #precision: Precision;
   readonly #series: SeriesReader;
   readonly #intake: HttpIntake;
+  readonly #plain = new PlainReader();
+  /** The last series and the blank behind it: mostly that of the next line too. */
+  #start = '';
+  #last: Series | undefined;
+  /** As they stand in the last line of this series, with their equals signs. */
+  readonly #written: string[] = [];
   readonly #names: string[] = [];
   readonly #values: (CellValue | null)[] = [];
   #count = 0;
@@ -50,11 +57,27 @@ class LineReader {
 
   #point(): void {
     const line = this.#line;
+    const series = this.#sameSeries() ?? this.#nextSeries();
+    if (isProblem(series)) this.#intake.refuse({ line }, series);
+    else this.#row(line, series);
+  }
+
+  #sameSeries(): Series | undefined {
+    if (!this.#last || !this.#text.startsWith(this.#start, this.#at)) return undefined;
+    this.#at += this.#start.length;
+    return this.#last;
+  }
+
+  #nextSeries(): Series | Problem {
     const from = this.#at;
     this.#toEndOfSeries();
     const series = this.#series.read(this.#text.slice(from, this.#at));
-    if (isProblem(series)) this.#intake.refuse({ line }, series);
-    else this.#row(line, series);
+    // Before its first row, a device is not yet the one that the next line will find.
+    const known = !isProblem(series) && series.device.heard && this.#text.charCodeAt(this.#at) === blank;
+    this.#last = known ? series : undefined;
+    this.#start = known ? this.#text.slice(from, this.#at + 1) : '';
+    this.#written.length = 0;
+    return series;
   }
 
   #row(line: number, series: Series): void {
@@ -76,16 +99,40 @@ class LineReader {
     this.#count = 0;
     this.#skipBlanks();
     for (;;) {
-      const name = this.#fieldName();
-      if (typeof name === 'object') return name;
-      const value = this.#value(name);
+      const problem = this.#sameName() ? undefined : this.#nextName(fieldPrefix);
+      if (problem) return problem;
+      const value = this.#number() ?? this.#value();
       if (typeof value === 'object') return value;
-      this.#names[this.#count] = fieldPrefix === undefined ? name : prefixed(fieldPrefix, name);
       this.#values[this.#count] = value;
       this.#count += 1;
       if (this.#text.charCodeAt(this.#at) !== comma) return undefined;
       this.#at += 1;
     }
+  }
+
+  /** The same field as at this place of the line before. */
+  #sameName(): boolean {
+    const written = this.#written[this.#count];
+    if (written === undefined || !this.#text.startsWith(written, this.#at)) return false;
+    this.#at += written.length;
+    return true;
+  }
+
+  #nextName(prefix: string | undefined): Problem | undefined {
+    const from = this.#at;
+    const name = this.#fieldName();
+    if (typeof name === 'object') return name;
+    this.#written[this.#count] = this.#text.slice(from, this.#at);
+    this.#names[this.#count] = prefix === undefined ? name : prefixed(prefix, name);
+    return undefined;
+  }
+
+  /** Undefined if it is no number, or none that is plain. */
+  #number(): number | undefined {
+    const value = this.#plain.number(this.#text, this.#at);
+    if (Number.isNaN(value)) return undefined;
+    this.#at = this.#plain.end;
+    return value;
   }
 
   #fieldName(): string | Problem {
@@ -105,8 +152,8 @@ class LineReader {
     return { kind: 'syntax', reason, value: name };
   }
 
-  #value(field: string): CellValue | Problem {
-    if (this.#text.charCodeAt(this.#at) === quote) return this.#textValue(field);
+  #value(): CellValue | Problem {
+    if (this.#text.charCodeAt(this.#at) === quote) return this.#textValue();
     const from = this.#at;
     for (; this.#at < this.#text.length; this.#at++) {
       const code = this.#text.charCodeAt(this.#at);
@@ -116,11 +163,16 @@ class LineReader {
     const value = readFieldValue(token);
     if (value !== undefined) return value;
     const reason = 'not a value. Remedy: write a number (1.5), a whole number (3i), true or false, or "text"';
-    return { kind: 'syntax', field, value: token, reason };
+    return { kind: 'syntax', field: this.#field(), value: token, reason };
+  }
+
+  /** As the client named the one at hand. */
+  #field(): string {
+    return plain(this.#written[this.#count]!.slice(0, -1));
   }
 
   /** It may hold line feeds. */
-  #textValue(field: string): string | Problem {
+  #textValue(): string | Problem {
     const from = this.#at + 1;
     let escaped = false;
     let lines = 0;
@@ -138,12 +190,17 @@ class LineReader {
       }
     }
     const value = this.#text.slice(from - 1, from + 40);
-    return { kind: 'syntax', field, value, reason: 'the text has no closing quote' };
+    return { kind: 'syntax', field: this.#field(), value, reason: 'the text has no closing quote' };
   }
 
   #time(): number | Problem {
     this.#skipBlanks();
     const from = this.#at;
+    const plainMs = this.#plain.time(this.#text, from, this.#precision);
+    if (!Number.isNaN(plainMs)) {
+      this.#at = this.#plain.end;
+      return plainMs;
+    }
     let end = this.#text.indexOf('\n', from);
     if (end < 0) end = this.#text.length;
     this.#at = end;

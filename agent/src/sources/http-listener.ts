@@ -5,6 +5,7 @@ import type { HttpAccess } from './http-access.js';
 import { type Answer, refusal, send, stopping } from './http-answer.js';
 import { type Room, readBody, Share } from './http-body.js';
 import type { HttpConfig } from './http-config.js';
+import { Gather } from './http-gather.js';
 import { type Precision, precisionNamed, precisions } from './http-line-values.js';
 import { HttpRefusal } from './http-problem.js';
 
@@ -43,6 +44,7 @@ const mostKeyCharacters = 255;
 export class HttpListener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
+  readonly #gather = new Gather();
   #stopping = false;
 
   private constructor(options: ListenerOptions) {
@@ -57,8 +59,9 @@ export class HttpListener {
         maxHeaderSize: 16 * 1024,
         noDelay: true,
       },
-      (request, response) => void this.#serve(request, response),
+      (request, response) => this.#serve(request, response),
     );
+    this.#server.on('connection', socket => this.#gather.watch(socket));
     this.#server.maxConnections = config.maxConnections;
     // One connection that could not be taken, for want of file descriptors, must not end the process.
     this.#server.on('error', () => undefined);
@@ -83,6 +86,7 @@ export class HttpListener {
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
+    this.#gather.flush(); // a connection counts as idle as soon as its answer is written
     this.#server.close();
     this.#server.closeIdleConnections();
   }
@@ -90,35 +94,46 @@ export class HttpListener {
   /** @param lingerMs  how long clients may take to read their answers */
   async close(lingerMs: number): Promise<void> {
     this.stop();
+    this.#gather.flush();
     const closed = new Promise<void>(resolve => {
       this.#server.getConnections((_, count) => (count ? this.#server.once('close', resolve) : resolve()));
     });
     this.#server.closeIdleConnections();
-    const force = setTimeout(() => this.#server.closeAllConnections(), lingerMs);
+    const force = setTimeout(() => {
+      this.#gather.flush();
+      this.#server.closeAllConnections();
+    }, lingerMs);
     await closed;
     clearTimeout(force);
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  #serve(request: IncomingMessage, response: ServerResponse): void {
     const share = new Share(this.#options.room);
     let withdraw: (() => void) | undefined;
-    response.once('close', () => {
+    response.on('close', () => {
       share.giveBack();
       withdraw?.();
     });
+    const fail = (error: unknown) => this.#fail(request, response, error);
     try {
       const format = this.#route(request);
-      if (typeof format === 'object') return this.#answer(request, response, format);
+      if (typeof format === 'object') {
+        this.#answer(request, response, format);
+        return;
+      }
       this.#options.access.check(request);
       const key = keyOf(request);
       const busy = this.#stopping ? stopping : this.#options.busy();
       if (busy) throw busy;
       share.take(requestBytes);
-      const text = await readBody(request, this.#options.config.maxBodyBytes, share);
-      if (this.#stopping) throw stopping;
-      withdraw = this.#options.take({ format, text, key }, answer => this.#answer(request, response, answer));
+      const take = (text: string) => {
+        if (this.#stopping) throw stopping;
+        const reply = (answer: Answer) => this.#answer(request, response, answer);
+        withdraw = this.#options.take({ format, text, key }, reply);
+      };
+      readBody(request, this.#options.config.maxBodyBytes, share, take, fail);
     } catch (error) {
-      this.#fail(request, response, error);
+      fail(error);
     }
   }
 
@@ -165,7 +180,11 @@ const routes: Readonly<Record<string, readonly string[]>> = {
   '/ping': ['GET', 'HEAD'],
 };
 
+const usualQueries = new Map(precisions.map(precision => [`precision=${precision}`, precision]));
+
 function precisionOf(query: string): Precision {
+  const usual = usualQueries.get(query);
+  if (usual) return usual;
   const given = new URLSearchParams(query).get('precision') ?? 'ns';
   const precision = precisionNamed(given);
   if (precision) return precision;

@@ -57,11 +57,16 @@ export type Unnumbered = Omit<RecordBatch, 'row'>;
 /** One block a shape; a device has one shape at a time, so all its rows are in one block. */
 export function toBlocks(requests: readonly RowsToStore[]): Unnumbered[] {
   const tables = new Map<Shape, Table>();
+  let table: Table | undefined;
+  let shape: Shape | undefined;
   for (const { rows, stored } of requests) {
     for (let r = 0; r < rows.count; r++) {
       const device = rows.devices[r]!;
       if (stored?.has(device.name)) continue;
-      const table = getOrMake(tables, device.shape, () => ({ of: [], at: [] }));
+      if (!table || device.shape !== shape) {
+        shape = device.shape;
+        table = getOrMake(tables, shape, () => ({ of: [], at: [] }));
+      }
       table.of.push(rows);
       table.at.push(r);
     }

@@ -9,6 +9,7 @@ import type { PointError } from './http-intake.js';
 import type { KeyWindow } from './http-keys.js';
 import type { HttpRefusal } from './http-problem.js';
 import { type HttpRows, type RowsToStore, toBlocks, type Unnumbered } from './http-rows.js';
+import type { Device } from './http-shapes.js';
 
 export type Reply = (answer: Answer) => void;
 
@@ -106,7 +107,12 @@ function tell({ replies }: WaitingRequest, answer: Answer): void {
 /** Fields of the widest device of the request. */
 function widest({ rows }: WaitingRequest): number {
   let most = 0;
-  for (const { shape } of rows.devices) if (shape.size > most) most = shape.size;
+  let last: Device | undefined;
+  for (const device of rows.devices) {
+    if (device === last) continue;
+    last = device;
+    most = Math.max(most, device.shape.size);
+  }
   return most;
 }
 

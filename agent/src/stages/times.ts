@@ -18,6 +18,8 @@ const maxSpans = 36;
 /** Forgotten at once, so that it is not done for every row. */
 const spansToForget = 4;
 const maxMoveUs = 1e6;
+/** A free time is mostly as near as this: looked for one by one, before whole stretches are compared. */
+const nearUs = 8;
 const scratch = newFractionSet();
 const rewindUs = 1e6;
 
@@ -91,6 +93,7 @@ export class TimeMemory {
   }
 
   #nextFree(us: number): number {
+    for (let at = us; at < us + nearUs; at++) if (!this.#mayBeGiven(at)) return at;
     let start = this.#behindSolid(us);
     for (let at = start; ; ) {
       scratch.fill(0);
@@ -104,6 +107,11 @@ export class TimeMemory {
       at = this.#behindSolid(through + 1);
       if (at > through + 1) start = at;
     }
+  }
+
+  #mayBeGiven(us: number): boolean {
+    for (const span of this.#spans) if (span.from <= us && us <= span.through && span.has(us)) return true;
+    return false;
   }
 
   /** The first time from there on that is not in the midst of times without a gap. */

@@ -34,6 +34,11 @@ export class TimeSpan {
     for (let w = 0; w < words; w++) set[w]! |= this.#bits[w]!;
   }
 
+  /** Whether a time between the ends was, or may have been, given. */
+  has(us: number): boolean {
+    return this.#has(fractionOf(us));
+  }
+
   /** Takes a time that is like the others: false if it lies elsewhere or is of another kind. */
   goesOn(us: number): boolean {
     return this.#take(us, false);
