@@ -80,7 +80,7 @@ export const agentConfig = z.strictObject({
     .meta({ description: 'Folders of model bundles; each says which device type it is for' }),
   engine: z.enum(['auto', 'onnx', 'typescript']).default('auto').meta({
     description:
-      'What runs the models: ONNX Runtime, or the same trees by our own code; auto takes the cheaper of those that agree',
+      'What runs the models: ONNX Runtime, or the same trees by our own code; auto begins with ONNX Runtime and takes the cheaper one where many rows come',
   }),
   rules: z.array(ruleConfig).default([]).meta({ description: 'Plain rules beside the models' }),
   reportMs: z.int().min(200).default(10_000).meta({

@@ -121,14 +121,36 @@ function fakeRuntime(off: number) {
   return { counts, runtime: async () => runtime as unknown as typeof import('onnxruntime-node') };
 }
 
-test('auto scores with our own trees once onnxruntime has given the golden scores', async () => {
+const goldenRows = () => Float32Array.from(bundle.golden.rows.flat());
+
+test('auto scores with our own trees once they are worth it and onnxruntime has given the golden scores', async () => {
   const { counts, runtime } = fakeRuntime(0);
-  const detector = await loadDetector(bundle, { log: silentLogger, runtime });
-  assert.deepEqual(counts, { runs: 1, released: 1 });
-  await verifyGolden(detector, bundle);
-  assert.equal(counts.runs, 1, 'onnxruntime is not asked again');
-  const other = await loadDetector(bundle, { log: silentLogger, runtime: fakeRuntime(1e-3).runtime });
-  await assert.rejects(verifyGolden(other, bundle), error => hasCode(error, 'EW_MODEL_GOLDEN'));
+  await using detector = await loadDetector(bundle, { log: silentLogger, runtime });
+  const n = bundle.golden.scores.length;
+  const rows = () => detector.score(goldenRows(), n);
+  for (let scored = n; scored < 30_000; scored += n) await rows();
+  assert.equal(counts.released, 0);
+  const before = counts.runs;
+  const together = await Promise.all([rows(), rows(), rows()]);
+  assert.equal(counts.released, 1);
+  for (const scores of together)
+    scores.forEach((score, i) => {
+      assert.ok(Math.abs(score - bundle.golden.scores[i]!) < 1e-5);
+    });
+  const asked = counts.runs - before;
+  await rows();
+  assert.equal(counts.runs - before, asked, 'onnxruntime is not asked again');
+});
+
+test('auto stays with onnxruntime where it gives other scores than our trees', async () => {
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+  const { counts, runtime } = fakeRuntime(1e-3);
+  await using detector = await loadDetector(bundle, { log, runtime });
+  const n = bundle.golden.scores.length;
+  for (let scored = 0; scored < 40_000; scored += n) await detector.score(goldenRows(), n);
+  assert.equal(counts.released, 0);
+  assert.equal(lines.length, 1);
 });
 
 test('without onnxruntime, auto warns once and scores in TypeScript; onnx refuses', async () => {

@@ -3,15 +3,17 @@ import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { type Bundle, readBundle } from './bundle.js';
+import { ChangingDetector } from './changing-detector.js';
 import { CompiledForest } from './compiled-forest.js';
 import { featureNames } from './feature-spec.js';
 import { verifyGolden } from './golden.js';
 import { type Forest, scoreForest } from './isolation-forest.js';
 
 /**
- * `onnx`: onnxruntime. `typescript`: the same trees, by our own code. `auto`: our own, which cost less than half (1 to
- * 1,000 rows a call), once onnxruntime has given the same golden scores; onnxruntime where they cannot be compiled;
- * and our own in any case where onnxruntime has no binary (32-bit ARM, Intel Macs).
+ * `onnx`: onnxruntime. `typescript`: the same trees, by our own code. `auto`: onnxruntime, and from so many rows on,
+ * that the memory of compiling is worth it, our own, which cost less than half (1 to 1,000 rows a call), if they give
+ * the same golden scores; onnxruntime where they cannot be compiled; and our own in any case where onnxruntime has no
+ * binary (32-bit ARM, Intel Macs).
  */
 export const engineNames = ['auto', 'onnx', 'typescript'] as const;
 export type EngineName = (typeof engineNames)[number];
@@ -24,6 +26,9 @@ export interface EngineOptions {
 }
 
 type Runtime = Pick<typeof import('onnxruntime-node'), 'InferenceSession' | 'Tensor'>;
+
+/** A gateway of ten devices at 1 Hz gets there within the hour; compiling and checking takes 4 MB and some 10 ms. */
+const compiledAfterRows = 30_000;
 
 /** Above this a run holds up the event loop for a millisecond and more. */
 const maxRowsARun = 256;
@@ -68,7 +73,7 @@ export async function loadDetector(
   if (engine === 'typescript') return new ForestDetector(bundle);
   try {
     const onnx = await OnnxDetector.create(bundle, await runtime());
-    return engine === 'onnx' ? onnx : await cheaper(bundle, onnx, log);
+    return engine === 'onnx' ? onnx : cheaper(bundle, onnx, log);
   } catch (error) {
     if (engine === 'onnx') {
       const detail = `onnxruntime-node does not load here: ${messageOf(error)}. Use the engine auto or typescript.`;
@@ -79,18 +84,16 @@ export async function loadDetector(
   }
 }
 
-/** Our own trees if they are compiled and both say what the golden rows say; of the two, the other is disposed. */
-async function cheaper(bundle: Bundle, onnx: Detector, log: Logger): Promise<Detector> {
-  const own = new ForestDetector(bundle);
-  // A bundle that onnxruntime does not reproduce is refused by whoever opens it.
-  if (!own.isCompiled || (await golden(onnx, bundle))) return onnx;
-  const err = await golden(own, bundle);
-  if (err) {
-    log.warn({ model: bundle.card.name, err }, 'our trees differ from onnxruntime, which scores instead');
-    return onnx;
-  }
-  await onnx[Symbol.asyncDispose]();
-  return own;
+/** Our own trees once they are worth compiling, if both say what the golden rows say. */
+function cheaper(bundle: Bundle, onnx: Detector, log: Logger): Detector {
+  return new ChangingDetector(onnx, compiledAfterRows, async () => {
+    const own = new ForestDetector(bundle);
+    if (!own.isCompiled) return undefined;
+    const err = (await golden(onnx, bundle)) ?? (await golden(own, bundle));
+    if (err)
+      log.warn({ model: bundle.card.name, err }, 'our trees differ from onnxruntime, which goes on scoring');
+    return err ? undefined : own;
+  });
 }
 
 function golden(detector: Detector, bundle: Bundle): Promise<unknown> {
