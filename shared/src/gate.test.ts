@@ -56,6 +56,33 @@ test('the signal and the time end a wait too, and none leaves a listener behind'
   assert.equal(counted.listeners, 0);
 });
 
+test('a gate that opens on a signal wakes all at once, and leaves no listener behind', async () => {
+  const gate = new Gate();
+  const counted = new CountingSignal();
+  const listening = gate.openOn(counted.signal);
+  const waits = [gate.wait(), gate.wait(undefined, 60_000)];
+  counted.controller.abort();
+  await Promise.all(waits);
+  listening[Symbol.dispose]();
+  assert.equal(counted.listeners, 0);
+});
+
+test('each wait ends at its own time, in any order, and the others go on', async () => {
+  const gate = new Gate();
+  const ended: string[] = [];
+  const wait = (name: string, ms: number) => gate.wait(undefined, ms).then(() => ended.push(name));
+  const all = [wait('long', 60), wait('short', 5), wait('longer', 600_000)];
+  await all[1];
+  assert.deepEqual(ended, ['short']);
+  await all[0];
+  assert.deepEqual(ended, ['short', 'long']);
+  gate.open();
+  await all[2];
+  const again = wait('again', 5);
+  await again;
+  assert.deepEqual(ended, ['short', 'long', 'longer', 'again']);
+});
+
 test('a wait longer than a timer can be, or for ever, does not end at once', async () => {
   const gate = new Gate();
   const waits = [gate.wait(undefined, 1e12), gate.wait(undefined, Number.POSITIVE_INFINITY)];

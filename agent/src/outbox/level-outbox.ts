@@ -48,6 +48,8 @@ const maxVolatileBytes = 4 * 1024 * 1024;
 const highWater = 0.985;
 const lookAgainMs = 1000;
 
+type Made = Pick<FreshBlock, 'id' | 'bytes' | 'described' | 'devices' | 'anomalous'>;
+
 export class LevelOutbox implements Outbox {
   readonly #core: Core;
   readonly #rejects = new Rejects();
@@ -60,6 +62,7 @@ export class LevelOutbox implements Outbox {
   readonly gap: Gap | undefined;
   #untoldGap: Gap | undefined;
   #walk: Walk | undefined;
+  readonly #stops = new WeakSet<AbortSignal>();
   /** Id of the collector's journal; kept over restarts. */
   #journal: string | undefined;
   /** Monotonic time before which it is of no use to look for room again. */
@@ -129,14 +132,22 @@ export class LevelOutbox implements Outbox {
     this.#walk?.end();
     const walk = new Walk(core, this.#writer);
     this.#walk = walk;
+    this.#openOn(stop);
     while (!walk.over && !core.closing) {
       const entry = walk.next(stop.aborted);
       if (entry) {
         yield entry;
         failpoint('outbox.after-offer');
       } else if (stop.aborted && walk.isEmpty && !this.#writer.busy && !this.#times?.unfinished) return;
-      else await core.changed.wait(stop.aborted ? undefined : stop);
+      else await core.changed.wait();
     }
+  }
+
+  /** Once for each: whoever takes entries may leave without a word. */
+  #openOn(stop: AbortSignal): void {
+    if (this.#stops.has(stop)) return;
+    this.#stops.add(stop);
+    this.#core.changed.openOn(stop);
   }
 
   async receive(receipt: Receipt): Promise<void> {
@@ -254,7 +265,7 @@ export class LevelOutbox implements Outbox {
   }
 
   #admit(
-    made: Pick<FreshBlock, 'id' | 'bytes' | 'described' | 'devices' | 'anomalous'>,
+    { id, bytes, described, devices, anomalous }: Made,
     { source, position, acknowledges = false }: Origin,
     rejected: ReadonlyMap<string, number> | undefined,
   ): Promise<void> {
@@ -262,7 +273,11 @@ export class LevelOutbox implements Outbox {
     const urgent = acknowledges || position !== undefined || options.durability === 'always';
     const durable = new Promise<void>((resolve, reject) => {
       const block: FreshBlock = {
-        ...made,
+        id,
+        bytes,
+        described,
+        devices,
+        anomalous,
         bornMs: options.clock.monotonic(),
         urgent,
         place: 'volatile',
@@ -274,11 +289,11 @@ export class LevelOutbox implements Outbox {
       };
       fresh.add(block);
       if (urgent) this.#writer.add({ block, source, position, rejected, resolve, reject });
-      else if (!block.id.clock) fresh.enqueue(block);
+      else if (!id.clock) fresh.enqueue(block);
     });
     durable.catch(() => undefined); // not everybody waits for it
     changed.open();
-    if (made.id.clock)
+    if (id.clock)
       void durable.then(
         () => this.#times?.look(),
         () => undefined,

@@ -83,6 +83,7 @@ export class MqttUplink implements Uplink {
     this.#window.begin();
     const flight = new Flight(this.#window, this.#options.clock, this.#roundTrips);
     this.#flight = flight;
+    using _ = this.#changed.openOn(deadline);
     const leave = new AbortController();
     const sending = this.#send(link, entries, flight, leave.signal);
     let complete = false;
@@ -100,7 +101,7 @@ export class MqttUplink implements Uplink {
         if (deadline.aborted)
           throw new EdgewardError('EW_STOPPED', `${flight.size} receipts were still due.`);
         flight.check();
-        await this.#changed.wait(deadline, flight.untilLateMs());
+        await this.#changed.wait(undefined, flight.untilLateMs());
       }
       await sending.finished; // throws what kept it from sending
       // All is received: the last report is the one the ledger is held against while this gateway is away.
@@ -109,6 +110,7 @@ export class MqttUplink implements Uplink {
       complete = true;
     } finally {
       leave.abort();
+      this.#changed.open();
       this.#link = undefined;
       // A goodbye takes back the last will, and only a complete end has said by itself that it is one.
       await (complete ? link.end() : link.cut());
@@ -230,11 +232,11 @@ export class MqttUplink implements Uplink {
     for (;;) {
       // The outbox may have nothing for hours; a link that ends must not wait for it.
       const pull = this.#pull(walk);
-      while (!pull.settled && !over()) await this.#changed.wait(leave);
+      while (!pull.settled && !over()) await this.#changed.wait();
       if (over()) return;
       const next = await pull.result;
       if (next.done) return;
-      while (!flight.hasRoom(next.value) && !over()) await this.#changed.wait(leave);
+      while (!flight.hasRoom(next.value) && !over()) await this.#changed.wait();
       if (over()) return;
       // A block is of no use before its schema, and the broker keeps the order of one connection.
       if (this.#schemas.need(next.value.described)) this.#bear(link);
