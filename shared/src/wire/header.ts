@@ -61,7 +61,7 @@ export function writeHeader(out: BitWriter, id: BlockId, { schemaId, rows, devic
     writeHex(out, expect(bootPattern, clock.boot));
     writeMs(out, clock.monotonicMs);
   }
-  writeHex(out, expect(schemaIdPattern, schemaId));
+  writeSchemaId(out, schemaId);
   out.count(rows);
   writeDevices(out, devices);
 }
@@ -103,6 +103,15 @@ function writeEpoch(out: BitWriter, epoch: string): void {
   out.put(parsed.digits, 4);
   out.count(parsed.counter);
   for (const word of parsed.words) out.put(word, 32);
+}
+
+/** Mostly the one written last, too. */
+let parsedSchema = { schemaId: '', words: [0, 0] };
+
+function writeSchemaId(out: BitWriter, schemaId: string): void {
+  if (schemaId !== parsedSchema.schemaId)
+    parsedSchema = { schemaId, words: wordsOfHex(expect(schemaIdPattern, schemaId)) };
+  for (const word of parsedSchema.words) out.put(word, 32);
 }
 
 function readEpoch(from: BitReader): string {

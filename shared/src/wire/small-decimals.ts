@@ -56,23 +56,25 @@ function differencesOf(
   { exponent, single }: Decimal,
 ): number {
   const power = powersOfTen[exponent]!;
-  const n = starts[starts.length - 1]!;
   let magnitudes = 0;
   let wide = 0;
-  let first = 0;
-  for (let i = 0, d = 0, start = 0, at = 0; i < n; i++) {
-    const value = values[order ? order[i]! : i]!;
-    const scaled = value * power;
-    const whole = (scaled < 0 ? scaled - 0.5 : scaled + 0.5) | 0;
-    const quotient = whole / power;
-    if ((single ? Math.fround(quotient) : quotient) !== value) return -1;
-    if (whole === 0 && 1 / value < 0) return -1;
-    wide |= whole ^ (whole >> 31);
-    if (i === start) {
-      first = whole;
-      firsts[d++] = whole;
-      start = starts[d]!;
-    } else {
+  for (let d = 0, at = 0; d < starts.length - 1; d++) {
+    const end = starts[d + 1]!;
+    let first = 0;
+    for (let i = starts[d]!, begins = true; i < end; i++) {
+      const value = values[order ? order[i]! : i]!;
+      const scaled = value * power;
+      const whole = (scaled < 0 ? scaled - 0.5 : scaled + 0.5) | 0;
+      const quotient = whole / power;
+      if ((single ? Math.fround(quotient) : quotient) !== value) return -1;
+      if (whole === 0 && 1 / value < 0) return -1;
+      wide |= whole ^ (whole >> 31);
+      if (begins) {
+        begins = false;
+        first = whole;
+        firsts[d] = whole;
+        continue;
+      }
       const difference = (whole - first) | 0;
       const sign = difference >> 31;
       magnitudes |= (difference ^ sign) - sign;
