@@ -31,7 +31,7 @@ export class Gate {
     return new Promise(resolve => {
       const wake = signal ? this.#wakeOf(signal, resolve) : resolve;
       this.#waiting.push(wake);
-      if (atMostMs < maxTimerMs) this.#wakeAt(wake, performance.now() + Math.max(0, Math.ceil(atMostMs)));
+      if (atMostMs < maxTimerMs) this.#wakeAfter(wake, Math.max(0, Math.ceil(atMostMs)));
     });
   }
 
@@ -58,27 +58,30 @@ export class Gate {
     this.#timer?.unref();
   }
 
-  #wakeAt(wake: () => void, atMs: number): void {
+  #wakeAfter(wake: () => void, ms: number): void {
+    const atMs = performance.now() + ms;
     this.#untilMs.set(wake, atMs);
-    if (this.#timer === undefined || atMs < this.#timerAtMs) this.#setTimer(atMs);
+    if (this.#timer === undefined || atMs < this.#timerAtMs) this.#setTimer(atMs, ms);
     else if (this.#untilMs.size === 1) this.#timer.ref();
   }
 
-  #setTimer(atMs: number): void {
+  #setTimer(atMs: number, ms: number): void {
     clearTimeout(this.#timer);
     this.#timerAtMs = atMs;
-    this.#timer = setTimeout(() => this.#timeIsUp(), Math.max(0, Math.ceil(atMs - performance.now())));
+    this.#timer = setTimeout(() => this.#timeIsUp(), ms);
   }
 
   #timeIsUp(): void {
     this.#timer = undefined;
-    const nowMs = performance.now() + timerErrorMs;
+    const nowMs = performance.now();
     for (const [wake, atMs] of [...this.#untilMs]) {
-      if (atMs > nowMs) continue;
+      if (atMs > nowMs + timerErrorMs) continue;
       this.#leave(wake);
       wake();
     }
-    if (this.#untilMs.size > 0) this.#setTimer(Math.min(...this.#untilMs.values()));
+    if (this.#untilMs.size === 0) return;
+    const nextMs = Math.min(...this.#untilMs.values());
+    this.#setTimer(nextMs, Math.ceil(nextMs - nowMs));
   }
 }
 

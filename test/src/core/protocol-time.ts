@@ -83,14 +83,21 @@ export function turn(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve));
 }
 
-/** Puts `setTimeout` on the clock of the present run: gates wait by it. @returns what takes it back */
+/** Puts `setTimeout` and `performance.now` on the clock of the present run: gates wait by them. @returns what takes it back */
 export function takeTimers(clockOf: () => VirtualClock): () => void {
   const real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
-  const clear = (cancel: unknown) => {
-    if (typeof cancel === 'function') cancel();
+  const { performance } = globalThis;
+  const virtual = (act: () => void, ms = 0) => {
+    const cancel = clockOf().timer(ms, act);
+    return { cancel, ref: () => undefined, unref: () => undefined };
   };
-  const virtual = (act: () => void, ms = 0) => clockOf().timer(ms, act);
   globalThis.setTimeout = virtual as unknown as typeof setTimeout;
-  globalThis.clearTimeout = clear as typeof clearTimeout;
-  return () => void Object.assign(globalThis, real);
+  globalThis.clearTimeout = ((timer?: Partial<ReturnType<typeof virtual>>) =>
+    timer?.cancel?.()) as typeof clearTimeout;
+  const now = { value: () => clockOf().monotonic(), configurable: true };
+  Object.defineProperty(performance, 'now', now);
+  return () => {
+    Object.assign(globalThis, real);
+    Reflect.deleteProperty(performance, 'now');
+  };
 }
