@@ -13,7 +13,6 @@
 import { type DeviceRows, deviceRows } from '@edgeward/shared/batch';
 import type {
   Admission,
-  Described,
   DeviceReport,
   Entry,
   Origin,
@@ -25,7 +24,7 @@ import type {
 } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { failpoint } from '@edgeward/shared/failpoint';
-import { type BlockId, describe, encodeBlock } from '@edgeward/shared/wire';
+import { type BlockId, type Encoded, encodeWithRows, namedRows } from '@edgeward/shared/wire';
 import type { Core, OutboxOptions } from './core.js';
 import { TimeCorrection } from './correct-times.js';
 import type { FreshBlock } from './fresh.js';
@@ -226,17 +225,16 @@ export class LevelOutbox implements Outbox {
   }
 
   #keep(batch: RecordBatch, origin: Origin, atMs: number, clock: BlockId['clock']): Admission {
-    const devices = deviceRows(batch);
     const id = this.#nextId(atMs, clock);
-    let bytes: Uint8Array;
-    let described: Described;
+    let encoded: Encoded;
     try {
-      described = describe(batch.schema, batch.model);
-      bytes = encodeBlock(id, batch);
+      encoded = encodeWithRows(id, batch);
     } catch (error) {
-      this.#refuse(devices, origin.source, error);
+      this.#refuse(deviceRows(batch), origin.source, error);
       return this.#advance(origin);
     }
+    const { bytes, described } = encoded;
+    const devices = namedRows(encoded.devices, described);
     this.#core.nextSeq += 1;
     const rejected = this.#rejects.release(origin.source);
     if (origin.acknowledges || origin.position) this.#press(rejected);

@@ -37,6 +37,7 @@ export class Link {
       reconnectPeriod: 0,
       resubscribe: false,
       queueQoSZero: false,
+      log: () => undefined, // a dozen lines a packet, which nobody reads
       ...options,
     });
     try {

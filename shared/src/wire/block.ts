@@ -14,7 +14,7 @@ import { readColumns, writeColumns } from './columns.js';
 import { type Described, describe } from './described.js';
 import { type BlockHeader, type BlockId, parseHeader, writeHeader } from './header.js';
 import { corrupt, wireLimits, wireVersion } from './limits.js';
-import { surveyRows } from './row-order.js';
+import { type BlockDevice, surveyRows } from './row-order.js';
 
 export { type Described, describe, describedToJson, parseDescribed } from './described.js';
 export { type BlockClock, type BlockHeader, type BlockId, epochPattern } from './header.js';
@@ -26,6 +26,12 @@ export interface Block {
   readonly batch: RecordBatch;
 }
 
+export interface Encoded {
+  readonly bytes: Uint8Array;
+  readonly described: Described;
+  readonly devices: readonly BlockDevice[];
+}
+
 const checksumBytes = 4;
 const writer = new BitWriter();
 
@@ -34,9 +40,15 @@ const writer = new BitWriter();
  * @throws TypeError for a batch that no decoder would take: sent, it would be refused and sent again for ever
  */
 export function encodeBlock(id: BlockId, batch: RecordBatch): Uint8Array {
+  return encodeWithRows(id, batch).bytes;
+}
+
+/** The same, and which rows it has, as `readHeader` would say. @throws TypeError as `encodeBlock` */
+export function encodeWithRows(id: BlockId, batch: RecordBatch): Encoded {
   checkBatch(batch);
-  const schemaId = describe(batch.schema, batch.model).id;
-  const rows = { schemaId, rows: batch.time.length, devices: surveyRows(batch) };
+  const described = describe(batch.schema, batch.model);
+  const devices = surveyRows(batch);
+  const rows = { schemaId: described.id, rows: batch.time.length, devices };
   writer.clear();
   writeHeader(writer, id, rows);
   writeColumns(writer, rows, id.atMs, batch);
@@ -46,7 +58,7 @@ export function encodeBlock(id: BlockId, batch: RecordBatch): Uint8Array {
   const bytes = Buffer.allocUnsafe(total);
   writer.copyInto(bytes);
   bytes.writeUInt32LE(crc32c(bytes.subarray(0, length)), length);
-  return bytes;
+  return { bytes, described, devices };
 }
 
 /**
