@@ -49,9 +49,13 @@ export function handlesIn(file: Buffer, block: Handle): Handle[] {
   return handles.filter(({ offset, size }) => offset + size + trailerBytes <= file.length);
 }
 
-/** Of a table that is not sound. @returns undefined if neither its index nor its index of filters can be found whole */
+/**
+ * Of a table that is not sound.
+ * @returns undefined if neither its index, right before the footer, nor its index of filters can be found whole
+ */
 export function layoutOf(file: Buffer, footer: Footer | undefined): Layout | undefined {
-  const index = footer && isWhole(file, footer.index) ? footer.index : lastBlock(file);
+  const isIndex = footer && isWhole(file, footer.index) && endOf(footer.index) === file.length - footerBytes;
+  const index = isIndex ? footer.index : lastBlock(file);
   if (index) {
     const blocks = handlesIn(file, index);
     return { blocks, dataEnd: Math.max(0, ...blocks.map(endOf)) };

@@ -53,7 +53,8 @@ function faultOf(file: Buffer): { problem: string; mended?: Buffer | undefined }
   const footer = footerIn(file);
   const isTable = file.readBigUInt64LE(file.length - 8) === magic;
   if (isTable && footer && isSound(file, footer)) return undefined;
-  const layout = layoutOf(file, footer);
+  // Without the magic number it may have been cut, and what stands there be no footer.
+  const layout = layoutOf(file, isTable ? footer : undefined);
   if (!layout) return { problem: isTable ? 'its index is unreadable' : 'its end is gone' };
   const bad = layout.blocks.filter(block => !isWhole(file, block)).length;
   const problem = bad > 0 ? `${bad} of its blocks fail their checksums` : 'its index fails its checksum';
