@@ -46,9 +46,10 @@ export class Child {
     this.#process = child;
     if (onMessage) child.on('message', onMessage);
     this.#exited = new Promise(resolve => {
-      child.once('exit', code => {
+      child.once('exit', (code, signal) => {
         if (this.#process === child) this.#process = undefined;
-        resolve(code);
+        // Asked to stop before Node could listen: it had nothing yet to hand over.
+        resolve(signal === 'SIGTERM' ? 0 : code);
       });
       child.once('error', () => {
         if (this.#process === child) this.#process = undefined;
