@@ -15,6 +15,7 @@ export class Child {
   readonly #options: ChildOptions;
   #process: ChildProcess | undefined;
   #exited: Promise<number | null> = Promise.resolve(null);
+  #asked: NodeJS.Signals | undefined;
 
   constructor(options: ChildOptions) {
     this.#options = options;
@@ -28,7 +29,7 @@ export class Child {
     return this.#process?.pid;
   }
 
-  /** Resolves with the exit code, null after a signal. */
+  /** Resolves with the exit code: 0 after a signal that was asked for, null after any other. */
   get exited(): Promise<number | null> {
     return this.#exited;
   }
@@ -48,8 +49,8 @@ export class Child {
     this.#exited = new Promise(resolve => {
       child.once('exit', (code, signal) => {
         if (this.#process === child) this.#process = undefined;
-        // Asked to stop before Node could listen: it had nothing yet to hand over.
-        resolve(signal === 'SIGTERM' ? 0 : code);
+        // As it was asked to: by a kill -9 of the play, or by SIGTERM before Node could listen to it.
+        resolve(signal !== null && signal === this.#asked ? 0 : code);
       });
       child.once('error', () => {
         if (this.#process === child) this.#process = undefined;
@@ -62,8 +63,9 @@ export class Child {
     if (this.#process?.connected) this.#process.send(message);
   }
 
-  /** `SIGKILL` is kill -9: no handler runs, nothing is flushed. */
+  /** `SIGKILL` is kill -9: no handler runs, nothing is flushed. @returns its exit code; 0 if the signal ended it */
   kill(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
+    this.#asked = signal;
     this.#process?.kill(signal);
     return this.#exited;
   }
