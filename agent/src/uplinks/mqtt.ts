@@ -3,14 +3,13 @@
  * acknowledgement, so sessions are clean, the client stores nothing, and resending is the outbox's business.
  */
 import type { AgentEvent, AgentReport, Clock, Entry, Receipt, Uplink } from '@edgeward/shared/contracts';
-import { EdgewardError } from '@edgeward/shared/errors';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
 import { parseReceipts } from '@edgeward/shared/receipts';
 import { topicOf } from '@edgeward/shared/topics';
 import { parseDesired } from './desired.js';
 import { EventBox } from './event-box.js';
-import { Flight } from './flight.js';
+import { Exchange } from './exchange.js';
 import { Link } from './link.js';
 import { RoundTrips } from './round-trips.js';
 import { ToldSchemas } from './told-schemas.js';
@@ -57,8 +56,7 @@ export class MqttUplink implements Uplink {
   readonly #changed = new Gate();
   readonly #topic;
   #link: Link | undefined;
-  #flight: Flight | undefined;
-  #inbox: Receipt[] = [];
+  #exchange: Exchange | undefined;
   #links = 0;
   #bornAtMs = 0;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
@@ -79,38 +77,23 @@ export class MqttUplink implements Uplink {
   }
 
   async *exchange(entries: AsyncIterable<Entry>, deadline: AbortSignal): AsyncGenerator<Receipt, void, void> {
+    const exchange = new Exchange({
+      window: this.#window,
+      roundTrips: this.#roundTrips,
+      clock: this.#options.clock,
+      changed: this.#changed,
+    });
+    this.#exchange = exchange;
     const link = await this.#connect();
-    this.#window.begin();
-    const flight = new Flight(this.#window, this.#options.clock, this.#roundTrips);
-    this.#flight = flight;
-    using _ = this.#changed.openOn(deadline);
-    const leave = new AbortController();
-    const sending = this.#send(link, entries, flight, leave.signal);
+    const way = { closed: () => link.closed, send: (entry: Entry) => this.#sendBlock(link, entry) };
     let complete = false;
     try {
-      for (;;) {
-        const receipt = this.#inbox.shift();
-        if (receipt) {
-          flight.settle(receipt);
-          this.#changed.open();
-          yield receipt;
-          continue;
-        }
-        if (link.closed) throw new EdgewardError('EW_LINK_LOST');
-        if (sending.done && flight.size === 0) break;
-        if (deadline.aborted)
-          throw new EdgewardError('EW_STOPPED', `${flight.size} receipts were still due.`);
-        flight.check();
-        await this.#changed.wait(undefined, flight.untilLateMs());
-      }
-      await sending.finished; // throws what kept it from sending
+      yield* exchange.run(way, entries, deadline);
       // All is received: the last report is the one the ledger is held against while this gateway is away.
       this.report();
       link.publish(this.#topic('state'), this.#state(false), { retain: true });
       complete = true;
     } finally {
-      leave.abort();
-      this.#changed.open();
       this.#link = undefined;
       // A goodbye takes back the last will, and only a complete end has said by itself that it is one.
       await (complete ? link.end() : link.cut());
@@ -127,7 +110,7 @@ export class MqttUplink implements Uplink {
   report(): void {
     if (!this.connected) return;
     const nowMs = this.#options.clock.monotonic();
-    if (this.#flight?.limited && nowMs - this.#reportedAtMs < reportAtLeastMs) return;
+    if (this.#exchange?.limited && nowMs - this.#reportedAtMs < reportAtLeastMs) return;
     this.#reportedAtMs = nowMs;
     this.#link?.publish(this.#topic('reported'), JSON.stringify(this.#options.report()));
   }
@@ -139,7 +122,6 @@ export class MqttUplink implements Uplink {
   async #connect(): Promise<Link> {
     const { url, gateway, username, password, keepAliveS, connectTimeoutMs } = this.#options;
     this.#links += 1;
-    this.#inbox = [];
     const link = await Link.open(
       url,
       {
@@ -197,8 +179,7 @@ export class MqttUplink implements Uplink {
       this.#options.log.warn({ bytes: payload.length }, 'ignored a message that is no receipt');
       return;
     }
-    this.#inbox.push(...receipts);
-    this.#changed.open();
+    this.#exchange?.received(receipts);
   }
 
   #sendEvents(): void {
@@ -210,48 +191,9 @@ export class MqttUplink implements Uplink {
     }
   }
 
-  /** Runs beside the receipts; `done` and `finished` say how it went. */
-  #send(link: Link, entries: AsyncIterable<Entry>, flight: Flight, leave: AbortSignal) {
-    const state = { done: false, finished: Promise.resolve() };
-    state.finished = this.#sendAll(link, entries, flight, leave).finally(() => {
-      state.done = true;
-      this.#changed.open();
-    });
-    state.finished.catch(() => undefined);
-    return state;
-  }
-
-  async #sendAll(
-    link: Link,
-    entries: AsyncIterable<Entry>,
-    flight: Flight,
-    leave: AbortSignal,
-  ): Promise<void> {
-    const over = () => link.closed || leave.aborted;
-    const walk = entries[Symbol.asyncIterator]();
-    for (;;) {
-      // The outbox may have nothing for hours; a link that ends must not wait for it.
-      const pull = this.#pull(walk);
-      while (!pull.settled && !over()) await this.#changed.wait();
-      if (over()) return;
-      const next = await pull.result;
-      if (next.done) return;
-      while (!flight.hasRoom(next.value) && !over()) await this.#changed.wait();
-      if (over()) return;
-      // A block is of no use before its schema, and the broker keeps the order of one connection.
-      if (this.#schemas.need(next.value.described)) this.#bear(link);
-      flight.add(next.value);
-      link.publish(this.#topic('block'), next.value.bytes);
-    }
-  }
-
-  #pull(walk: AsyncIterator<Entry>) {
-    const pull = { settled: false, result: walk.next() };
-    const settle = () => {
-      pull.settled = true;
-      this.#changed.open();
-    };
-    pull.result.then(settle, settle);
-    return pull;
+  /** It is of no use before its schema, and the broker keeps the order of one connection. */
+  #sendBlock(link: Link, { described, bytes }: Entry): void {
+    if (this.#schemas.need(described)) this.#bear(link);
+    link.publish(this.#topic('block'), bytes);
   }
 }

@@ -1,7 +1,6 @@
-/** MqttUplink without MQTT: the same window, time-outs and messages over a modelled network. */
-
+/** MqttUplink without MQTT: the same exchange over a modelled network. */
 import { parseDesired } from '@edgeward/agent/uplinks/desired';
-import { Flight } from '@edgeward/agent/uplinks/flight';
+import { Exchange } from '@edgeward/agent/uplinks/exchange';
 import { RoundTrips } from '@edgeward/agent/uplinks/round-trips';
 import { ToldSchemas } from '@edgeward/agent/uplinks/told-schemas';
 import { Window } from '@edgeward/agent/uplinks/window';
@@ -31,7 +30,7 @@ export class ModelUplink implements Uplink {
   readonly #schemas = new ToldSchemas();
   readonly #changed = new Gate();
   #link: NetworkLink | undefined;
-  #inbox: Receipt[] = [];
+  #exchange: Exchange | undefined;
   #links = 0;
 
   constructor(options: ModelUplinkOptions) {
@@ -47,34 +46,25 @@ export class ModelUplink implements Uplink {
   }
 
   async *exchange(entries: AsyncIterable<Entry>, deadline: AbortSignal): AsyncGenerator<Receipt, void, void> {
+    const exchange = new Exchange({
+      window: this.#window,
+      roundTrips: this.#roundTrips,
+      clock: this.#options.clock,
+      changed: this.#changed,
+    });
+    this.#exchange = exchange;
     const link = this.#connect();
-    const flight = new Flight(this.#window, this.#options.clock, this.#roundTrips);
-    const leave = new AbortController();
-    const sending = this.#send(link, entries, flight, leave.signal);
+    const way = { closed: () => link.closed, send: (entry: Entry) => this.#sendBlock(link, entry) };
     let complete = false;
     try {
-      for (;;) {
-        const receipt = this.#inbox.shift();
-        if (receipt) {
-          flight.settle(receipt);
-          this.#options.onReceipt(receipt);
-          this.#changed.open();
-          yield receipt;
-          continue;
-        }
-        if (link.closed) throw new EdgewardError('EW_LINK_LOST');
-        if (sending.done && flight.size === 0) break;
-        if (deadline.aborted)
-          throw new EdgewardError('EW_STOPPED', `${flight.size} receipts were still due.`);
-        flight.check();
-        await this.#changed.wait(deadline, flight.untilLateMs());
+      for await (const receipt of exchange.run(way, entries, deadline)) {
+        this.#options.onReceipt(receipt);
+        yield receipt;
       }
-      await sending.finished;
       this.report();
       link.send('state', this.#state(false));
       complete = true;
     } finally {
-      leave.abort();
       this.#link = undefined;
       if (complete) link.end();
       else link.cut();
@@ -92,7 +82,6 @@ export class ModelUplink implements Uplink {
   #connect(): NetworkLink {
     const { network, gateway } = this.#options;
     this.#links += 1;
-    this.#inbox = [];
     const link = network.connect(gateway, {
       onMessage: (kind, payload) => this.#received(kind, payload),
       onClosed: () => this.#changed.open(),
@@ -111,48 +100,16 @@ export class ModelUplink implements Uplink {
   }
 
   #received(kind: TopicKind, payload: Uint8Array): void {
-    if (kind === 'receipt') this.#inbox.push(...(parseReceipts(payload) ?? []));
+    if (kind === 'receipt') this.#exchange?.received(parseReceipts(payload) ?? []);
     const desired = kind === 'desired' ? parseDesired(payload) : undefined;
     if (desired?.ask) this.#link?.send('state', this.#state(true));
     if (desired?.journal !== undefined) this.#options.onJournal(desired.journal, this.#links);
     this.#changed.open();
   }
 
-  #send(link: NetworkLink, entries: AsyncIterable<Entry>, flight: Flight, leave: AbortSignal) {
-    const state = { done: false, finished: Promise.resolve() };
-    state.finished = this.#sendAll(link, entries, flight, leave).finally(() => {
-      state.done = true;
-      this.#changed.open();
-    });
-    state.finished.catch(() => undefined);
-    return state;
-  }
-
-  async #sendAll(link: NetworkLink, entries: AsyncIterable<Entry>, flight: Flight, leave: AbortSignal) {
-    const over = () => link.closed || leave.aborted;
-    const walk = entries[Symbol.asyncIterator]();
-    for (;;) {
-      const pull = this.#pull(walk);
-      while (!pull.settled && !over()) await this.#changed.wait(leave);
-      if (over()) return;
-      const next = await pull.result;
-      if (next.done) return;
-      while (!flight.hasRoom(next.value) && !over()) await this.#changed.wait(leave);
-      if (over()) return;
-      if (this.#schemas.need(next.value.described)) link.send('state', this.#state(true));
-      flight.add(next.value);
-      this.#options.onSent(next.value, this.#links);
-      link.send('block', next.value.bytes);
-    }
-  }
-
-  #pull(walk: AsyncIterator<Entry>) {
-    const pull = { settled: false, result: walk.next() };
-    const settle = () => {
-      pull.settled = true;
-      this.#changed.open();
-    };
-    pull.result.then(settle, settle);
-    return pull;
+  #sendBlock(link: NetworkLink, entry: Entry): void {
+    if (this.#schemas.need(entry.described)) link.send('state', this.#state(true));
+    this.#options.onSent(entry, this.#links);
+    link.send('block', entry.bytes);
   }
 }

@@ -111,6 +111,25 @@ test(
   },
 );
 
+test(
+  'a new link begins with a report, though the one before ended with blocks that waited',
+  limit,
+  async () => {
+    await using at = await openBroker();
+    await using uplink = uplinkTo(at.broker, { windowBytes: 1 });
+    const deadline = new AbortController();
+    const broken = take(uplink.exchange(blocks(6), deadline.signal));
+    await at.until(() => at.textsOf('block').length === 4);
+    deadline.abort();
+    await assert.rejects(broken, { code: 'EW_STOPPED' });
+    const exchanged = take(uplink.exchange(blocks(1), never));
+    await at.until(() => at.textsOf('block').length === 5);
+    assert.equal(at.textsOf('reported').length, 2);
+    await at.answer(1);
+    await exchanged;
+  },
+);
+
 test('what is no receipt is ignored, and one for another epoch ends no waiting', limit, async () => {
   await using at = await openBroker();
   await using uplink = uplinkTo(at.broker);

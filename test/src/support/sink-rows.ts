@@ -1,5 +1,5 @@
 /** What the file sink has stored, read as its users read it. */
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import path from 'node:path';
 
 export interface StoredRow {
@@ -15,16 +15,7 @@ export interface StoredRow {
 
 /** In the order of the files. A last line without its end is not committed yet. */
 export function readSink(folder: string): StoredRow[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter(name => name.endsWith('.ndjson'))
-    .sort()
-    .flatMap(name => readLines(path.join(folder, name)));
-}
-
-function readLines(file: string): StoredRow[] {
-  const lines = readFileSync(file, 'utf8').split('\n');
-  return lines.slice(0, -1).map(line => JSON.parse(line) as StoredRow);
+  return new SinkTail(folder).more();
 }
 
 /** Reads only what is new since the last look, so that looking often costs little. */
