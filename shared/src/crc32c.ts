@@ -28,11 +28,14 @@ const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
   Uint32Array,
 ];
 
-/** @returns the checksum as an unsigned 32-bit number */
-export function crc32c(bytes: Uint8Array): number {
+/**
+ * @param length  of the first bytes that count
+ * @returns the checksum as an unsigned 32-bit number
+ */
+export function crc32c(bytes: Uint8Array, length = bytes.length): number {
   let crc = 0xffffffff;
   let i = 0;
-  for (const end = bytes.length - 7; i < end; i += 8) {
+  for (const end = length - 7; i < end; i += 8) {
     const low = crc ^ (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24));
     crc =
       t7[low & 0xff]! ^
@@ -44,7 +47,7 @@ export function crc32c(bytes: Uint8Array): number {
       t1[bytes[i + 6]!]! ^
       t0[bytes[i + 7]!]!;
   }
-  for (; i < bytes.length; i++) crc = (crc >>> 8) ^ t0[(crc ^ bytes[i]!) & 0xff]!;
+  for (; i < length; i++) crc = (crc >>> 8) ^ t0[(crc ^ bytes[i]!) & 0xff]!;
   return (crc ^ 0xffffffff) >>> 0;
 }
 

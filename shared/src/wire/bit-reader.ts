@@ -3,7 +3,12 @@ import { corrupt } from './limits.js';
 /** A frame of Rice codes is read without looking at the end: as many zero words behind it stop it. */
 export const paddingWords = 256;
 const smallWords = 1 << 16;
-let shared = new Uint32Array(4096 + paddingWords);
+
+/** Of all readers: no other is in use at the same time. */
+let words = new Uint32Array(4096 + paddingWords);
+let bytesOfWords = new Uint8Array(words.buffer);
+/** Behind so many words there are only zeros. */
+let dirtyWords = 0;
 
 /** Bits, least significant first. One at a time is in use: all read from the same memory. */
 export class BitReader {
@@ -12,9 +17,10 @@ export class BitReader {
   at = 0;
   readonly end: number;
 
-  constructor(bytes: Uint8Array) {
-    this.words = wordsOf(bytes);
-    this.end = bytes.length * 8;
+  /** @param length  of the first bytes that it reads */
+  constructor(bytes: Uint8Array, length: number) {
+    this.words = wordsOf(bytes, length);
+    this.end = length * 8;
   }
 
   /** @param bits  0 to 32  @returns an unsigned number  @throws EW_BLOCK_CORRUPT past the end */
@@ -43,6 +49,7 @@ export class BitReader {
     if (!this.flag()) return this.get(4);
     const bits = this.get(6);
     if (bits === 0 || bits > 54) throw corrupt(`it counts with ${bits} bits`);
+    if (bits <= 31) return (1 << (bits - 1)) | this.get(bits - 1);
     if (bits <= 33) return 2 ** (bits - 1) + this.get(bits - 1);
     const low = this.get(32);
     const value = (2 ** (bits - 33) + this.get(bits - 33)) * 0x1_0000_0000 + low;
@@ -77,16 +84,25 @@ export class BitReader {
   }
 }
 
-function wordsOf(bytes: Uint8Array): Uint32Array {
-  const used = (bytes.length + 3) >> 2;
-  const words = memory(used + paddingWords);
-  words.fill(0, bytes.length >> 2, used + paddingWords);
-  new Uint8Array(words.buffer).set(bytes);
+/** Copies all of the bytes: those behind the length are wiped out along with what the block before left. */
+function wordsOf(bytes: Uint8Array, length: number): Uint32Array {
+  const full = (bytes.length + 3) >> 2;
+  if (full + paddingWords > smallWords) return ownWords(bytes.subarray(0, length));
+  if (full + paddingWords > words.length) grow(Math.min(smallWords, 2 * (full + paddingWords)));
+  bytesOfWords.set(bytes);
+  bytesOfWords.fill(0, length, 4 * Math.max(full, dirtyWords));
+  dirtyWords = (length + 3) >> 2;
   return words;
 }
 
-function memory(words: number): Uint32Array {
-  if (words > smallWords) return new Uint32Array(words);
-  if (words > shared.length) shared = new Uint32Array(Math.min(smallWords, 2 * words));
-  return shared;
+function ownWords(bytes: Uint8Array): Uint32Array {
+  const made = new Uint32Array(((bytes.length + 3) >> 2) + paddingWords);
+  new Uint8Array(made.buffer).set(bytes);
+  return made;
+}
+
+function grow(length: number): void {
+  words = new Uint32Array(length);
+  bytesOfWords = new Uint8Array(words.buffer);
+  dirtyWords = 0;
 }

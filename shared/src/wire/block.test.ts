@@ -90,6 +90,15 @@ test('times are only shared where they are equal to the bit', () => {
   }
 });
 
+test('shared times that are no numbers keep what they carry', () => {
+  for (const rows of [steadyRows(1), steadyRows(3)]) {
+    const time = new Float64Array(rows.time.length).fill(5);
+    new BigUint64Array(time.buffer).fill(0xfff4_0000_dead_beefn, 0, 2);
+    const batch = { ...rows, time };
+    assert.deepEqual(bits(roundTrip(sampleId, batch).batch), bits(batch));
+  }
+});
+
 test('the largest blocks there may be come back', () => {
   const tall = steadyRows(wireLimits.maxRows / 2);
   assert.deepEqual(bits(roundTrip(sampleId, tall).batch), bits(tall));

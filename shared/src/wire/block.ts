@@ -4,7 +4,7 @@
  *
  * Every block stands alone but for its schema, which it names. What comes back is what went in, to the bit.
  */
-import type { RecordBatch } from '../contracts.js';
+import type { RecordBatch, Schema } from '../contracts.js';
 import { crc32c } from '../crc32c.js';
 import { EdgewardError, messageOf } from '../errors.js';
 import { BitReader } from './bit-reader.js';
@@ -57,7 +57,7 @@ export function encodeWithRows(id: BlockId, batch: RecordBatch): Encoded {
   if (total > wireLimits.maxBytes) throw new TypeError(`${total} bytes are more than ${wireLimits.maxBytes}`);
   const bytes = Buffer.allocUnsafe(total);
   writer.copyInto(bytes);
-  bytes.writeUInt32LE(crc32c(bytes.subarray(0, length)), length);
+  bytes.writeUInt32LE(crc32c(bytes, length), length);
   return { bytes, described, devices };
 }
 
@@ -66,38 +66,44 @@ export function encodeWithRows(id: BlockId, batch: RecordBatch): Encoded {
  * @throws EW_BLOCK_CORRUPT, EW_BLOCK_VERSION
  */
 export function readHeader(bytes: Uint8Array): BlockHeader {
-  return refusing(() => parseHeader(open(bytes)));
+  try {
+    return parseHeader(open(bytes));
+  } catch (error) {
+    throw refusal(error);
+  }
 }
 
 /**
+ * Columns of small blocks may lie in one ArrayBuffer with those of others: what is given away with its `buffer`, as to
+ * a worker, is copied first. Whoever keeps one of them keeps that buffer, 16 kB.
  * @param describedOf  what is known under a schema id
  * @throws EW_BLOCK_CORRUPT, EW_BLOCK_VERSION, EW_SCHEMA_UNKNOWN
  */
 export function decodeBlock(bytes: Uint8Array, describedOf: (id: string) => Described | undefined): Block {
-  return refusing(() => {
+  try {
     const from = open(bytes);
     const header = parseHeader(from);
     const described = describedOf(header.schemaId);
     if (!described)
       throw new EdgewardError('EW_SCHEMA_UNKNOWN', `Ask the sender for schema ${header.schemaId}.`);
-    const { schema, model } = described;
-    if (header.rows * schema.fields.length > wireLimits.maxReadings)
-      throw corrupt(`${header.rows} rows of ${schema.fields.length} fields are too many`);
-    if (header.devices.some(({ index }) => index >= schema.devices.length))
-      throw corrupt('it has rows of a device that its schema has not');
-    const batch = readColumns(from, header, schema);
-    return { header, batch: model === undefined ? batch : { ...batch, model } };
-  });
+    checkFit(header, described.schema);
+    return { header, batch: readColumns(from, header, described) };
+  } catch (error) {
+    throw refusal(error);
+  }
 }
 
 /** Whatever a hostile block makes a decoder do, its caller sees one error. */
-function refusing<T>(decode: () => T): T {
-  try {
-    return decode();
-  } catch (error) {
-    if (error instanceof EdgewardError) throw error;
-    throw corrupt(messageOf(error).slice(0, 300));
-  }
+function refusal(error: unknown): EdgewardError {
+  return error instanceof EdgewardError ? error : corrupt(messageOf(error).slice(0, 300));
+}
+
+function checkFit({ rows, devices }: BlockHeader, schema: Schema): void {
+  const fields = schema.fields.length;
+  if (rows * fields > wireLimits.maxReadings) throw corrupt(`${rows} rows of ${fields} fields are too many`);
+  for (let place = 0; place < devices.length; place++)
+    if (devices[place]!.index >= schema.devices.length)
+      throw corrupt('it has rows of a device that its schema has not');
 }
 
 /** Its bits, once they are known to be all there and as they were sent. */
@@ -107,10 +113,12 @@ function open(bytes: Uint8Array): BitReader {
   if (bytes.length > wireLimits.maxBytes)
     throw corrupt(`${bytes.length} bytes are more than ${wireLimits.maxBytes}`);
   const length = bytes.length - checksumBytes;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (crc32c(bytes.subarray(0, length)) !== view.getUint32(length, true))
-    throw corrupt('its checksum is wrong');
-  return new BitReader(bytes.subarray(0, length));
+  if (crc32c(bytes, length) !== checksumAt(bytes, length)) throw corrupt('its checksum is wrong');
+  return new BitReader(bytes, length);
+}
+
+function checksumAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }
 
 /** Blocks of version 0 began with 'EW' and a zero. */

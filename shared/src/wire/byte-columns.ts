@@ -2,6 +2,7 @@
 import type { BitReader } from './bit-reader.js';
 import type { BitWriter } from './bit-writer.js';
 import type { Layout } from './floats.js';
+import type { ColumnMemory } from './memory.js';
 import { smalls } from './scratch.js';
 import { readSmalls, writeSmalls } from './smalls.js';
 
@@ -11,23 +12,20 @@ export function writeBytes(out: BitWriter, column: Uint8Array | Uint16Array, { n
   writeSmalls(out, n);
 }
 
-function readInto(from: BitReader, column: Uint8Array | Uint16Array, { n, order }: Layout): void {
-  readSmalls(from, n);
-  if (order) for (let i = 0; i < n; i++) column[order[i]!] = smalls[i]!;
-  else column.set(smalls.subarray(0, n));
+/** Fills the column. @throws EW_BLOCK_CORRUPT */
+export function readBytes(from: BitReader, column: Uint8Array | Uint16Array, { n, order }: Layout): void {
+  if (!order) {
+    readSmalls(from, n, column);
+    return;
+  }
+  readSmalls(from, n, smalls);
+  for (let i = 0; i < n; i++) column[order[i]!] = smalls[i]!;
 }
 
 /** @throws EW_BLOCK_CORRUPT */
-export function readBytes(from: BitReader, layout: Layout): Uint8Array {
-  const column = new Uint8Array(layout.n);
-  readInto(from, column, layout);
-  return column;
-}
-
-/** @throws EW_BLOCK_CORRUPT */
-export function readShorts(from: BitReader, layout: Layout): Uint16Array {
-  const column = new Uint16Array(layout.n);
-  readInto(from, column, layout);
+export function readFlags(from: BitReader, layout: Layout, memory: ColumnMemory): Uint8Array {
+  const column = memory.uint8s(layout.n);
+  readBytes(from, column, layout);
   return column;
 }
 
@@ -42,9 +40,9 @@ export function writeBitmap(out: BitWriter, bitmap: Uint8Array, { n, order }: La
 }
 
 /** @throws EW_BLOCK_CORRUPT */
-export function readBitmap(from: BitReader, { n, order }: Layout): Uint8Array {
-  const bitmap = new Uint8Array((n + 7) >> 3);
-  readSmalls(from, n);
+export function readBitmap(from: BitReader, { n, order }: Layout, memory: ColumnMemory): Uint8Array {
+  const bitmap = memory.uint8s((n + 7) >> 3);
+  readSmalls(from, n, smalls);
   for (let i = 0; i < n; i++) {
     const at = order ? order[i]! : i;
     bitmap[at >> 3]! |= (smalls[i]! & 1) << (at & 7);

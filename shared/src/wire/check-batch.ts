@@ -20,7 +20,8 @@ export function checkBatch(batch: RecordBatch): void {
     );
   if (batch.values.length !== fields.length)
     throw new TypeError(`${batch.values.length} columns for ${fields.length} fields`);
-  for (const [f, { name, kind }] of fields.entries()) {
+  for (let f = 0; f < fields.length; f++) {
+    const { name, kind } = fields[f]!;
     const column = batch.values[f]!;
     if (!columnOf[kind](column)) throw new TypeError(`the column of ${name} does not hold ${kind}`);
     checkLength(column, n, name);

@@ -1,46 +1,21 @@
 /** All columns of a batch, in the order they have on the wire. */
-import type { Column, Field, RecordBatch, Schema } from '../contracts.js';
+import type { Column, Field, RecordBatch } from '../contracts.js';
 import type { BitReader } from './bit-reader.js';
 import type { BitWriter } from './bit-writer.js';
-import { readBytes, writeBytes } from './byte-columns.js';
+import { readBitmap, readBytes, readFlags, writeBytes } from './byte-columns.js';
+import type { Described } from './described.js';
 import { readEvidence, writeEvidence } from './evidence.js';
 import { type Layout, readFloats, writeFloats } from './floats.js';
 import type { BlockHeader, BlockRows } from './header.js';
-import { readMarks, writeMarks } from './marks.js';
+import { readOptional, writeMarks } from './marks.js';
+import { type ColumnMemory, memoryFor } from './memory.js';
 import { readRowNumbers, writeRowNumbers } from './row-numbers.js';
-import { layoutOf, readPlaces, writePlaces } from './row-order.js';
+import { type BlockDevice, layoutOf, readPlaces, writePlaces } from './row-order.js';
 import { readTexts, writeTexts } from './texts.js';
 import { readTimes, writeTimes } from './times.js';
 import { readInts, writeInts } from './whole-columns.js';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
-
-/** One piece for all columns of eight bytes a value: to ask for each by itself takes longer than to fill it. */
-class Memory {
-  readonly #rows: number;
-  readonly #buffer: ArrayBuffer;
-  #used = 0;
-
-  constructor(rows: number, { fields }: Schema) {
-    const wide = fields.reduce((sum, { kind }) => sum + (kind === 'float' || kind === 'int' ? 1 : 0), 0);
-    this.#rows = rows;
-    this.#buffer = new ArrayBuffer(8 * rows * (2 + wide));
-  }
-
-  floats(): Float64Array {
-    return new Float64Array(this.#buffer, this.#take(), this.#rows);
-  }
-
-  ints(): BigInt64Array {
-    return new BigInt64Array(this.#buffer, this.#take(), this.#rows);
-  }
-
-  #take(): number {
-    const at = this.#used;
-    this.#used += 8 * this.#rows;
-    return at;
-  }
-}
 
 /** Needs `places` as `surveyRows` left them. */
 export function writeColumns(
@@ -72,56 +47,66 @@ function writeValues(out: BitWriter, column: Column, layout: Layout): void {
 }
 
 /** @throws EW_BLOCK_CORRUPT */
-export function readColumns(from: BitReader, header: BlockHeader, schema: Schema): RecordBatch {
+export function readColumns(from: BitReader, header: BlockHeader, { schema, model }: Described): RecordBatch {
   const { devices, rows, atMs } = header;
+  const { fields } = schema;
   readPlaces(from, devices, rows);
-  const device = new Uint16Array(rows);
   const layout = layoutOf(devices, rows);
-  fillDevices(device, header, layout);
-  const memory = new Memory(rows, schema);
-  const row = memory.floats();
+  const memory = memoryFor(rows, fields);
+  const row = memory.float64s(rows);
   readRowNumbers(from, row, devices, layout);
-  const time = memory.floats();
+  const time = memory.float64s(rows);
   readTimes(from, time, layout, atMs);
-  const values = schema.fields.map(({ kind }) => readValues(from, kind, layout, memory));
-  const marks = readMarks(from, schema.fields.length, layout);
-  const score = from.flag() ? new Float32Array(rows) : undefined;
-  if (score) readFloats(from, score, layout, 0);
-  const anomaly = from.flag() ? readBytes(from, layout) : undefined;
-  const evidence = from.flag() ? readEvidence(from, rows) : undefined;
+  const values: Column[] = [];
+  for (let f = 0; f < fields.length; f++) values.push(readValues(from, fields[f]!.kind, layout, memory));
+  const device = memory.uint16s(rows);
+  fillDevices(device, devices, layout);
+  const quality = memory.uint16s(rows);
+  readBytes(from, quality, layout);
+  const batch: Mutable<RecordBatch> = { schema, time, device, row, values, quality };
+  if (model !== undefined) batch.model = model;
+  if (from.flag()) batch.missing = readOptional(from, fields.length, readBitmap, layout, memory);
+  if (from.flag()) batch.fieldQuality = readOptional(from, fields.length, readFlags, layout, memory);
+  if (from.flag()) batch.score = readScores(from, layout, memory);
+  if (from.flag()) batch.anomaly = readFlags(from, layout, memory);
+  if (from.flag()) batch.evidence = readEvidence(from, rows);
   from.finish();
-  const batch: Mutable<RecordBatch> = { schema, time, device, row, values, quality: marks.quality };
-  if (marks.missing) batch.missing = marks.missing;
-  if (marks.fieldQuality) batch.fieldQuality = marks.fieldQuality;
-  if (score) batch.score = score;
-  if (anomaly) batch.anomaly = anomaly;
-  if (evidence) batch.evidence = evidence;
   return batch;
 }
 
-function fillDevices(device: Uint16Array, { devices }: BlockHeader, { order, groups }: Layout): void {
-  for (const [place, { index, count }] of devices.entries()) {
-    const start = groups.starts[place]!;
-    if (!order) device.fill(index, start, start + count);
-    else for (let i = start; i < start + count; i++) device[order[i]!] = index;
+function fillDevices(
+  column: Uint16Array,
+  devices: readonly BlockDevice[],
+  { order, groups: { starts } }: Layout,
+): void {
+  for (let place = 0; place < devices.length; place++) {
+    const { index } = devices[place]!;
+    const end = starts[place + 1]!;
+    for (let i = starts[place]!; i < end; i++) column[order ? order[i]! : i] = index;
   }
 }
 
-function readValues(from: BitReader, kind: Field['kind'], layout: Layout, memory: Memory): Column {
+function readValues(from: BitReader, kind: Field['kind'], layout: Layout, memory: ColumnMemory): Column {
   switch (kind) {
     case 'float': {
-      const column = memory.floats();
+      const column = memory.float64s(layout.n);
       readFloats(from, column, layout, 0);
       return column;
     }
     case 'int': {
-      const column = memory.ints();
+      const column = memory.int64s(layout.n);
       readInts(from, column, layout);
       return column;
     }
     case 'bool':
-      return readBytes(from, layout);
+      return readFlags(from, layout, memory);
     case 'string':
       return readTexts(from, layout);
   }
+}
+
+function readScores(from: BitReader, layout: Layout, memory: ColumnMemory): Float32Array {
+  const column = memory.float32s(layout.n);
+  readFloats(from, column, layout, 0);
+  return column;
 }

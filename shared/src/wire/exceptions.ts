@@ -4,7 +4,7 @@
  */
 import type { BitReader } from './bit-reader.js';
 import type { BitWriter } from './bit-writer.js';
-import { type Grouping, groupingOf } from './integers.js';
+import { Grouping } from './integers.js';
 import { corrupt } from './limits.js';
 import { exceptions, smalls, wholes } from './scratch.js';
 import { readSmalls, writeSmalls } from './smalls.js';
@@ -23,22 +23,24 @@ export function writePlaces(out: BitWriter, count: number, n: number): void {
 
 /** Fills `exceptions`. @returns how many there are @throws EW_BLOCK_CORRUPT */
 export function readPlaces(from: BitReader, n: number): number {
-  readSmalls(from, n);
+  readSmalls(from, n, smalls);
   let count = 0;
   for (let i = 0; i < n; i++) if (smalls[i] !== 0) exceptions[count++] = i;
   return count;
 }
 
-/** Of the values that are none; devices that have no others are left out. */
-export function withoutExceptions({ starts }: Grouping, count: number): Grouping {
-  const counts: number[] = [];
-  for (let d = 0, i = 0; d < starts.length - 1; d++) {
+const others = new Grouping();
+
+/** Of the values that are none; devices that have no others are left out. Good until it is asked again. */
+export function withoutExceptions({ devices, starts }: Grouping, count: number): Grouping {
+  others.clear();
+  for (let d = 0, i = 0; d < devices; d++) {
     const before = i;
     while (i < count && exceptions[i]! < starts[d + 1]!) i++;
     const left = starts[d + 1]! - starts[d]! - (i - before);
-    if (left > 0) counts.push(left);
+    if (left > 0) others.add(left);
   }
-  return groupingOf(counts);
+  return others;
 }
 
 /** Moves `wholes` to where they were among n values. */

@@ -34,22 +34,24 @@ export function readDevices(from: BitReader, rows: number): BlockDevice[] {
   const sameFirst = from.flag();
   const sameCount = from.flag();
   const gaps = from.flag();
-  const indexes = inOrder ? undefined : list(from, length, wireLimits.maxDevices - 1);
-  const firsts = list(from, sameFirst ? 1 : length, Number.MAX_SAFE_INTEGER);
-  const counts = sameCount ? undefined : list(from, length, rows);
-  const left = gaps ? list(from, length, Number.MAX_SAFE_INTEGER) : undefined;
+  const indexes = inOrder ? undefined : readList(from, length, wireLimits.maxDevices - 1);
+  const first = sameFirst ? from.countUpTo(Number.MAX_SAFE_INTEGER, 'as a row number') : 0;
+  const firsts = sameFirst ? undefined : readList(from, length, Number.MAX_SAFE_INTEGER);
+  const counts = sameCount ? undefined : readList(from, length, rows);
+  const left = gaps ? readList(from, length, Number.MAX_SAFE_INTEGER) : undefined;
   const devices: BlockDevice[] = [];
   for (let place = 0; place < length; place++) {
-    const first = firsts[sameFirst ? 0 : place]!;
+    const index = indexes ? indexes[place]! : place;
+    const from = firsts ? firsts[place]! : first;
     const count = counts ? counts[place]! + 1 : rows / length;
-    const last = first + count - 1 + (left ? left[place]! : 0);
-    devices.push({ index: indexes ? indexes[place]! : place, first, last, count });
+    devices.push({ index, first: from, last: from + count - 1 + (left ? left[place]! : 0), count });
   }
-  check(devices, rows);
+  if (indexes) checkNames(indexes);
+  checkRows(devices, rows);
   return devices;
 }
 
-function list(from: BitReader, length: number, limit: number): number[] {
+function readList(from: BitReader, length: number, limit: number): number[] {
   const numbers: number[] = [];
   for (let i = 0; i < length; i++) numbers.push(from.countUpTo(limit, 'in a list of devices'));
   return numbers;
@@ -58,12 +60,18 @@ function list(from: BitReader, length: number, limit: number): number[] {
 /** By device index: 1 = named in the block being read. */
 const named = new Uint8Array(wireLimits.maxDevices);
 
-function check(devices: readonly BlockDevice[], rows: number): void {
+function checkNames(indexes: readonly number[]): void {
   named.fill(0);
-  let sum = 0;
-  for (const { index, first, last, count } of devices) {
+  for (const index of indexes) {
     if (named[index]) throw corrupt('it names a device twice');
     named[index] = 1;
+  }
+}
+
+function checkRows(devices: readonly BlockDevice[], rows: number): void {
+  let sum = 0;
+  for (let place = 0; place < devices.length; place++) {
+    const { first, last, count } = devices[place]!;
     sum += count;
     if (!Number.isInteger(count)) throw corrupt('its rows cannot be shared out evenly');
     if (!Number.isSafeInteger(last)) throw corrupt('a row number in it is none');

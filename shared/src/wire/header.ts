@@ -5,6 +5,7 @@ import type { BitWriter } from './bit-writer.js';
 import { readDevices, writeDevices } from './header-devices.js';
 import { corrupt, wireLimits, wireVersion } from './limits.js';
 import type { BlockDevice } from './row-order.js';
+import { TextCache } from './text-cache.js';
 
 /** What tells one block of a gateway from all others. The gateway is not in it: the topic, the outbox and the journal know. */
 export interface BlockId {
@@ -38,6 +39,8 @@ export interface BlockRows {
 }
 
 export interface BlockHeader extends BlockId, BlockRows {}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** `<start counter>-<64 random bits>`: order by the counter, uniqueness by the bits. */
 export const epochPattern = /^\d{1,15}-[0-9a-f]{16}$/;
@@ -77,13 +80,15 @@ export function parseHeader(from: BitReader): BlockHeader {
   const seq = from.countUpTo(Number.MAX_SAFE_INTEGER, 'as a seq');
   if (seq === 0) throw corrupt('0 is no seq');
   const atMs = readMs(from);
-  const voids = hasVoids && { voids: readVoids(from) };
-  const clock = hasClock && { clock: { boot: readHex(from, 4), monotonicMs: readMs(from) } };
-  const schemaId = readHex(from, 2);
+  const voids = hasVoids ? readVoids(from) : undefined;
+  const clock = hasClock ? { boot: readBoot(from), monotonicMs: readMs(from) } : undefined;
+  const schemaId = readSchemaId(from);
   const rows = from.countUpTo(wireLimits.maxRows, 'rows');
   const devices = readDevices(from, rows);
-  const header = { epoch, seq, oldestEpoch, atMs, schemaId, rows, devices };
-  return voids || clock ? { ...header, ...voids, ...clock } : header;
+  const header: Mutable<BlockHeader> = { epoch, seq, oldestEpoch, atMs, schemaId, rows, devices };
+  if (voids) header.voids = voids;
+  if (clock) header.clock = clock;
+  return header;
 }
 
 function expect(pattern: RegExp, text: string): string {
@@ -114,14 +119,40 @@ function writeSchemaId(out: BitWriter, schemaId: string): void {
   for (const word of parsedSchema.words) out.put(word, 32);
 }
 
+/** Of blocks read before: those of one gateway are alike, and to make its text anew would cost more than the rest. */
+const epochs = new TextCache();
+const schemaIds = new TextCache();
+
 function readEpoch(from: BitReader): string {
   const digits = from.get(4);
-  const counter = String(from.count()).padStart(digits, '0');
+  const count = from.count();
+  const high = from.get(32);
+  const low = from.get(32);
+  const known = epochs.get(high, low, count, digits);
+  if (known !== undefined) return known;
+  const counter = String(count).padStart(digits, '0');
   if (digits === 0 || counter.length !== digits) throw corrupt('its epoch is none');
-  return `${counter}-${readHex(from, 2)}`;
+  return epochs.keep(high, low, count, digits, `${counter}-${hexOf(high)}${hexOf(low)}`);
 }
 
-const hexOf = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+function readSchemaId(from: BitReader): string {
+  const high = from.get(32);
+  const low = from.get(32);
+  return schemaIds.get(high, low, 0, 0) ?? schemaIds.keep(high, low, 0, 0, hexOf(high) + hexOf(low));
+}
+
+function readBoot(from: BitReader): string {
+  let boot = '';
+  for (let w = 0; w < 4; w++) boot += hexOf(from.get(32));
+  return boot;
+}
+
+const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+function hexOf(word: number): string {
+  const high = hexOfByte[word >>> 24]! + hexOfByte[(word >>> 16) & 255]!;
+  return high + hexOfByte[(word >>> 8) & 255]! + hexOfByte[word & 255]!;
+}
 
 /** Eight digits at a time. */
 function wordsOfHex(hex: string): number[] {
@@ -130,16 +161,6 @@ function wordsOfHex(hex: string): number[] {
 
 function writeHex(out: BitWriter, hex: string): void {
   for (const word of wordsOfHex(hex)) out.put(word, 32);
-}
-
-function readHex(from: BitReader, words: number): string {
-  let text = '';
-  for (let w = 0; w < words; w++) {
-    const word = from.get(32);
-    text +=
-      hexOf[word >>> 24]! + hexOf[(word >>> 16) & 255]! + hexOf[(word >>> 8) & 255]! + hexOf[word & 255]!;
-  }
-  return text;
 }
 
 const double = new Float64Array(1);

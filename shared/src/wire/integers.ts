@@ -5,29 +5,36 @@
 import type { BitReader } from './bit-reader.js';
 import type { BitWriter } from './bit-writer.js';
 import { readLane, writeLane } from './lane.js';
+import { wireLimits } from './limits.js';
 import { lane } from './scratch.js';
 
-/**
- * How rows lie in a block, device after device.
- * `starts`: D + 1 positions, where each device's begin, and the end.
- */
-export interface Grouping {
-  readonly starts: Int32Array;
-  /** Ends of the devices' second and later rows when those are counted through alone; [D]. */
-  readonly laterEnds: Int32Array;
+/** How rows lie in a block, device after device. Working memory, as what is in `scratch.ts`. */
+export class Grouping {
+  devices = 0;
+  /** Where each device's begin, and where the last one's end. */
+  readonly starts = new Int32Array(wireLimits.maxDevices + 1);
+  /** Ends of the devices' second and later rows when those are counted through alone. */
+  readonly laterEnds = new Int32Array(wireLimits.maxDevices);
   /** One end: all first rows together. */
-  readonly firstEnds: Int32Array;
-}
+  readonly firstEnds = new Int32Array(1);
 
-export function groupingOf(counts: ArrayLike<number>): Grouping {
-  const devices = counts.length;
-  const starts = new Int32Array(devices + 1);
-  const laterEnds = new Int32Array(devices);
-  for (let d = 0; d < devices; d++) {
-    starts[d + 1] = starts[d]! + counts[d]!;
-    laterEnds[d] = starts[d + 1]! - d - 1;
+  get rows(): number {
+    return this.starts[this.devices]!;
   }
-  return { starts, laterEnds, firstEnds: Int32Array.of(devices - 1) };
+
+  clear(): void {
+    this.devices = 0;
+  }
+
+  /** One device more, with so many rows. */
+  add(count: number): void {
+    const d = this.devices;
+    this.devices = d + 1;
+    const end = this.starts[d]! + count;
+    this.starts[d + 1] = end;
+    this.laterEnds[d] = end - d - 1;
+    this.firstEnds[0] = d;
+  }
 }
 
 /**
@@ -35,9 +42,7 @@ export function groupingOf(counts: ArrayLike<number>): Grouping {
  * @param origin  a number that the first is probably near to
  */
 export function writeIntegers(out: BitWriter, numbers: Float64Array, groups: Grouping, origin: number): void {
-  const { starts, laterEnds, firstEnds } = groups;
-  const devices = starts.length - 1;
-  const n = starts[devices]!;
+  const { devices, rows: n, starts, laterEnds, firstEnds } = groups;
   const base = numbers[0]!;
   const step = commonStep(numbers, n);
   out.flag(step !== 1);
@@ -81,9 +86,7 @@ export function greatestDivisor(a: number, b: number): number {
 
 /** @throws EW_BLOCK_CORRUPT */
 export function readIntegers(from: BitReader, numbers: Float64Array, groups: Grouping, origin: number): void {
-  const { starts, laterEnds, firstEnds } = groups;
-  const devices = starts.length - 1;
-  const n = starts[devices]!;
+  const { devices, rows: n, starts, laterEnds, firstEnds } = groups;
   const step = from.flag() ? from.count() : 1;
   const base = from.signed() + origin;
   numbers[0] = base;

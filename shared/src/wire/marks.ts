@@ -2,11 +2,11 @@
 import type { RecordBatch } from '../contracts.js';
 import type { BitReader } from './bit-reader.js';
 import type { BitWriter } from './bit-writer.js';
-import { readBitmap, readBytes, readShorts, writeBitmap, writeBytes } from './byte-columns.js';
+import { writeBitmap, writeBytes } from './byte-columns.js';
 import type { Layout } from './floats.js';
+import type { ColumnMemory } from './memory.js';
 
 type Optional = readonly (Uint8Array | undefined)[];
-export type Marks = Pick<RecordBatch, 'quality' | 'missing' | 'fieldQuality'>;
 
 export function writeMarks(out: BitWriter, batch: RecordBatch, layout: Layout): void {
   const fields = batch.schema.fields.length;
@@ -30,15 +30,13 @@ function writeOptional(
   }
 }
 
-/** @throws EW_BLOCK_CORRUPT */
-export function readMarks(from: BitReader, fields: number, layout: Layout): Marks {
-  const quality = readShorts(from, layout);
-  const missing = readOptional(from, fields, () => readBitmap(from, layout));
-  const fieldQuality = readOptional(from, fields, () => readBytes(from, layout));
-  return { quality, ...(missing && { missing }), ...(fieldQuality && { fieldQuality }) };
-}
-
-function readOptional(from: BitReader, fields: number, read: () => Uint8Array): Optional | undefined {
-  if (!from.flag()) return undefined;
-  return Array.from({ length: fields }, () => (from.flag() ? read() : undefined));
+/** Those that there are. @throws EW_BLOCK_CORRUPT */
+export function readOptional(
+  from: BitReader,
+  fields: number,
+  read: (from: BitReader, layout: Layout, memory: ColumnMemory) => Uint8Array,
+  layout: Layout,
+  memory: ColumnMemory,
+): Optional {
+  return Array.from({ length: fields }, () => (from.flag() ? read(from, layout, memory) : undefined));
 }

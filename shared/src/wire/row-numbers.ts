@@ -7,6 +7,9 @@ import { corrupt } from './limits.js';
 import type { BlockDevice } from './row-order.js';
 import { lane } from './scratch.js';
 
+/** Where a device's gaps end: they are counted through alone. */
+const oneEnd = new Int32Array(1);
+
 function hasGaps({ first, last, count }: BlockDevice): boolean {
   return last - first + 1 !== count;
 }
@@ -18,13 +21,15 @@ export function writeRowNumbers(
   { order, groups: { starts } }: Layout,
 ): void {
   const at = (i: number) => row[order ? order[i]! : i]!;
-  for (const [place, device] of devices.entries()) {
+  for (let place = 0; place < devices.length; place++) {
+    const device = devices[place]!;
     if (!hasGaps(device)) continue;
     for (let i = 1; i < device.count; i++) {
       const j = starts[place]! + i;
       lane[i - 1] = at(j) - at(j - 1) - 1;
     }
-    writeLane(out, lane, device.count - 1, Int32Array.of(device.count - 1));
+    oneEnd[0] = device.count - 1;
+    writeLane(out, lane, device.count - 1, oneEnd);
   }
 }
 
@@ -35,16 +40,23 @@ export function readRowNumbers(
   devices: readonly BlockDevice[],
   { order, groups: { starts } }: Layout,
 ): void {
-  for (const [place, device] of devices.entries()) {
+  for (let place = 0; place < devices.length; place++) {
+    const device = devices[place]!;
     const gaps = hasGaps(device);
-    if (gaps) readLane(from, lane, device.count - 1, Int32Array.of(device.count - 1));
+    if (gaps) readGaps(from, device.count - 1);
     let number = device.first;
     for (let i = 0; i < device.count; i++) {
       const j = starts[place]! + i;
-      if (gaps && i > 0 && lane[i - 1]! < 0) throw corrupt('its row numbers do not rise');
       if (i > 0) number += gaps ? lane[i - 1]! + 1 : 1;
       row[order ? order[j]! : j] = number;
     }
     if (number !== device.last) throw corrupt('its header and its rows disagree');
   }
+}
+
+/** Fills `lane`. */
+function readGaps(from: BitReader, count: number): void {
+  oneEnd[0] = count;
+  readLane(from, lane, count, oneEnd);
+  for (let i = 0; i < count; i++) if (lane[i]! < 0) throw corrupt('its row numbers do not rise');
 }

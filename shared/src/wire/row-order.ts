@@ -3,7 +3,7 @@ import type { RecordBatch } from '../contracts.js';
 import type { BitReader } from './bit-reader.js';
 import type { BitWriter } from './bit-writer.js';
 import type { Layout } from './floats.js';
-import { groupingOf } from './integers.js';
+import { Grouping } from './integers.js';
 import { corrupt, wireLimits } from './limits.js';
 import { places, rowOrder } from './scratch.js';
 
@@ -16,6 +16,11 @@ export interface BlockDevice {
   readonly count: number;
 }
 
+/** Of each device, by its index in the schema; −1 = it has no rows so far. */
+const placeOf = new Int32Array(wireLimits.maxDevices);
+const allGroups = new Grouping();
+const next = new Int32Array(wireLimits.maxDevices);
+
 const patterns = { oneByOne: 0, inTurn: 1, mixed: 2 } as const;
 
 /**
@@ -24,13 +29,14 @@ const patterns = { oneByOne: 0, inTurn: 1, mixed: 2 } as const;
  * @throws TypeError for a device the schema does not have, or row numbers that do not rise
  */
 export function surveyRows({ device, row, schema }: RecordBatch): BlockDevice[] {
-  const placeOf = new Int32Array(schema.devices.length).fill(-1);
+  const known = schema.devices.length;
+  placeOf.fill(-1, 0, known);
   const found: { index: number; first: number; last: number; count: number }[] = [];
   for (let i = 0; i < device.length; i++) {
     const index = device[i]!;
     const number = row[i]!;
-    let place = placeOf[index];
-    if (place === undefined) throw new TypeError(`row ${i} is of device ${index}, the schema has no such`);
+    if (index >= known) throw new TypeError(`row ${i} is of device ${index}, the schema has no such`);
+    let place = placeOf[index]!;
     if (place < 0) {
       if (!(Number.isSafeInteger(number) && number >= 0)) throw new TypeError(`${number} is no row number`);
       place = placeOf[index] = found.length;
@@ -47,18 +53,20 @@ export function surveyRows({ device, row, schema }: RecordBatch): BlockDevice[] 
   return found;
 }
 
-/** From `places`; the order is good until the next block. */
+/** From `places`; good until the next block. */
 export function layoutOf(devices: readonly BlockDevice[], n: number): Layout {
-  const groups = groupingOf(devices.map(({ count }) => count));
-  if (isOneByOne(n)) return { n, order: undefined, groups };
-  const next = groups.starts.slice();
-  const order = rowOrder.subarray(0, n);
+  allGroups.clear();
+  for (let place = 0; place < devices.length; place++) {
+    next[place] = allGroups.rows;
+    allGroups.add(devices[place]!.count);
+  }
+  if (isOneByOne(n)) return { n, order: undefined, groups: allGroups };
   for (let i = 0; i < n; i++) {
     const place = places[i]!;
-    order[next[place]!] = i;
+    rowOrder[next[place]!] = i;
     next[place]! += 1;
   }
-  return { n, order, groups };
+  return { n, order: rowOrder, groups: allGroups };
 }
 
 function isOneByOne(n: number): boolean {
@@ -112,13 +120,14 @@ export function readPlaces(from: BitReader, devices: readonly BlockDevice[], n: 
   else throw corrupt(`there is no order ${pattern} of rows`);
   counts.fill(0, 0, devices.length);
   for (let i = 0; i < n; i++) counts[places[i]!]! += 1;
-  if (devices.some(({ count }, place) => count !== counts[place]))
-    throw corrupt('its rows are of other devices than its header says');
+  for (let place = 0; place < devices.length; place++)
+    if (devices[place]!.count !== counts[place])
+      throw corrupt('its rows are of other devices than its header says');
 }
 
 function fillOneByOne(devices: readonly BlockDevice[]): void {
-  let at = 0;
-  for (const [place, { count }] of devices.entries()) {
+  for (let place = 0, at = 0; place < devices.length; place++) {
+    const { count } = devices[place]!;
     places.fill(place, at, at + count);
     at += count;
   }

@@ -22,12 +22,12 @@ export function writeSmallDecimals(
   out: BitWriter,
   values: Float64Array,
   order: Uint16Array | undefined,
-  { starts, laterEnds, firstEnds }: Grouping,
+  groups: Grouping,
   decimal: Decimal,
 ): boolean {
-  const devices = starts.length - 1;
-  const later = starts[devices]! - devices;
-  const magnitudes = differencesOf(values, order, starts, decimal);
+  const { devices, laterEnds, firstEnds } = groups;
+  const later = groups.rows - devices;
+  const magnitudes = differencesOf(values, order, groups, decimal);
   if (magnitudes < 0) return false;
   const base = firsts[0]!;
   const step = commonStep(devices, later);
@@ -52,13 +52,13 @@ export function writeSmallDecimals(
 function differencesOf(
   values: Float64Array,
   order: Uint16Array | undefined,
-  starts: Int32Array,
+  { devices, starts }: Grouping,
   { exponent, single }: Decimal,
 ): number {
   const power = powersOfTen[exponent]!;
   let magnitudes = 0;
   let wide = 0;
-  for (let d = 0, at = 0; d < starts.length - 1; d++) {
+  for (let d = 0, at = 0; d < devices; d++) {
     const end = starts[d + 1]!;
     let first = 0;
     for (let i = starts[d]!, begins = true; i < end; i++) {

@@ -53,25 +53,25 @@ function writeRuns(out: BitWriter, n: number, bits: number): void {
   }
 }
 
-/** Fills the first n of `smalls`. @throws EW_BLOCK_CORRUPT */
-export function readSmalls(from: BitReader, n: number): void {
+/** Fills the first n, of bytes with the low ones. @throws EW_BLOCK_CORRUPT */
+export function readSmalls(from: BitReader, n: number, into: Uint8Array | Uint16Array): void {
   const form = from.get(2);
   if (form === forms.constant) {
-    smalls.fill(from.countUpTo(0xffff, 'as a small number'), 0, n);
+    into.fill(from.countUpTo(0xffff, 'as a small number'), 0, n);
     return;
   }
   const bits = from.get(4) + 1;
-  if (form === forms.runs) readRuns(from, n, bits);
-  else if (form === forms.each) for (let i = 0; i < n; i++) smalls[i] = from.get(bits);
+  if (form === forms.runs) readRuns(from, n, bits, into);
+  else if (form === forms.each) for (let i = 0; i < n; i++) into[i] = from.get(bits);
   else throw corrupt(`there is no form ${form} of small numbers`);
 }
 
-function readRuns(from: BitReader, n: number, bits: number): void {
+function readRuns(from: BitReader, n: number, bits: number, into: Uint8Array | Uint16Array): void {
   for (let i = 0; i < n; ) {
     const value = from.get(bits);
     const length = from.count() + 1;
     if (length > n - i) throw corrupt('a run is longer than its column');
-    smalls.fill(value, i, i + length);
+    into.fill(value, i, i + length);
     i += length;
   }
 }

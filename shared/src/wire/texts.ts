@@ -27,7 +27,7 @@ export function readTexts(from: BitReader, { n, order }: Layout): string[] {
   const texts: unknown = JSON.parse(json);
   if (!Array.isArray(texts) || !texts.every(text => typeof text === 'string'))
     throw corrupt('its texts are no list of texts');
-  readSmalls(from, n);
+  readSmalls(from, n, smalls);
   const column = new Array<string>(n).fill('');
   for (let i = 0; i < n; i++) {
     const text: string | undefined = texts[smalls[i]!];

@@ -2,14 +2,17 @@
 import type { BitReader } from './bit-reader.js';
 import type { BitWriter } from './bit-writer.js';
 import { type Layout, readFloats, wordsOf, writeFloats } from './floats.js';
-import { groupingOf } from './integers.js';
+import { Grouping } from './integers.js';
 import { wireLimits } from './limits.js';
 
 /** By device: 1 = it has, to the bit, the times of the one before. */
 const shared = new Uint8Array(wireLimits.maxDevices);
+/** Devices that have times of their own, and the index of each of these. */
+const ownGroups = new Grouping();
+const ownOrder = new Uint16Array(wireLimits.maxRows);
 
 export function writeTimes(out: BitWriter, time: Float64Array, layout: Layout, atMs: number): void {
-  const devices = layout.groups.starts.length - 1;
+  const { devices } = layout.groups;
   if (devices > 1) {
     const all = findShared(time, layout) === devices - 1;
     out.flag(all);
@@ -20,11 +23,11 @@ export function writeTimes(out: BitWriter, time: Float64Array, layout: Layout, a
 
 /** Fills `shared`. @returns how many are */
 function findShared(time: Float64Array, layout: Layout): number {
-  const { starts } = layout.groups;
+  const { devices } = layout.groups;
   const words = wordsOf(time);
   let found = 0;
   shared[0] = 0;
-  for (let d = 1; d < starts.length - 1; d++) {
+  for (let d = 1; d < devices; d++) {
     shared[d] = hasSameTimes(words, layout, d) ? 1 : 0;
     found += shared[d]!;
   }
@@ -44,27 +47,23 @@ function hasSameTimes(words: Uint32Array, { order, groups: { starts } }: Layout,
   return true;
 }
 
-/** Of the devices with times of their own. */
+/** Of the devices with times of their own. Good until the next block. */
 function onlyOwn(layout: Layout): Layout {
-  const { starts } = layout.groups;
-  const devices = starts.length - 1;
-  const counts: number[] = [];
-  for (let d = 0; d < devices; d++) if (d === 0 || shared[d] === 0) counts.push(starts[d + 1]! - starts[d]!);
-  if (counts.length === devices) return layout;
-  const groups = groupingOf(counts);
-  const n = groups.starts[counts.length]!;
-  const order = new Uint16Array(n);
+  const { devices, starts } = layout.groups;
+  ownGroups.clear();
+  for (let d = 0; d < devices; d++)
+    if (d === 0 || shared[d] === 0) ownGroups.add(starts[d + 1]! - starts[d]!);
+  if (ownGroups.devices === devices) return layout;
   for (let d = 0, to = 0; d < devices; d++) {
     if (d > 0 && shared[d] === 1) continue;
-    for (let i = starts[d]!; i < starts[d + 1]!; i++) order[to++] = layout.order ? layout.order[i]! : i;
+    for (let i = starts[d]!; i < starts[d + 1]!; i++) ownOrder[to++] = layout.order ? layout.order[i]! : i;
   }
-  return { n, order, groups };
+  return { n: ownGroups.rows, order: ownOrder, groups: ownGroups };
 }
 
 /** @throws EW_BLOCK_CORRUPT */
 export function readTimes(from: BitReader, time: Float64Array, layout: Layout, atMs: number): void {
-  const { starts } = layout.groups;
-  const devices = starts.length - 1;
+  const { devices, starts } = layout.groups;
   const all = devices > 1 && from.flag();
   for (let d = 1; d < devices; d++) {
     const said = all || from.flag();
@@ -72,18 +71,18 @@ export function readTimes(from: BitReader, time: Float64Array, layout: Layout, a
     shared[d] = said && starts[d + 1]! - starts[d]! === starts[d]! - starts[d - 1]! ? 1 : 0;
   }
   readFloats(from, time, onlyOwn(layout), atMs);
-  if (devices === 1) return;
-  const words = wordsOf(time);
-  for (let d = 1; d < devices; d++) if (shared[d] === 1) copyTimes(words, layout, d);
+  for (let d = 1; d < devices; d++) if (shared[d] === 1) copyTimes(time, layout, d);
 }
 
-function copyTimes(words: Uint32Array, { order, groups: { starts } }: Layout, d: number): void {
+function copyTimes(time: Float64Array, { order, groups: { starts } }: Layout, d: number): void {
   const start = starts[d]!;
   const back = start - starts[d - 1]!;
   for (let i = start; i < starts[d + 1]!; i++) {
-    const to = (order ? order[i]! : i) * 2;
-    const from = (order ? order[i - back]! : i - back) * 2;
-    words[to] = words[from]!;
-    words[to + 1] = words[from + 1]!;
+    const to = order ? order[i]! : i;
+    const from = order ? order[i - back]! : i - back;
+    const ms = time[from]!;
+    // A NaN passed on as a number may lose what it carries.
+    if (Number.isNaN(ms)) time.copyWithin(to, from, from + 1);
+    else time[to] = ms;
   }
 }
