@@ -7,9 +7,11 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { parseTopic, type TopicKind, topicRoot } from '@edgeward/shared/topics';
 import { Aedes, type AedesPublishPacket, type AuthenticateError } from 'aedes';
+import { Answers } from './broker/answers.js';
 import { isTopicFilter, markRedelivery } from './broker/conformance.js';
 import { Gatekeeper } from './broker/gatekeeper.js';
 import { type BrokerLimits, defaultLimits } from './broker/limits.js';
+import './broker/mqtt-numbers.js';
 import { GatewayPolicy, type Policy, type Refusal } from './broker/policy.js';
 import { Refusals } from './broker/refusals.js';
 import { deliverDirectly, findRetainedByTopic } from './broker/shortcuts.js';
@@ -43,6 +45,7 @@ export class Broker implements Link {
   readonly #limits: BrokerLimits;
   readonly #refusals: Refusals;
   readonly #sockets: Sockets;
+  readonly #answers = new Answers();
   readonly #gatekeeper: Gatekeeper;
   readonly #aedes: Aedes;
   readonly #uplinkIsOurs: boolean;
@@ -51,7 +54,7 @@ export class Broker implements Link {
   #port = 0;
 
   private constructor(options: BrokerOptions) {
-    const { log, room, onJson, onRefused, onTakenOver } = options;
+    const { log, room, onJson, onMessage, onRefused, onTakenOver } = options;
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#refusals = new Refusals(log);
@@ -66,6 +69,9 @@ export class Broker implements Link {
       room,
       ...(onJson && { onJson }),
       ending: this.#ending.signal,
+      ...(this.#uplinkIsOurs && {
+        onBlock: (gateway, payload) => onMessage({ gateway, kind: 'block', payload }),
+      }),
       onRefused,
       onTakenOver,
     });
@@ -82,7 +88,11 @@ export class Broker implements Link {
     markRedelivery(broker.#aedes);
     findRetainedByTopic(broker.#aedes);
     broker.#logErrors();
-    if (broker.#uplinkIsOurs) deliverDirectly(broker.#aedes, packet => broker.#deliver(packet));
+    if (broker.#uplinkIsOurs)
+      deliverDirectly(broker.#aedes, (packet, client) => {
+        broker.#deliver(packet);
+        broker.#gatekeeper.handedOn(client);
+      });
     else await broker.#listenToGateways();
     try {
       await listen(broker.#server, options);
@@ -132,7 +142,7 @@ export class Broker implements Link {
 
   #take(socket: Socket): void {
     if (!this.#sockets.take(socket)) return;
-    const guard = new SocketGuard(socket, this.#limits, (reason, detail) =>
+    const guard = new SocketGuard(socket, this.#limits, this.#answers, (reason, detail) =>
       this.#refusals.note(reason, client.id ?? undefined, detail),
     );
     const client = this.#aedes.handle(socket);

@@ -8,6 +8,7 @@ import { Backoff, systemClock } from '@edgeward/shared/clock';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { namePattern, parseTopic, type TopicKind, topicRoot } from '@edgeward/shared/topics';
 import { connect, type IPublishPacket, type MqttClient } from 'mqtt';
+import './broker/mqtt-numbers.js';
 import { defaultLimits } from './broker/limits.js';
 import { Refusals } from './broker/refusals.js';
 import { Slots } from './broker/slots.js';

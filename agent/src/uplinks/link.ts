@@ -1,6 +1,7 @@
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Gate } from '@edgeward/shared/gate';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import './mqtt-numbers.js';
 
 /**
  * One MQTT connection. It never reconnects and stores nothing: a broken link is an error, and the next one is

@@ -23,8 +23,9 @@ const publish = 3;
  * refused when its length is read, before any of it is kept.
  */
 export class FrameScanner {
-  /** Whole frames seen. */
+  /** Whole frames seen, and how many of them are PUBLISH. */
   frames = 0;
+  publishes = 0;
   readonly #limits: FrameLimits;
   #part: 'type' | 'length' | 'body' = 'type';
   #type = 0;
@@ -46,12 +47,20 @@ export class FrameScanner {
       if (this.#part === 'type') this.#takeType(chunk[at++]!);
       else if (this.#part === 'length') this.#takeLength(chunk[at++]!);
       else at += this.#takeBody(chunk.length - at);
-      if (this.#part === 'body' && this.#left === 0) {
-        this.frames += 1;
-        this.#part = 'type';
-      }
+      if (this.#part === 'body' && this.#left === 0) this.#end();
     }
     return at;
+  }
+
+  /** What comes next is the beginning of a frame. */
+  get isBetween(): boolean {
+    return this.#part === 'type';
+  }
+
+  #end(): void {
+    this.frames += 1;
+    if (this.#type === publish) this.publishes += 1;
+    this.#part = 'type';
   }
 
   #takeType(byte: number): void {

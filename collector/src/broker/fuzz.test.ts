@@ -11,9 +11,11 @@ import { connectPacket, gatewayWill, RawMqtt } from '../testing/raw-mqtt.js';
 
 const opening = generate(connectPacket('gw-1', gatewayWill('gw-1')));
 const foreign = topicOf('gw-2', 'block');
+const own = topicOf('gw-1', 'block');
 const packets: Packet[] = [
   connectPacket('gw-1', gatewayWill('gw-1')),
   { cmd: 'publish', topic: foreign, payload: 'x', qos: 2, messageId: 1, dup: false, retain: true },
+  { cmd: 'publish', topic: own, payload: 'x', qos: 1, messageId: 4, dup: true, retain: false },
   { cmd: 'subscribe', messageId: 2, subscriptions: [{ topic: '#', qos: 1 }] },
   { cmd: 'unsubscribe', messageId: 3, unsubscriptions: ['#'] },
   { cmd: 'pubrel', messageId: 1 },

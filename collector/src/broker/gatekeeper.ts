@@ -2,11 +2,9 @@ import type { Logger } from '@edgeward/shared/log';
 import { parseTopic, type TopicKind, topicOf } from '@edgeward/shared/topics';
 import type { Client, ConnectPacket, PublishPacket } from 'aedes';
 import type { LinkOptions } from '../link.js';
-import { Answers } from './answers.js';
 import type { BrokerLimits } from './limits.js';
 import type { Grant, Policy, Refusal } from './policy.js';
 import type { Refusals } from './refusals.js';
-import { publishFrame } from './shortcuts.js';
 import { Slots } from './slots.js';
 import type { SocketGuard } from './socket-guard.js';
 
@@ -17,14 +15,19 @@ export interface GatekeeperOptions extends Pick<LinkOptions, 'room' | 'onJson'> 
   readonly log: Logger;
   /** Nobody waits for room or the journal any more. */
   readonly ending: AbortSignal;
+  /** Where blocks may go that need not go through aedes; without it all do. */
+  readonly onBlock?: ((gateway: string, payload: Uint8Array) => void) | undefined;
   readonly onRefused?: ((gateway: string, reason: string) => void) | undefined;
   readonly onTakenOver?: ((gateway: string, formerOutbox: string) => void) | undefined;
 }
 
 /** One connection. */
 interface Session {
+  readonly client: Client;
   readonly guard: SocketGuard;
   readonly topics: Set<string>;
+  /** Those of its own that it listens to: not put together anew for every receipt. */
+  readonly own: Map<TopicKind, string>;
   keepAliveS: number;
   /** Until it is judged. */
   connect: ConnectPacket | undefined;
@@ -36,8 +39,7 @@ export class Gatekeeper {
   readonly #options: GatekeeperOptions;
   readonly #json: Slots;
   readonly #sessions = new WeakMap<Client, Session>();
-  readonly #connected = new Map<string, Client>();
-  readonly #answers = new Answers();
+  readonly #connected = new Map<string, Session>();
 
   constructor(options: GatekeeperOptions) {
     this.#options = options;
@@ -46,8 +48,10 @@ export class Gatekeeper {
 
   enter(client: Client, guard: SocketGuard): void {
     this.#sessions.set(client, {
+      client,
       guard,
       topics: new Set(),
+      own: new Map(),
       keepAliveS: 0,
       connect: undefined,
       grant: undefined,
@@ -91,17 +95,25 @@ export class Gatekeeper {
   }
 
   registered(client: Client): void {
-    this.#connected.set(client.id, client);
+    const session = this.#sessions.get(client);
+    if (session) this.#connected.set(client.id, session);
   }
 
   /** It got its CONNACK, and what waited for it. */
   ready(client: Client): void {
     const session = this.#sessions.get(client);
-    session?.guard.open(session.keepAliveS);
+    if (!session) return;
+    session.guard.open(session.keepAliveS);
+    this.#shorten(client, session);
+  }
+
+  /** What the client published is where it should be. */
+  handedOn(client: Client): void {
+    this.#sessions.get(client)?.guard.handedOn();
   }
 
   gone(client: Client): void {
-    if (this.#connected.get(client.id) === client) this.#connected.delete(client.id);
+    if (this.#connected.get(client.id)?.client === client) this.#connected.delete(client.id);
     this.#options.policy.left(client.id);
   }
 
@@ -115,7 +127,6 @@ export class Gatekeeper {
     const refusal = this.#refusePublish(session, topic, retain);
     if (refusal || !session) throw this.#note(client.id, refusal ?? notLetIn);
     const parsed = parseTopic(topic);
-    if (parsed?.kind === 'block') session.guard.holdAnswers(this.#answers);
     const room = this.#options.room(this.#options.ending);
     if (parsed?.kind === 'json')
       return this.#whileHeld(session, room, () => this.#takeJson(parsed.gateway, toBytes(payload)));
@@ -124,24 +135,37 @@ export class Gatekeeper {
 
   /** Without a copy of it for when the connection breaks. @returns false if it is not connected, or does not listen */
   send(gateway: string, kind: TopicKind, payload: string): boolean {
-    const client = this.#connected.get(gateway);
-    const session = client && this.#sessions.get(client);
-    const topic = topicOf(gateway, kind);
-    if (!session?.topics.has(topic)) return false;
-    session.guard.send(publishFrame(topic, payload), this.#answers);
+    const session = this.#connected.get(gateway);
+    const topic = session?.own.get(kind);
+    if (!session || topic === undefined) return false;
+    session.guard.send(topic, payload);
     return true;
   }
 
   maySubscribe(client: Client, topic: string): boolean {
     const session = this.#sessions.get(client);
     const detail = this.#refuseSubscription(session, topic);
-    if (detail === undefined) session?.topics.add(topic);
-    else this.#note(client.id, { reason: 'subscription', detail });
+    if (detail === undefined && session) subscribe(session, topic);
+    else if (detail !== undefined) this.#note(client.id, { reason: 'subscription', detail });
     return detail === undefined;
   }
 
   unsubscribed(client: Client, topics: readonly string[]): void {
-    for (const topic of topics) this.#sessions.get(client)?.topics.delete(topic);
+    const session = this.#sessions.get(client);
+    if (session) for (const topic of topics) unsubscribe(session, topic);
+  }
+
+  /** It asks of a block what `take` asks of it. */
+  #shorten(client: Client, session: Session): void {
+    const { onBlock, room, ending } = this.#options;
+    const gateway = client.id;
+    const topic = topicOf(gateway, 'block');
+    if (!onBlock || this.#refusePublish(session, topic, false)) return;
+    session.guard.takeBlocks(topic, payload => {
+      if (client.closed || room(ending)) return false;
+      onBlock(gateway, payload);
+      return true;
+    });
   }
 
   #refusePublish(session: Session | undefined, topic: string, retain: boolean): Refusal | undefined {
@@ -197,6 +221,18 @@ export class Gatekeeper {
     if (told && reason === 'identity') this.#options.onRefused?.(gateway, detail);
     return new Error(detail);
   }
+}
+
+function subscribe({ client, topics, own }: Session, topic: string): void {
+  topics.add(topic);
+  const parsed = parseTopic(topic);
+  if (parsed?.gateway === client.id) own.set(parsed.kind, topic);
+}
+
+function unsubscribe({ client, topics, own }: Session, topic: string): void {
+  topics.delete(topic);
+  const parsed = parseTopic(topic);
+  if (parsed?.gateway === client.id) own.delete(parsed.kind);
 }
 
 /** [MQTT-3.1.3-8] */

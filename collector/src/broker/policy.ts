@@ -26,7 +26,7 @@ export interface Refusal {
 
 /** What a client may do once it is in. */
 export interface Grant {
-  /** Undefined = it may. */
+  /** Undefined = it may. The same answer as long as the connection lasts. */
   refusePublish(topic: string, retain: boolean): Refusal | undefined;
   mayRead(topic: string): boolean;
 }

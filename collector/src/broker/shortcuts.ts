@@ -17,13 +17,16 @@ interface Insides {
 }
 
 /** What clients publish goes straight to `deliver`, and nowhere else but into the store. Only where no client may read it. */
-export function deliverDirectly(aedes: Aedes, deliver: (packet: AedesPublishPacket) => void): void {
+export function deliverDirectly(
+  aedes: Aedes,
+  deliver: (packet: AedesPublishPacket, client: Client) => void,
+): void {
   const insides = aedes as unknown as Insides;
   const publish = insides.publish.bind(aedes) as Publish;
   insides.publish = (packet, ...rest) => {
     const [client, done] = rest;
     if (!done || typeof client === 'function') return publish(packet, ...rest);
-    deliver(packet);
+    deliver(packet, client);
     if (packet.retain) publish(packet, ...rest);
     else done(null);
   };
@@ -48,18 +51,38 @@ export function findRetainedByTopic(aedes: Aedes): void {
 }
 
 const publishQos0 = 0x30;
+const puback = 0x40;
+const pubackBytes = 4;
 
-/** A PUBLISH of QoS 0 [MQTT 3.1.1, 3.3]. */
-export function publishFrame(topic: string, payload: string): Buffer {
+/** A PUBLISH of QoS 0 [MQTT 3.1.1, 3.3], behind PUBACKs of these packet ids. */
+export function publishFrame(topic: string, payload: string, acknowledged: readonly number[] = []): Buffer {
   const topicBytes = Buffer.byteLength(topic);
   const length = 2 + topicBytes + Buffer.byteLength(payload);
   const lengthBytes = length < 128 ? 1 : length < 16_384 ? 2 : length < 2_097_152 ? 3 : 4;
-  const frame = Buffer.allocUnsafe(1 + lengthBytes + length);
-  frame[0] = publishQos0;
+  const start = pubackBytes * acknowledged.length;
+  const frame = Buffer.allocUnsafe(start + 1 + lengthBytes + length);
+  writePubacks(frame, acknowledged);
+  frame[start] = publishQos0;
   for (let i = 0, left = length; i < lengthBytes; i++, left >>>= 7)
-    frame[1 + i] = (left & 127) | (i < lengthBytes - 1 ? 128 : 0);
-  let at = frame.writeUInt16BE(topicBytes, 1 + lengthBytes);
+    frame[start + 1 + i] = (left & 127) | (i < lengthBytes - 1 ? 128 : 0);
+  let at = frame.writeUInt16BE(topicBytes, start + 1 + lengthBytes);
   at += frame.write(topic, at);
   frame.write(payload, at);
   return frame;
+}
+
+/** [MQTT 3.1.1, 3.4], one after the other. */
+export function pubackFrames(ids: readonly number[]): Buffer {
+  const frames = Buffer.allocUnsafe(pubackBytes * ids.length);
+  writePubacks(frames, ids);
+  return frames;
+}
+
+function writePubacks(frames: Buffer, ids: readonly number[]): void {
+  let at = 0;
+  for (const id of ids) {
+    frames[at] = puback;
+    frames[at + 1] = 2;
+    at = frames.writeUInt16BE(id, at + 2);
+  }
 }

@@ -1,32 +1,43 @@
 /**
- * What stands between one socket and aedes. aedes takes bytes by `read` and sends them by `write`; both are replaced
- * on this one socket, which costs nothing per byte and no second buffer:
+ * What stands between one socket and aedes. aedes takes bytes by `read` and sends them by `write`, and the stream
+ * that it reads gets them by `push`; all three are replaced on this one socket, which costs nothing per byte and no
+ * second buffer:
  * - nothing passes of a frame that is refused, and of a client that has sent CONNECT nothing until it is let in
  *   (aedes would handle a PUBLISH that comes while CONNECT is still being looked at);
+ * - a gateway's blocks do not get there at all (`short-way.ts`); their PUBACKs are written here;
  * - a client that is held or sends too fast is not read, so that TCP holds it back;
  * - `write` never asks aedes to wait: a client that does not read would keep one of its emitter's 100 slots per
  *   message, and a few such clients everybody else. What waits for it is bounded, and then it is cut off.
  */
 import type { Socket } from 'node:net';
-import type { Answers } from './answers.js';
+import type { Answering, Answers } from './answers.js';
 import { protocolLevel, unacceptableLevel } from './conformance.js';
 import { FrameRefused, FrameScanner } from './frames.js';
 import type { BrokerLimits } from './limits.js';
 import type { RefusalReason } from './refusals.js';
+import { ShortWay } from './short-way.js';
+import { pubackFrames, publishFrame } from './shortcuts.js';
 import { TokenBucket } from './token-bucket.js';
 
 /** Frames given to aedes at once: that many messages of one client may be under way. */
 const maxFramesAtOnce = 256;
 
-export class SocketGuard {
+export class SocketGuard implements Answering {
   readonly #socket: Socket;
   readonly #limits: BrokerLimits;
+  readonly #answers: Answers;
   readonly #refused: (reason: RefusalReason, detail: string) => void;
   readonly #scanner: FrameScanner;
   readonly #messages: TokenBucket;
   readonly #bytes: TokenBucket;
+  readonly #write: (bytes: Buffer) => boolean;
+  #shortWay: ShortWay | undefined;
   #open = false;
   #holds = 0;
+  /** Of the PUBLISH packets that went to aedes, those that it handed on. */
+  #handedOn = 0;
+  /** Packet ids of blocks, in the order in which they came. */
+  readonly #unanswered: number[] = [];
   /** aedes wanted to read while it could not, and has to be woken. */
   #starved = false;
   #heardMs = performance.now();
@@ -37,16 +48,19 @@ export class SocketGuard {
   constructor(
     socket: Socket,
     limits: BrokerLimits,
+    answers: Answers,
     refused: (reason: RefusalReason, detail: string) => void,
   ) {
     this.#socket = socket;
     this.#limits = limits;
+    this.#answers = answers;
     this.#refused = refused;
     this.#scanner = new FrameScanner(limits);
     this.#messages = new TokenBucket(limits.maxMessagesPerSecond, this.#heardMs);
     this.#bytes = new TokenBucket(limits.maxBytesPerSecond, this.#heardMs);
+    this.#replacePush();
     this.#replaceRead();
-    this.#replaceWrite();
+    this.#write = this.#replaceWrite();
     socket.once('close', () => this.#forgetTimers());
   }
 
@@ -70,15 +84,63 @@ export class SocketGuard {
     if (this.#holds === 0) this.#wake();
   }
 
-  /** What aedes answers waits for what we do. */
-  holdAnswers(answers: Answers): void {
-    answers.hold(this.#socket);
+  /**
+   * From now on blocks of that topic go to `take`, wherever they can be taken in their order, and not to aedes.
+   * @param take  returns false if there is no room: aedes will ask for it again, and the client be held
+   */
+  takeBlocks(topic: string, take: (payload: Buffer) => boolean): void {
+    this.#shortWay = new ShortWay(topic, this.#limits.maxPacketBytes, {
+      isFree: () => this.#isFree(),
+      take: (id, payload, frameBytes) => {
+        if (!take(payload)) return false;
+        this.#unanswered.push(id);
+        this.#answers.hold(this);
+        this.#charge(1, frameBytes);
+        return true;
+      },
+    });
   }
 
-  /** With all that was held back. */
-  send(frame: Buffer, answers: Answers): void {
-    if (this.#socket.writable) this.#socket.write(frame);
-    answers.send(this.#socket);
+  /** aedes has handed on what the client published. */
+  handedOn(): void {
+    this.#handedOn += 1;
+  }
+
+  /** QoS 0, with the PUBACKs that were held back. */
+  send(topic: string, payload: string): void {
+    if (this.#socket.writable) this.#write(publishFrame(topic, payload, this.#takeUnanswered()));
+  }
+
+  acknowledge(): void {
+    if (this.#unanswered.length > 0 && this.#socket.writable)
+      this.#write(pubackFrames(this.#takeUnanswered()));
+  }
+
+  /** A PUBLISH that aedes has handed on it has acknowledged before, so a PUBACK from here comes after that one. */
+  #isFree(): boolean {
+    const { destroyed, readableLength } = this.#socket;
+    const { isBetween, publishes } = this.#scanner;
+    const ahead = readableLength > 0 || !isBetween || publishes !== this.#handedOn;
+    return !ahead && this.#holds === 0 && !destroyed;
+  }
+
+  #takeUnanswered(): number[] {
+    this.#answers.forget(this);
+    return this.#unanswered.splice(0);
+  }
+
+  #replacePush(): void {
+    const push = this.#socket.push.bind(this.#socket);
+    this.#socket.push = (chunk: Buffer | null) => {
+      const rest = chunk && this.#shortWay ? this.#pushed(chunk, this.#shortWay) : chunk;
+      return rest?.length === 0 || push(rest);
+    };
+  }
+
+  /** @returns what the stream gets of it */
+  #pushed(chunk: Buffer, shortWay: ShortWay): Buffer {
+    this.#heardMs = performance.now();
+    return shortWay.pass(chunk);
   }
 
   #replaceRead(): void {
@@ -86,9 +148,14 @@ export class SocketGuard {
     this.#socket.read = size => (size === 0 ? read(0) : this.#read(read));
   }
 
-  #replaceWrite(): void {
+  /** @returns what writes past it */
+  #replaceWrite(): (...args: unknown[]) => boolean {
     const write = this.#socket.write.bind(this.#socket) as (...args: unknown[]) => boolean;
-    this.#socket.write = (...args: unknown[]) => this.#written(write(...args));
+    this.#socket.write = (...args: unknown[]) => {
+      this.acknowledge(); // [MQTT-4.6.0-2]
+      return this.#written(write(...args));
+    };
+    return (...args) => this.#written(write(...args));
   }
 
   #read(read: () => Buffer | null): Buffer | null {

@@ -12,7 +12,7 @@ export async function openBroker(options: Partial<BrokerOptions> = {}) {
     port: 0,
     users: undefined,
     log: silentLogger,
-    room: async () => undefined,
+    room: () => undefined,
     onMessage: message => {
       messages.push(message);
       topics.push(topicOf(message.gateway, message.kind));

@@ -27,7 +27,7 @@ async function openBroker(options: Partial<BrokerOptions> = {}) {
     port: 0,
     users: undefined,
     log: silentLogger,
-    room: async () => undefined,
+    room: () => undefined,
     onMessage: message => {
       messages.push(message);
       arrived.open();

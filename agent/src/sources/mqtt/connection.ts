@@ -4,6 +4,7 @@ import type { Clock } from '@edgeward/shared/contracts';
 import { type EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { Gate } from '@edgeward/shared/gate';
 import { generate, type Packet, parser } from 'mqtt-packet';
+import '../../uplinks/mqtt-numbers.js';
 import { type DialOptions, openSocket, unavailable } from './dial.js';
 import { FrameError, FrameReader, type Message, pubacks } from './frames.js';
 import { KeepAlive } from './keep-alive.js';
