@@ -3,6 +3,7 @@ import type { Clock, Sink } from '@edgeward/shared/contracts';
 import { isRetryable, messageOf } from '@edgeward/shared/errors';
 import { failpoint } from '@edgeward/shared/failpoint';
 import type { Logger } from '@edgeward/shared/log';
+import { settled } from '@edgeward/shared/settled';
 import type { Journal, Reading } from './journal/journal.js';
 import { cursorAt, StoredRanges } from './stored-ranges.js';
 
@@ -141,7 +142,7 @@ export class Consumer {
 
   #exclusively<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#reading.then(work);
-    this.#reading = done.catch(() => undefined);
+    this.#reading = settled(done);
     return done;
   }
 }

@@ -1,25 +1,22 @@
-/** Whether many gateways speak at once, each of them little. */
+/** How many gateways speak at once. */
 export class Crowd {
   readonly #windowMs: number;
-  readonly #many: number;
-  #heard = new Set<string>();
+  readonly #heard = new Set<string>();
   #sinceMs = Number.NEGATIVE_INFINITY;
-  #isThere = false;
+  #last = 0;
 
-  /** @param many  so many within a window are a crowd */
-  constructor(windowMs: number, many: number) {
+  constructor(windowMs: number) {
     this.#windowMs = windowMs;
-    this.#many = many;
   }
 
-  /** By the last window that is over, or this one. */
-  get isThere(): boolean {
-    return this.#isThere || this.#heard.size >= this.#many;
+  /** In the last window that is over, or in this one. */
+  get size(): number {
+    return Math.max(this.#last, this.#heard.size);
   }
 
   note(gateway: string, nowMs: number): void {
     if (nowMs - this.#sinceMs >= this.#windowMs) {
-      this.#isThere = this.#heard.size >= this.#many;
+      this.#last = this.#heard.size;
       this.#heard.clear();
       this.#sinceMs = nowMs;
     }

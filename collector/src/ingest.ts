@@ -56,10 +56,15 @@ interface Queued extends Message {
 
 const maxGroupBytes = 8 * 1024 * 1024;
 const retryMs = 1000;
-/** A crowd's blocks wait so long for each other: a commit costs as much as several blocks. One gateway's never wait. */
-const lingerMs = 20;
+/**
+ * Blocks wait so long for each other where so many gateways spoke within a window: a commit costs as much as several
+ * blocks. Those of a few gateways never wait.
+ */
 const crowdWindowMs = 100;
-const crowdGateways = 8;
+const lingers = [
+  { gateways: 100, ms: 60 },
+  { gateways: 8, ms: 20 },
+] as const;
 /** What a waiting message costs besides its payload, so that empty ones do not wait without limit. */
 const messageBytes = 512;
 /** Receipts in one message. */
@@ -76,7 +81,7 @@ export class Ingest {
   readonly #intake: Intake;
   readonly #changed = new Gate();
   readonly #logged: Limiter;
-  readonly #crowd = new Crowd(crowdWindowMs, crowdGateways);
+  readonly #crowd = new Crowd(crowdWindowMs);
   #queue: Queued[] = [];
   #queuedBytes = 0;
   #failure: string | null = null;
@@ -142,7 +147,9 @@ export class Ingest {
         if (stop.aborted) return;
         await this.#changed.wait(stop);
       }
-      if (this.#crowd.isThere) await this.#options.clock.sleep(lingerMs, stop);
+      const { size } = this.#crowd;
+      const linger = lingers.find(({ gateways }) => size >= gateways);
+      if (linger) await this.#options.clock.sleep(linger.ms, stop);
       const stored = await this.#storeGroup(this.#takeGroup(), stop);
       if (!stored) return this.#leave(this.#queue.splice(0), new EdgewardError('EW_STOPPED'));
     }
@@ -240,7 +247,7 @@ export class Ingest {
       this.#options.gateways.state(gateway, state);
       if (state.online) await this.#greet(gateway, state.outbox);
     }
-    for (const message of messages) await this.#note(message);
+    for (const message of messages) if (message.kind !== 'block') await this.#note(message);
     for (const act of group.after) await act();
   }
 
@@ -248,9 +255,13 @@ export class Ingest {
   async #sendReceipts(claims: readonly Claim[]): Promise<void> {
     const { releases } = this.#options;
     const byGateway = new Map<string, Claim[]>();
-    for (const claim of claims) getOrMake(byGateway, claim.gateway, () => []).push(claim);
-    for (const [gateway, own] of byGateway) {
-      const sent = this.#trySend(gateway, receiptsFor(own, releases));
+    for (const claim of claims) {
+      const own = byGateway.get(claim.gateway);
+      if (own) own.push(claim);
+      else byGateway.set(claim.gateway, [claim]);
+    }
+    for (const own of byGateway.values()) {
+      const sent = this.#trySend(own[0]!.gateway, receiptsFor(own, releases));
       if (sent) await sent;
     }
   }

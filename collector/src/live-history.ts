@@ -14,7 +14,7 @@ const [timeAt, scoreAt, flagsAt, valuesAt] = [0, 1, 2, 3];
 /** Beside the 16 bits of quality. */
 const anomalyFlag = 0x10000;
 
-/** A ring of rows; its room doubles as rows come, up to the capacity. */
+/** A ring of rows; its room doubles when it is let, up to the capacity. */
 export class History {
   readonly gateway: string;
   readonly device: string;
@@ -69,13 +69,18 @@ export class History {
     if (this.#room > room) this.#resize(room);
   }
 
-  /**
-   * @param columns  of `numbersOf`
-   * @returns bytes that it takes more than before
-   */
-  push(batch: RecordBatch, columns: readonly Float64Array[], i: number): number {
-    const before = this.#rows.length;
-    if (this.#size === this.#room && this.#room < capacity) this.#resize(Math.min(2 * this.#room, capacity));
+  /** Bytes that more room would take; 0 = there is some left, or it has all that a device may have. */
+  get growth(): number {
+    if (this.#size < this.#room || this.#room >= capacity) return 0;
+    return 8 * this.#stride * (this.#nextRoom() - this.#room);
+  }
+
+  grow(): void {
+    this.#resize(this.#nextRoom());
+  }
+
+  /** @param columns  of `numbersOf` */
+  push(batch: RecordBatch, columns: readonly Float64Array[], i: number): void {
     const rows = this.#rows;
     const at = this.#next * this.#stride;
     rows[at + timeAt] = batch.time[i]!;
@@ -84,7 +89,6 @@ export class History {
     for (let f = 0; f < columns.length; f++) rows[at + valuesAt + f] = columns[f]![i]!;
     this.#next = this.#next + 1 === this.#room ? 0 : this.#next + 1;
     if (this.#size < this.#room) this.#size += 1;
-    return 8 * (rows.length - before);
   }
 
   last() {
@@ -114,6 +118,10 @@ export class History {
       anomaly: slots.map(at => this.#isAnomaly(at)),
       quality: slots.map(at => this.#cell(at, flagsAt) & 0xffff),
     };
+  }
+
+  #nextRoom(): number {
+    return Math.min(2 * this.#room, capacity);
   }
 
   #resize(room: number): void {

@@ -130,3 +130,33 @@ test('when room gets scarce, who was updated longest ago keeps a minute, and goe
   );
   assert.ok(live.bytes <= 110_000 && live.bytes > 85_000, `${live.bytes}`);
 });
+
+test('devices that all speak keep the rows that there is room for, and take none from each other', () => {
+  const [devices, maxBytes] = [100, 200_000]; // room for 32 rows of half of them, and for 16 of the others
+  const live = new Live({ maxBytes });
+  const all = Array.from({ length: devices }, (_, d) => d);
+  const sizes = () => live.all().map(({ size }) => size);
+  for (let value = 1; value <= 200; value++) deliver(live, wide(devices, 5, all, value));
+  const settled = sizes();
+  assert.ok(Math.min(...settled) >= 16, `${settled}`);
+  assert.ok(live.bytes <= maxBytes && live.bytes > 0.75 * maxBytes, `${live.bytes}`);
+  for (let value = 201; value <= 500; value++) {
+    deliver(live, wide(devices, 5, all, value));
+    assert.deepEqual(sizes(), settled);
+  }
+  assert.equal(live.get(gateway, 'd0')?.last().time, 500e6);
+});
+
+test('what silent devices had is for those that go on', () => {
+  const live = new Live({ maxBytes: 110_000 });
+  deliver(live, wide(2, 5, new Array(1000).fill(0)));
+  deliver(live, wide(2, 5, new Array(600).fill(1), 2));
+  for (let value = 3; value < 500; value++) deliver(live, wide(2, 5, [1], value));
+  assert.deepEqual(
+    live.all().map(({ device, size }) => [device, size]),
+    [
+      ['d0', 64],
+      ['d1', 1024],
+    ],
+  );
+});

@@ -1,14 +1,16 @@
 /** The newest hour or so of every device, in memory, for plots. Rebuilt from the journal at start. */
-import { numberOf } from '@edgeward/shared/batch';
-import type { Delivery, RecordBatch, Schema } from '@edgeward/shared/contracts';
+import { hasBit, numberOf } from '@edgeward/shared/batch';
+import type { Column, Delivery, RecordBatch, Schema } from '@edgeward/shared/contracts';
 import { getOrMake } from '@edgeward/shared/maps';
 import { History, orNull } from './live-history.js';
 import type { LiveUpdate } from './views.js';
 
 /** Over all devices: an hour of some 250 devices with 5 fields, or a minute of some 2500 with 30. */
 const defaultMaxBytes = 64 * 1024 * 1024;
-/** Rows left to a device when room gets scarce, a minute at 1 Hz; and when that is still too much. */
-const cuts = [64, 0];
+/** Rows left to a device when room gets scarce, a minute at 1 Hz; and when a new one needs still more. */
+const [minuteRows, leastRows] = [64, 0];
+/** While every device had so many rows on average, one that had none is silent: its room is for those that speak. */
+const silentRows = 64;
 
 /** One gateway's devices: by name, and by number in the schema that its last block had. */
 interface Devices {
@@ -18,13 +20,18 @@ interface Devices {
   byIndex: (History | undefined)[];
 }
 
-/** The device that was updated longest ago gives up its room first. */
+/**
+ * The device that was updated longest ago gives up its room first, and only a silent one does so that another may keep
+ * more rows: else devices that all speak would take the room from each other for ever.
+ */
 export class Live {
   readonly #gateways = new Map<string, Devices>();
   readonly #maxBytes: number;
   readonly #ownSchemas = new WeakMap<Schema, Schema[]>();
   #bytes = 0;
   #updates = 0;
+  /** Nobody who speaks finds more room before so many updates. */
+  #fullUntil = 0;
 
   constructor({ maxBytes = defaultMaxBytes }: { maxBytes?: number } = {}) {
     this.#maxBytes = maxBytes;
@@ -61,12 +68,21 @@ export class Live {
     for (let i = 0; i < batch.time.length; i++) {
       const history = this.#historyOf(gateway, devices, batch, batch.device[i]!);
       history.updated = ++this.#updates;
-      this.#grow(history.push(batch, columns, i));
+      if (history.growth > 0) this.#offerMore(history);
+      history.push(batch, columns, i);
     }
     for (const { at, threshold } of batch.evidence ?? []) {
       const history = devices.byIndex[batch.device[at]!];
       if (history) history.threshold = threshold;
     }
+  }
+
+  /** Its room is full: if there is no more of it, its next rows take the place of its oldest ones. */
+  #offerMore(history: History): void {
+    const bytes = history.growth;
+    if (this.#bytes + bytes > this.#maxBytes && !this.#takeFromSilent(bytes)) return;
+    history.grow();
+    this.#bytes += bytes;
   }
 
   #devicesOf(gateway: string, { schema, model }: RecordBatch): Devices {
@@ -106,32 +122,46 @@ export class Live {
     return known[index];
   }
 
+  /** A device that speaks for the first time, or has other fields now, gets its room from whoever has some. */
   #grow(bytes: number): void {
     this.#bytes += bytes;
-    if (bytes > 0 && this.#bytes > this.#maxBytes) this.#makeRoom();
-  }
-
-  /**
-   * An eighth more than is needed, so that it is not done for every row. Cuts first: a device of which a few rows are
-   * left is still on the page.
-   */
-  #makeRoom(): void {
-    const wanted = this.#maxBytes * (7 / 8);
-    const oldestFirst = this.#histories().sort((a, b) => a.updated - b.updated);
-    for (const rows of cuts) {
-      for (const history of oldestFirst) {
-        if (this.#bytes <= wanted) return;
-        this.#bytes -= history.bytes;
-        history.cut(rows);
-        this.#bytes += history.bytes;
-      }
-    }
+    if (bytes <= 0 || this.#bytes <= this.#maxBytes) return;
+    const oldestFirst = this.#histories().sort(byUpdate);
+    this.#cut(oldestFirst, minuteRows, this.#enough);
+    this.#cut(oldestFirst, leastRows, this.#enough);
     for (const history of oldestFirst) {
-      if (this.#bytes <= wanted) return;
+      if (this.#bytes <= this.#enough) return;
       history.isGone = true;
       this.#bytes -= history.bytes;
       this.#gateways.get(history.gateway)?.byName.delete(history.device);
     }
+  }
+
+  /** @returns whether there are so many bytes now. If not, it is not tried again for every row. */
+  #takeFromSilent(bytes: number): boolean {
+    if (this.#updates < this.#fullUntil) return false;
+    const histories = this.#histories();
+    const span = silentRows * histories.length;
+    const silent = histories.filter(({ updated }) => updated < this.#updates - span);
+    this.#cut(silent.sort(byUpdate), minuteRows, this.#enough - bytes);
+    const found = this.#bytes + bytes <= this.#maxBytes;
+    if (!found) this.#fullUntil = this.#updates + span;
+    return found;
+  }
+
+  /** Comes before removal: a device of which a few rows are left is still on the page. */
+  #cut(oldestFirst: readonly History[], rows: number, wantedBytes: number): void {
+    for (const history of oldestFirst) {
+      if (this.#bytes <= wantedBytes) return;
+      this.#bytes -= history.bytes;
+      history.cut(rows);
+      this.#bytes += history.bytes;
+    }
+  }
+
+  /** An eighth more than is needed is made free, so that it is not done for every row. */
+  get #enough(): number {
+    return this.#maxBytes * (7 / 8);
   }
 
   #histories(): History[] {
@@ -139,13 +169,30 @@ export class Live {
   }
 }
 
+function byUpdate(a: History, b: History): number {
+  return a.updated - b.updated;
+}
+
+/** Rows of a scratch column, so that it is rarely made anew. */
+const leastScratch = 256;
+/** By field, for columns that are not plain numbers; good until the next block. */
+const scratch: Float64Array[] = [];
+
 /** The columns as `numberOf` tells their values, mostly as they are. */
 function numbersOf(batch: RecordBatch): Float64Array[] {
-  return batch.values.map((column, f) =>
-    column instanceof Float64Array && !batch.missing?.[f]
-      ? column
-      : Float64Array.from(batch.time, (_, i) => numberOf(batch, f, i)),
-  );
+  return batch.values.map((column, f) => numbersIn(column, batch.missing?.[f], f));
+}
+
+function numbersIn(column: Column, missing: Uint8Array | undefined, f: number): Float64Array {
+  if (column instanceof Float64Array && !missing) return column;
+  const n = column.length;
+  if ((scratch[f]?.length ?? 0) < n) scratch[f] = new Float64Array(Math.max(n, leastScratch));
+  const numbers = scratch[f]!;
+  for (let i = 0; i < n; i++) {
+    const value = column[i]!;
+    numbers[i] = typeof value === 'string' || hasBit(missing, i) ? Number.NaN : Number(value);
+  }
+  return numbers;
 }
 
 /** One for each device with rows in it. */

@@ -301,9 +301,12 @@ export async function salvage(directory: string): Promise<void> {
 
 /** Fixed-width big-endian key: byte order is number order. */
 export function numberKey(prefix: string, ...numbers: readonly number[]): Buffer {
-  const key = Buffer.alloc(prefix.length + 8 * numbers.length);
-  key.write(prefix, 'latin1');
-  for (const [i, n] of numbers.entries()) key.writeBigUInt64BE(BigInt(n), prefix.length + 8 * i);
+  const key = Buffer.allocUnsafe(prefix.length + 8 * numbers.length);
+  let at = key.write(prefix, 'latin1');
+  for (const n of numbers) {
+    at = key.writeUInt32BE(Math.floor(n / 2 ** 32), at);
+    at = key.writeUInt32BE(n >>> 0, at);
+  }
   return key;
 }
 

@@ -1,6 +1,7 @@
 /** The one store of incidents and mails, so that both change together or not at all. */
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
+import { settled } from '@edgeward/shared/settled';
 import { jsonValue, type Store, textKey } from '@edgeward/shared/store';
 import { openMendedStore } from '@edgeward/shared/store-mend';
 
@@ -79,7 +80,7 @@ export class AlertStore implements AsyncDisposable {
 
   #exclusively<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#busy.then(work);
-    this.#busy = done.catch(() => undefined);
+    this.#busy = settled(done);
     return done;
   }
 }

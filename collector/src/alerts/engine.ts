@@ -9,6 +9,7 @@
 import type { Clock, Cursor, Delivery, Sink } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
+import { settled } from '@edgeward/shared/settled';
 import { rowsOf } from '../journal/kept-delivery.js';
 import type { MailOutlet } from '../notifiers/mail-queue.js';
 import { notYetStored } from '../sinks/received.js';
@@ -228,7 +229,7 @@ export class IncidentEngine implements Sink {
 
   #exclusively<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#busy.then(work);
-    this.#busy = done.catch(() => undefined);
+    this.#busy = settled(done);
     return done;
   }
 }

@@ -2,6 +2,8 @@ import type { Described, RecordBatch } from '@edgeward/shared/contracts';
 import { EdgewardError } from '@edgeward/shared/errors';
 import { textKey } from '@edgeward/shared/store';
 import type { BlockHeader } from '@edgeward/shared/wire';
+import { epochKey } from '../epoch-key.js';
+import { Seen } from '../seen.js';
 import type { Accounts } from './accounts.js';
 import { put, type Write } from './layout.js';
 import { type Received, ReceivedEpoch, startOf } from './received.js';
@@ -30,17 +32,20 @@ export interface Poison {
   readonly described: Described | undefined;
 }
 
+/** What one block does to the ranges of its epoch. */
 interface Change {
   readonly key: string;
   readonly sent: Sent;
-  readonly apply: (to: ReceivedEpoch) => void;
+  readonly described: Described | undefined;
+  /** Where it will stand; undefined = nowhere, its rows are rejected. */
+  readonly position: number | undefined;
 }
 
 /** What a group changes in the received ranges: found out first and done once it is stored. */
 export class AppendPlan {
   readonly #received: Received;
   readonly #accounts: Accounts;
-  readonly #seen = new Set<string>();
+  readonly #seen = new Seen();
   readonly #changes: Change[] = [];
   /** Epochs that the stored blocks alone do not tell all of. */
   readonly #apart = new Set<string>();
@@ -52,34 +57,19 @@ export class AppendPlan {
 
   /** @returns whether it is new */
   take(sent: Sent, described: Described, position: number): boolean {
-    if (!this.#isNew(sent)) return false;
-    const { seq, devices } = sent.header;
-    this.#add(sent, epoch => {
-      const wasRejected = epoch.rejectedSeqs.has(seq);
-      if (wasRejected) epoch.rejectedSeqs.remove(seq);
-      for (const rows of devices) {
-        const device = deviceIn(described, rows.index);
-        if (wasRejected) epoch.takeRejected(device, rows);
-        epoch.addRows(device, rows);
-      }
-      epoch.position = Math.max(epoch.position, position);
-    });
-    if (sent.again) this.#apart.add(keyOf(sent));
+    const key = keyOf(sent);
+    if (!this.#isNew(sent, key)) return false;
+    this.#changes.push({ key, sent, described, position });
+    if (sent.again) this.#apart.add(key);
     return true;
   }
 
   /** Counts its rows as rejected, as far as it can be told whose they are. @returns whether it is new */
   reject(poison: Poison): boolean {
-    if (!this.#isNew(poison)) return false;
-    const devices = poison.described?.schema.devices ?? [];
-    this.#add(poison, epoch => {
-      epoch.rejectedSeqs.add(poison.header.seq);
-      for (const { index, ...span } of poison.header.devices) {
-        const device = devices[index];
-        if (device !== undefined) epoch.addRejected(device, span);
-      }
-    });
-    this.#apart.add(keyOf(poison));
+    const key = keyOf(poison);
+    if (!this.#isNew(poison, key)) return false;
+    this.#changes.push({ key, sent: poison, described: poison.described, position: undefined });
+    this.#apart.add(key);
     return true;
   }
 
@@ -94,42 +84,29 @@ export class AppendPlan {
       const own = this.#changes.filter(change => change.key === key);
       const { gateway, header } = own[0]!.sent;
       const next = this.#received.get(gateway, header.epoch)?.clone() ?? newEpoch(own[0]!.sent);
-      for (const change of own) change.apply(next);
+      for (const change of own) applyTo(next, change);
       return put(textKey('r', key), next);
     });
   }
 
   /** The commit is down. */
   apply(): void {
-    for (const { sent, apply } of this.#changes) {
-      const { gateway, header } = sent;
+    for (const change of this.#changes) {
+      const { gateway, header } = change.sent;
       const known = this.#received.get(gateway, header.epoch);
-      const epoch = known ?? newEpoch(sent);
+      const epoch = known ?? newEpoch(change.sent);
       if (!known) this.#received.set(gateway, header.epoch, epoch);
-      apply(epoch);
-      this.#noteOldest(sent);
+      applyTo(epoch, change);
+      this.#noteOldest(change.sent);
     }
   }
 
-  #isNew(sent: Sent): boolean {
+  #isNew(sent: Sent, key: string): boolean {
     const { gateway, outbox = '', header, again = false } = sent;
     const { epoch, seq } = header;
     const known = this.#received.get(gateway, epoch);
     if (known ? hasSeq(known, seq, again) : this.#isFolded(gateway, outbox, epoch)) return false;
-    const name = `${gateway}/${epoch}/${seq}`;
-    if (this.#seen.has(name)) return false;
-    this.#seen.add(name);
-    return true;
-  }
-
-  #add(sent: Sent, apply: (to: ReceivedEpoch) => void): void {
-    const { seq, voids } = sent.header;
-    const all = (epoch: ReceivedEpoch) => {
-      epoch.seqs.add(seq);
-      for (const [from, through] of voids ?? []) epoch.seqs.add(from, through);
-      apply(epoch);
-    };
-    this.#changes.push({ key: keyOf(sent), sent, apply: all });
+    return this.#seen.isFirst(key, seq);
   }
 
   /** All of it was received, and so long ago that no more is known. */
@@ -143,6 +120,34 @@ export class AppendPlan {
   }
 }
 
+function applyTo(epoch: ReceivedEpoch, { sent, described, position }: Change): void {
+  const { seq, voids } = sent.header;
+  epoch.seqs.add(seq);
+  if (voids) for (const [from, through] of voids) epoch.seqs.add(from, through);
+  if (position === undefined || !described) reject(epoch, sent.header, described);
+  else store(epoch, sent.header, described, position);
+}
+
+function store(epoch: ReceivedEpoch, header: BlockHeader, described: Described, position: number): void {
+  const wasRejected = epoch.rejectedSeqs.has(header.seq);
+  if (wasRejected) epoch.rejectedSeqs.remove(header.seq);
+  for (const rows of header.devices) {
+    const device = deviceIn(described, rows.index);
+    if (wasRejected) epoch.takeRejected(device, rows);
+    epoch.addRows(device, rows);
+  }
+  epoch.position = Math.max(epoch.position, position);
+}
+
+/** As far as it can be told whose rows they are. */
+function reject(epoch: ReceivedEpoch, { seq, devices }: BlockHeader, described: Described | undefined): void {
+  epoch.rejectedSeqs.add(seq);
+  for (const rows of devices) {
+    const device = described?.schema.devices[rows.index];
+    if (device !== undefined) epoch.addRejected(device, rows);
+  }
+}
+
 /** @throws EW_BLOCK_CORRUPT if the schema has no such device */
 function deviceIn({ schema }: Described, index: number): string {
   const device = schema.devices[index];
@@ -151,7 +156,7 @@ function deviceIn({ schema }: Described, index: number): string {
 }
 
 function keyOf({ gateway, header }: Pick<Sent, 'gateway' | 'header'>): string {
-  return `${gateway}/${header.epoch}`;
+  return epochKey(gateway, header.epoch);
 }
 
 function newEpoch({ outbox = '' }: Sent): ReceivedEpoch {

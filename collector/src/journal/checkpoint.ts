@@ -1,5 +1,5 @@
 /** Blocks, and bytes of them, that are read again at most when the journal is opened. */
-const maxBlocks = 20_000;
+const maxBlocks = 60_000;
 const maxBytes = 64 * 1024 * 1024;
 
 /**

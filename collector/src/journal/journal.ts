@@ -17,9 +17,10 @@ import { failpoint } from '@edgeward/shared/failpoint';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
 import type { RangeSet } from '@edgeward/shared/ranges';
+import { settled } from '@edgeward/shared/settled';
 import { type Store, type StoreOptions, textKey } from '@edgeward/shared/store';
 import { openMendedStore } from '@edgeward/shared/store-mend';
-import { decodeBlock, describe } from '@edgeward/shared/wire';
+import { describe } from '@edgeward/shared/wire';
 import { type BlockPage, listPage } from '../audit/block-list.js';
 import { isInOrder } from '../noted.js';
 import type { GatewayReport } from '../report.js';
@@ -190,21 +191,24 @@ export class Journal implements AsyncDisposable {
   async #append(incoming: readonly Incoming[], { poison = [], writes = [] }: Along): Promise<Delivery[]> {
     const plan = new AppendPlan(this.received, this.accounts);
     const taken: Incoming[] = [];
+    const schemas = new Set<Described>();
     for (const block of incoming) {
       const described = describe(block.batch.schema, block.batch.model);
-      if (plan.take(block, described, this.#position + 1 + taken.length)) taken.push(block);
+      if (!plan.take(block, described, this.#position + 1 + taken.length)) continue;
+      taken.push(block);
+      // A block is of no use without its schema: both go down together.
+      if (!this.#savedSchemas.has(described.id)) schemas.add(described);
     }
     for (const one of poison) plan.reject(one);
     const deliveries = taken.map((block, i) => toDelivery(this.#position + 1 + i, block));
-    const schemas = this.#unsaved(taken);
     const blocks = taken.map((block, i) => put(blockKey(this.#position + 1 + i), stored(block)));
-    const all = [...blocks, ...plan.writes(), ...schemas.map(schemaPut), ...writes];
+    const all = [...blocks, ...plan.writes(), ...[...schemas].map(schemaPut), ...writes];
     if (all.length === 0) return [];
     failpoint('journal.before-commit');
     await this.#writeWith(all, this.#checkpoint.due(this.#position));
     failpoint('journal.after-commit');
     for (const { id } of schemas) this.#savedSchemas.add(id);
-    this.learn(schemas);
+    this.learn([...schemas]);
     plan.apply();
     const bytes = taken.reduce((sum, block) => sum + block.bytes.length, 0);
     this.#checkpoint.note(plan.keys(), this.#position + 1, bytes);
@@ -380,7 +384,7 @@ export class Journal implements AsyncDisposable {
   /** Of those that write received ranges, an older state must not come down last. */
   #exclusively<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#busy.then(work);
-    this.#busy = done.catch(() => undefined);
+    this.#busy = settled(done);
     return done;
   }
 
@@ -439,21 +443,10 @@ export class Journal implements AsyncDisposable {
 
   #kept(delivery: Delivery, { bytes }: Incoming): Delivery {
     if (this.#options.keepsColumns) return delivery;
-    const decode = () => decodeBlock(bytes, id => this.described(id)).batch;
-    return new KeptDelivery(delivery, { inOrder: isInOrder(delivery.batch), decode, bytes: bytes.length });
-  }
-
-  /** A block is of no use without its schema: both go down together. */
-  #unsaved(blocks: readonly Incoming[]): Described[] {
-    const used = new Map<string, Described>();
-    for (const { batch } of blocks) {
-      const described = describe(batch.schema, batch.model);
-      if (!this.#savedSchemas.has(described.id)) used.set(described.id, described);
-    }
-    return [...used.values()];
+    return new KeptDelivery(delivery, isInOrder(delivery.batch), bytes);
   }
 }
 
-function stored({ bytes, outbox = '', ...facts }: Incoming): Buffer {
-  return blockValue({ ...facts, outbox }, bytes);
+function stored({ gateway, outbox = '', ingestedMs, late, bytes }: Incoming): Buffer {
+  return blockValue({ gateway, outbox, ingestedMs, late }, bytes);
 }

@@ -1,18 +1,11 @@
 import type { Delivery, RecordBatch } from '@edgeward/shared/contracts';
+import { type Described, decodeBlock, describe } from '@edgeward/shared/wire';
 
 /** What is known of a block without its columns. */
 interface Summary {
   readonly rows: number;
   /** No row of it is worth a look. */
   readonly inOrder: boolean;
-}
-
-export interface KeptOptions {
-  readonly inOrder: boolean;
-  /** Makes its columns, again and again, if need be. */
-  readonly decode: () => RecordBatch;
-  /** Bytes that `decode` holds on to. */
-  readonly bytes: number;
 }
 
 /**
@@ -28,13 +21,15 @@ export class KeptDelivery implements Delivery, Summary {
   readonly late: boolean;
   readonly rows: number;
   readonly inOrder: boolean;
-  readonly bytes: number;
-  readonly #decode: () => RecordBatch;
+  readonly #block: Uint8Array;
+  readonly #described: Described;
   #batch: RecordBatch | undefined;
 
+  /** @param block  that its columns can be made of again */
   constructor(
     { gateway, epoch, seq, position, ingestedMs, late, batch }: Delivery,
-    { inOrder, decode, bytes }: KeptOptions,
+    inOrder: boolean,
+    block: Uint8Array,
   ) {
     this.gateway = gateway;
     this.epoch = epoch;
@@ -44,12 +39,17 @@ export class KeptDelivery implements Delivery, Summary {
     this.late = late;
     this.rows = batch.time.length;
     this.inOrder = inOrder;
-    this.bytes = bytes;
-    this.#decode = decode;
+    this.#block = block;
+    this.#described = describe(batch.schema, batch.model);
+  }
+
+  /** It holds on to so many. */
+  get bytes(): number {
+    return this.#block.length;
   }
 
   get batch(): RecordBatch {
-    this.#batch ??= this.#decode();
+    this.#batch ??= decodeBlock(this.#block, () => this.#described).batch;
     return this.#batch;
   }
 }

@@ -116,7 +116,11 @@ function toRows(json: Record<string, z.output<typeof deviceRowsSchema>>): ByDevi
 }
 
 function rowsOf(all: ByDevice, device: string): DeviceRows {
-  return getOrMake(all, device, () => new DeviceRows());
+  const known = all.get(device); // for every device of every block: nothing is made on the way
+  if (known) return known;
+  const rows = new DeviceRows();
+  all.set(device, rows);
+  return rows;
 }
 
 function clones(all: ByDevice): ByDevice {

@@ -1,6 +1,7 @@
 import { pathOption } from '@edgeward/shared/config';
 import type { Cursor, Delivery, Sink } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
+import { settled } from '@edgeward/shared/settled';
 import { z } from 'zod';
 import { defineSink } from './define.js';
 import { auditFiles } from './file-audit.js';
@@ -97,7 +98,7 @@ export class FileSink implements Sink {
   /** Dispose may come while a write is under way. */
   #exclusively<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#busy.then(work);
-    this.#busy = done.catch(() => undefined);
+    this.#busy = settled(done);
     return done;
   }
 }

@@ -1,6 +1,6 @@
 import type { Cursor, Delivery } from '@edgeward/shared/contracts';
-import { getOrMake } from '@edgeward/shared/maps';
-import { RangeSet } from '@edgeward/shared/ranges';
+import { epochKey } from '../epoch-key.js';
+import { Seen } from '../seen.js';
 import { isStored } from '../stored-ranges.js';
 
 /**
@@ -15,13 +15,9 @@ export function notYetStored(
   journal: string,
 ): Delivery[] {
   const passed = stored?.journal === journal ? stored.position : 0;
-  const here = new Map<string, RangeSet>();
+  const here = new Seen();
   return deliveries.filter(delivery => {
     if (delivery.position <= passed || (stored && isStored(stored, delivery))) return false;
-    const { gateway, epoch, seq } = delivery;
-    const seen = getOrMake(here, `${gateway}/${epoch}`, () => new RangeSet());
-    if (seen.has(seq)) return false;
-    seen.add(seq);
-    return true;
+    return here.isFirst(epochKey(delivery.gateway, delivery.epoch), delivery.seq);
   });
 }
