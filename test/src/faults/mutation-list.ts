@@ -103,7 +103,7 @@ export const mutations: readonly Mutation[] = [
     patches: [
       {
         where: 'shared/dist/wire',
-        find: /if \(crc32c\([^;]*?!== view\.getUint32\([^)]*\)\)/g,
+        find: /if \(crc32c\([^;]*?!== checksumAt\([^)]*\)\)/g,
         put: 'if (false)',
       },
     ],
