@@ -23,8 +23,8 @@ export class History {
   threshold: number | null = null;
   /** The higher, the later it was updated. */
   updated = 0;
-  /** It has given up its room, and is no longer among the others. */
-  isGone = false;
+  /** Of the last block that had rows of it. */
+  block = 0;
   #rows: Float64Array;
   #stride: number;
   #room = firstRoom;
@@ -42,6 +42,16 @@ export class History {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** It has given up its room, and is no longer among the others. */
+  get isGone(): boolean {
+    return this.#rows.length === 0;
+  }
+
+  /** For good: whoever still knows it holds on to nothing. */
+  leave(): void {
+    this.#rows = new Float64Array(0);
   }
 
   /** Memory it takes. */

@@ -104,11 +104,11 @@ test('a device that is only named costs nothing, and one with a row little', () 
 test('when room gets scarce, who was updated longest ago keeps a minute, and goes only when that is too much', () => {
   const [live, rows] = [new Live({ maxBytes: 110_000 }), Array.from({ length: 1000 }, () => 0)];
   deliver(live, wide(100, 5, rows)); // some 60 kB
-  deliver(live, wide(100, 5, rows.fill(1), 2));
+  for (let block = 0; block < 400; block++) deliver(live, wide(100, 5, [1, 1, 1, 1, 1], 2));
   const sizes = () => live.all().map(({ device, size }) => [device, size]);
   assert.deepEqual(sizes(), [
     ['d0', 64],
-    ['d1', 1000],
+    ['d1', 1024],
   ]);
   const [oldest] = live.all();
   assert.equal(oldest?.last().time, 1e6 + 999, 'the newest of its rows are left');
@@ -151,7 +151,7 @@ test('what silent devices had is for those that go on', () => {
   const live = new Live({ maxBytes: 110_000 });
   deliver(live, wide(2, 5, new Array(1000).fill(0)));
   deliver(live, wide(2, 5, new Array(600).fill(1), 2));
-  for (let value = 3; value < 500; value++) deliver(live, wide(2, 5, [1], value));
+  for (let value = 3; value < 800; value++) deliver(live, wide(2, 5, [1], value));
   assert.deepEqual(
     live.all().map(({ device, size }) => [device, size]),
     [
@@ -159,4 +159,16 @@ test('what silent devices had is for those that go on', () => {
       ['d1', 1024],
     ],
   );
+});
+
+test('a block of many rows makes nobody else look silent', () => {
+  const live = new Live({ maxBytes: 500_000 });
+  const speak = (rows: number) => {
+    for (let device = 0; device < 20; device++) deliver(live, wide(20, 5, new Array(rows).fill(device)));
+  };
+  for (let round = 0; round < 60; round++) speak(20);
+  const sizes = () => live.all().map(({ size }) => size);
+  const settled = sizes();
+  for (let round = 0; round < 20; round++) speak(2000);
+  assert.deepEqual(sizes(), settled);
 });

@@ -9,8 +9,8 @@ import type { LiveUpdate } from './views.js';
 const defaultMaxBytes = 64 * 1024 * 1024;
 /** Rows left to a device when room gets scarce, a minute at 1 Hz; and when a new one needs still more. */
 const [minuteRows, leastRows] = [64, 0];
-/** While every device had so many rows on average, one that had none is silent: its room is for those that speak. */
-const silentRows = 64;
+/** While every device was in so many blocks on average, one that was in none is silent: its room is for those that speak. */
+const silentBlocks = 64;
 
 /** One gateway's devices: by name, and by number in the schema that its last block had. */
 interface Devices {
@@ -29,6 +29,8 @@ export class Live {
   readonly #maxBytes: number;
   readonly #ownSchemas = new WeakMap<Schema, Schema[]>();
   #bytes = 0;
+  #blocks = 0;
+  /** A block counts once for each device that it has rows of. */
   #updates = 0;
   /** Nobody who speaks finds more room before so many updates. */
   #fullUntil = 0;
@@ -65,9 +67,11 @@ export class Live {
   #take({ gateway, batch }: Delivery): void {
     const devices = this.#devicesOf(gateway, batch);
     const columns = numbersOf(batch);
+    this.#blocks += 1;
     for (let i = 0; i < batch.time.length; i++) {
       const history = this.#historyOf(gateway, devices, batch, batch.device[i]!);
-      history.updated = ++this.#updates;
+      if (history.isGone) continue; // there is not even room for the least of it
+      this.#note(history);
       if (history.growth > 0) this.#offerMore(history);
       history.push(batch, columns, i);
     }
@@ -75,6 +79,12 @@ export class Live {
       const history = devices.byIndex[batch.device[at]!];
       if (history) history.threshold = threshold;
     }
+  }
+
+  #note(history: History): void {
+    if (history.block === this.#blocks) return;
+    history.block = this.#blocks;
+    history.updated = ++this.#updates;
   }
 
   /** Its room is full: if there is no more of it, its next rows take the place of its oldest ones. */
@@ -109,7 +119,7 @@ export class Live {
     history.model = model ?? history.model;
     devices.byName.set(name, history);
     devices.byIndex[index] = history;
-    history.updated = ++this.#updates;
+    this.#note(history);
     this.#grow(history.bytes - before);
     return history;
   }
@@ -131,8 +141,8 @@ export class Live {
     this.#cut(oldestFirst, leastRows, this.#enough);
     for (const history of oldestFirst) {
       if (this.#bytes <= this.#enough) return;
-      history.isGone = true;
       this.#bytes -= history.bytes;
+      history.leave();
       this.#gateways.get(history.gateway)?.byName.delete(history.device);
     }
   }
@@ -141,7 +151,7 @@ export class Live {
   #takeFromSilent(bytes: number): boolean {
     if (this.#updates < this.#fullUntil) return false;
     const histories = this.#histories();
-    const span = silentRows * histories.length;
+    const span = silentBlocks * histories.length;
     const silent = histories.filter(({ updated }) => updated < this.#updates - span);
     this.#cut(silent.sort(byUpdate), minuteRows, this.#enough - bytes);
     const found = this.#bytes + bytes <= this.#maxBytes;

@@ -299,11 +299,12 @@ export async function salvage(directory: string): Promise<void> {
   await ClassicLevel.repair(directory);
 }
 
-/** Fixed-width big-endian key: byte order is number order. */
+/** Fixed-width big-endian key: byte order is number order. @throws RangeError unless they are whole, from 0 on */
 export function numberKey(prefix: string, ...numbers: readonly number[]): Buffer {
   const key = Buffer.allocUnsafe(prefix.length + 8 * numbers.length);
   let at = key.write(prefix, 'latin1');
   for (const n of numbers) {
+    if (!Number.isSafeInteger(n)) throw new RangeError(`${n} makes no key`);
     at = key.writeUInt32BE(Math.floor(n / 2 ** 32), at);
     at = key.writeUInt32BE(n >>> 0, at);
   }

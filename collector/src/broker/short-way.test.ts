@@ -120,6 +120,18 @@ test('what is no block of this gateway, or no good one, is left as it is', () =>
   for (const bytes of others) assert.deepEqual(passed([bytes]), { taken: [], left: bytes });
 });
 
+test('a small block does not hold on to all that was read with it', () => {
+  const chunk = Buffer.concat([frame(1, 'tiny'), Buffer.alloc(60_000, 0xc0)]);
+  let held = 0;
+  const take = (_id: number, payload: Buffer) => {
+    assert.equal(payload.toString(), 'tiny');
+    held = payload.buffer.byteLength;
+    return true;
+  };
+  new ShortWay(block, maxBytes, { isFree: () => held === 0, take }).pass(chunk);
+  assert.ok(held > 0 && held < chunk.length / 4, `${held}`);
+});
+
 test('PUBACK and receipt leave together, and in order with what aedes sends', limit, async () => {
   await using at = await openBroker();
   using client = await gateway(at);
