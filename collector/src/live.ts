@@ -1,6 +1,6 @@
 /** The newest hour or so of every device, in memory, for plots. Rebuilt from the journal at start. */
-import { hasBit, numberOf } from '@edgeward/shared/batch';
-import type { Column, Delivery, RecordBatch, Schema } from '@edgeward/shared/contracts';
+import { numberOf } from '@edgeward/shared/batch';
+import type { Delivery, RecordBatch, Schema } from '@edgeward/shared/contracts';
 import { getOrMake } from '@edgeward/shared/maps';
 import { History, orNull } from './live-history.js';
 import type { LiveUpdate } from './views.js';
@@ -190,18 +190,16 @@ const scratch: Float64Array[] = [];
 
 /** The columns as `numberOf` tells their values, mostly as they are. */
 function numbersOf(batch: RecordBatch): Float64Array[] {
-  return batch.values.map((column, f) => numbersIn(column, batch.missing?.[f], f));
+  return batch.values.map((column, f) =>
+    column instanceof Float64Array && !batch.missing?.[f] ? column : numbersIn(batch, f),
+  );
 }
 
-function numbersIn(column: Column, missing: Uint8Array | undefined, f: number): Float64Array {
-  if (column instanceof Float64Array && !missing) return column;
-  const n = column.length;
+function numbersIn(batch: RecordBatch, f: number): Float64Array {
+  const n = batch.time.length;
   if ((scratch[f]?.length ?? 0) < n) scratch[f] = new Float64Array(Math.max(n, leastScratch));
   const numbers = scratch[f]!;
-  for (let i = 0; i < n; i++) {
-    const value = column[i]!;
-    numbers[i] = typeof value === 'string' || hasBit(missing, i) ? Number.NaN : Number(value);
-  }
+  for (let i = 0; i < n; i++) numbers[i] = numberOf(batch, f, i);
   return numbers;
 }
 

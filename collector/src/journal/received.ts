@@ -115,12 +115,11 @@ function toRows(json: Record<string, z.output<typeof deviceRowsSchema>>): ByDevi
   return new Map(Object.entries(json).map(([device, rows]) => [device, DeviceRows.fromJSON(rows)]));
 }
 
+/** By itself, since it is asked for with every device of every block. */
+const noRows = () => new DeviceRows();
+
 function rowsOf(all: ByDevice, device: string): DeviceRows {
-  const known = all.get(device); // for every device of every block: nothing is made on the way
-  if (known) return known;
-  const rows = new DeviceRows();
-  all.set(device, rows);
-  return rows;
+  return getOrMake(all, device, noRows);
 }
 
 function clones(all: ByDevice): ByDevice {
