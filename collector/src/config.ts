@@ -20,7 +20,7 @@ const scoreRule = z.strictObject({
 
 /** Two sinks in one folder would take each other's checkpoint for their own. */
 const ownDirectories = distinct<SinkConfig>({
-  keyOf: sink => path.resolve(sink.directory),
+  keyOf: sink => ('directory' in sink ? path.resolve(sink.directory) : undefined),
   field: 'directory',
   problem: first => `sinks[${first}] writes to this folder already`,
   remedy: 'give every sink a folder of its own',
@@ -44,6 +44,9 @@ function hostOf({ host }: Address): string {
 }
 
 const options = z.strictObject({
+  name: nameOption().default('collector').meta({
+    description: 'Name of this collector, unique among those that write to the same Kafka or database',
+  }),
   dataDir: pathOption()
     .default('./data/collector')
     .meta({ description: 'Folder for the journal, incidents and mails' }),

@@ -223,7 +223,11 @@ function createConsumers(
   const follow = (name: string, sink: Sink, lingerMs: number) =>
     new Consumer({ name, sink, journal, clock, log: log.child({ sink: name }), lingerMs, onStored });
   const sinks = config.sinks.map(options => {
-    const sink = createSink(options, { log: log.child({ sink: options.name }), clock });
+    const { name } = options;
+    const refuse = () =>
+      Promise.reject(new TypeError(`sink ${name} refuses rows, and nobody keeps them yet`));
+    const own = log.child({ sink: name });
+    const sink = createSink(options, { name, collector: config.name, log: own, clock, refuse });
     return { sink, consumer: follow(options.name, sink, sinkLingerMs) };
   });
   const incidents = follow('incidents', engine, incidentLingerMs);

@@ -202,8 +202,47 @@ export interface Delivery {
   readonly ingestedMs: number;
   /** It waited somewhere: too old, when it arrived, to raise a new alarm. */
   readonly late: boolean;
+  /** Of its gateway, as known when it was journaled; the same at every reading. */
+  readonly site?: string;
+  /** Only of a block that is traced. */
+  readonly trace?: TraceContext;
   readonly batch: RecordBatch;
 }
+
+/** Where the next span of a sampled block hangs. W3C Trace Context, level 1. */
+export interface TraceContext {
+  /** 32 hex digits. */
+  readonly traceId: string;
+  /** 16 hex digits: the parent. */
+  readonly spanId: string;
+}
+
+/**
+ * What happened, for sinks that keep more than rows: a change of an incident, or an event of a gateway or of the
+ * collector. Notes of one feed are numbered in their order, from 1; another store counts anew.
+ */
+export interface Note {
+  readonly feed: 'incident' | 'event';
+  /** Id of the store that numbered it. */
+  readonly store: string;
+  readonly number: number;
+  readonly gateway: string;
+  readonly device?: string;
+  /** ms since Unix epoch, UTC. */
+  readonly atMs: number;
+  /** What the API tells of it: plain JSON. */
+  readonly value: Readonly<Record<string, unknown>>;
+}
+
+/** What the store behind a sink will never take, with what it said. */
+export type Refusal =
+  | {
+      readonly delivery: Delivery;
+      /** Indices of rows in its batch; absent = all. */
+      readonly rows?: readonly number[];
+      readonly reason: string;
+    }
+  | { readonly note: Note; readonly reason: string };
 
 /** Inclusive, sorted, disjoint, not touching. */
 export type RangeList = readonly (readonly [number, number])[];
@@ -215,8 +254,18 @@ export interface Cursor {
   readonly position: number;
   /** Stored seq ranges, by `gateway/epoch`. May be put together when it is read: read it only to keep it. */
   readonly received: Readonly<Record<string, RangeList>>;
+  /** Number of the last note stored, by `feed/store`. */
+  readonly notes?: Readonly<Record<string, number>>;
 }
 
+/**
+ * What `write` may throw, for the runtime to act on:
+ * EW_SINK_WRITE   try again later, with growing waits
+ * EW_SINK_BUSY    the same, not before `retryAfterMs`
+ * EW_SINK_DENIED  credentials, rights or settings that a human has to change: tried again, slowly
+ * EW_SINK_REFUSED something in these deliveries will never be taken: they are halved until it stands alone, and that
+ *                 goes to the dead letters
+ */
 export interface Sink extends AsyncDisposable {
   /**
    * For sinks that commit their cursor together with the data: where their own store says they stand.
@@ -225,10 +274,30 @@ export interface Sink extends AsyncDisposable {
    */
   cursor?(): Promise<Cursor | undefined>;
   /**
-   * Called in journal order; resolves once all are durably stored.
+   * Called in journal order; resolves once all are durably stored, but for what it has told `refuse` of before.
    * @param after  the cursor once these are stored
+   * @param notes  for a sink that takes them; stored with the same cursor
    */
-  write(deliveries: readonly Delivery[], after: Cursor, deadline: AbortSignal): Promise<void>;
+  write(
+    deliveries: readonly Delivery[],
+    after: Cursor,
+    deadline: AbortSignal,
+    notes?: readonly Note[],
+  ): Promise<void>;
+  /** Absent = it has no use for notes and gets none. */
+  readonly takesNotes?: boolean;
+  /**
+   * Stores what it once refused: never looks at where its cursor stands, and leaves the cursor there.
+   * Absent = `write` is idempotent by the ids of rows and serves for this, too.
+   * @param letter  id of what is replayed. A sink that commits its cursor with the data commits this id, too, and
+   *                stores nothing under an id that it has: so a replay that was cut off is stored once
+   */
+  replay?(
+    letter: string,
+    deliveries: readonly Delivery[],
+    notes: readonly Note[],
+    deadline: AbortSignal,
+  ): Promise<void>;
 }
 
 export interface Clock {

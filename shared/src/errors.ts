@@ -31,6 +31,12 @@ export const errorTable = {
   EW_LINK_LOST: { retryable: true, text: 'The connection to the broker broke.' },
   EW_RECEIPT_LATE: { retryable: true, text: 'The collector did not send a receipt in time.' },
   EW_SINK_WRITE: { retryable: true, text: 'A sink cannot store now.' },
+  EW_SINK_BUSY: { retryable: true, text: 'A sink asks to be left alone for a while.' },
+  EW_SINK_DENIED: {
+    retryable: true,
+    text: 'A sink is refused by its server until somebody changes something.',
+  },
+  EW_SINK_REFUSED: { retryable: false, text: 'The server behind a sink will never take this.' },
   EW_SINK_STATE: { retryable: false, text: 'A sink does not understand its own saved state.' },
   EW_LISTEN: { retryable: false, text: 'A port cannot be opened.' },
   EW_NOTIFY: { retryable: true, text: 'A notification could not be sent now.' },
@@ -49,12 +55,15 @@ export class EdgewardError extends Error {
   override readonly name = 'EdgewardError';
   readonly code: ErrorCode;
   readonly retryable: boolean;
+  /** Not before; undefined = as the caller likes. */
+  readonly retryAfterMs: number | undefined;
 
   /** @param detail  what exactly and what to do about it; the table's text stands before it */
-  constructor(code: ErrorCode, detail?: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode, detail?: string, options?: { cause?: unknown; retryAfterMs?: number }) {
     super(detail ? `${errorTable[code].text} ${detail}` : errorTable[code].text, options);
     this.code = code;
     this.retryable = errorTable[code].retryable;
+    this.retryAfterMs = options?.retryAfterMs;
   }
 }
 

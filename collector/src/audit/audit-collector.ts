@@ -14,6 +14,7 @@ import { Walk } from './walk.js';
 
 /** Of a checked configuration. */
 export const placeOfConfig = z.object({
+  name: z.string(),
   dataDir: z.string(),
   api: z.object({ host: z.string(), port: z.number(), password: secret().optional() }),
   sinks: z.array(z.custom<SinkConfig>()),
@@ -25,7 +26,7 @@ export const placeOfConfig = z.object({
  */
 export async function auditCollector(config: unknown, agents: readonly AgentSide[]): Promise<CollectorSide> {
   const place = placeOfConfig.parse(config);
-  const sinks = await readSinks(place.sinks);
+  const sinks = await readSinks(place);
   try {
     await using reader = await openJournalReader(place);
     if (reader) return await audit(reader, agents, sinks.read, sinks.unknown);
@@ -53,15 +54,16 @@ function agentsWithRows(agents: readonly AgentSide[]): Findings['unknown'] {
     }));
 }
 
-async function readSinks(configs: readonly SinkConfig[]) {
+async function readSinks({ name: collector, sinks }: z.output<typeof placeOfConfig>) {
   const read: ReadSink[] = [];
   const unknown: { kind: string; sink: string; reason: string }[] = [];
-  for (const config of configs) {
+  for (const config of sinks) {
+    const { name } = config;
     try {
-      const audit = await auditSink(config, { log: silentLogger, clock: systemClock });
-      read.push(await readSink(config.name, audit));
+      const audit = await auditSink(config, { name, collector, log: silentLogger, clock: systemClock });
+      read.push(await readSink(name, audit));
     } catch (error) {
-      unknown.push({ kind: 'sink-unreadable', sink: config.name, reason: messageOf(error) });
+      unknown.push({ kind: 'sink-unreadable', sink: name, reason: messageOf(error) });
     }
   }
   return { read, unknown };

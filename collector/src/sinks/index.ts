@@ -2,7 +2,7 @@ import { nameOption } from '@edgeward/shared/config';
 import type { Sink } from '@edgeward/shared/contracts';
 import { z } from 'zod';
 import type { SinkAudit } from './audit.js';
-import type { SinkContext, SinkDefinition } from './define.js';
+import type { AuditContext, SinkContext, SinkDefinition } from './define.js';
 import { file } from './file.js';
 
 /** All there are. A new sink is a file beside this one and its name here. */
@@ -41,7 +41,7 @@ export function createSink(config: SinkConfig, context: SinkContext): Sink {
 }
 
 /** What a sink's own store has; undefined for kinds that cannot be read back. */
-export async function auditSink(config: SinkConfig, context: SinkContext): Promise<SinkAudit | undefined> {
+export async function auditSink(config: SinkConfig, context: AuditContext): Promise<SinkAudit | undefined> {
   const { definition, options } = definitionOf(config);
   return definition.audit?.(options as never, context);
 }
