@@ -36,7 +36,7 @@ async function start(t: TestContext, more: More = {}) {
   identities.judge('gw-1', { outbox: 'outbox-1', epoch: epochOf(1) }, 0);
   const gateways = new Gateways(clock);
   const send = (gateway: string, list: readonly Receipt[]) => ingest.sendReceipts(gateway, list);
-  const releases = new Releases({ journal, required, send, clock, log: silentLogger });
+  const releases = new Releases({ journal, required: () => required, send, clock, log: silentLogger });
   await releases.open();
   const ingest: Ingest = new Ingest({
     journal,

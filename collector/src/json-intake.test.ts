@@ -36,7 +36,7 @@ async function start(folder: string) {
   await json.open();
   const releases = new Releases({
     journal,
-    required: [],
+    required: () => [],
     send: async () => undefined,
     clock,
     log: silentLogger,

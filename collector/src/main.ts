@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import path from 'node:path';
 import { systemClock } from '@edgeward/shared/clock';
-import type { Clock, Sink } from '@edgeward/shared/contracts';
+import type { Clock } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { topicOf } from '@edgeward/shared/topics';
@@ -27,7 +27,8 @@ import { MailQueue } from './notifiers/mail-queue.js';
 import { Releases } from './releases.js';
 import { Retention } from './retention.js';
 import { ScoreService } from './score-service.js';
-import { createSink } from './sinks/index.js';
+import { SinkSet } from './sink-set.js';
+import { createSink, type SinkConfig } from './sinks/index.js';
 import type { DemoControls, HealthView } from './views.js';
 
 export interface CollectorOptions {
@@ -61,22 +62,26 @@ export async function runCollector(
   await using stores = await openStores(options);
   const { journal, gateways, engine } = stores;
   await using scores = new ScoreService({ ...config.score, log: log.child({ component: 'score' }) });
-  const consumers = createConsumers(config, stores, clock, log, () => releases.moved());
-  for (const consumer of consumers.all) await consumer.open();
-  const required = consumers.all.filter(({ name }) => config.receiptAfter.includes(name));
+  const onMoved = () => releases.moved();
+  const follower = { journal, clock, log: log.child({ sink: 'incidents' }), lingerMs: incidentLingerMs };
+  const incidents = new Consumer({ name: 'incidents', sink: engine, ...follower });
+  await incidents.open();
+  const sinks = createSinks(config, journal, clock, log, onMoved);
+  const followers = () => [incidents, ...sinks.all];
   const releases: Releases = new Releases({
     journal,
-    required,
+    required: () => sinks.required,
     send: (gateway, receipts) => ingest.sendReceipts(gateway, receipts),
     clock,
     log: log.child({ component: 'releases' }),
   });
+  await sinks.open(stop);
   await releases.open();
   const identities = await loadIdentities(journal, config.broker.takeoverAfterS * 1000, clock.monotonic());
   const retention: Retention = new Retention({
     journal,
-    consumers: consumers.all,
-    required: new Set(required.map(({ name }) => name)),
+    consumers: followers,
+    required: () => new Set(sinks.required.map(({ name }) => name)),
     maxBytes: config.journal.maxBytes,
     diskIsFull: () => ingest.failure !== null && retention.blocked === null,
     clock,
@@ -110,7 +115,7 @@ export async function runCollector(
   const registry = createMetrics({
     ingest,
     broker: () => broker,
-    consumers: consumers.all,
+    followers,
     live,
     ...stores,
   });
@@ -120,9 +125,9 @@ export async function runCollector(
     scores,
     metrics: registry,
     health: () =>
-      healthOf({ ingest, journal, broker, consumers: consumers.all, stopping: stop.aborted, clock }),
+      healthOf({ ingest, journal, broker, followers: followers(), stopping: stop.aborted, clock }),
     replay: id => ingest.replay(id),
-    cursors: () => Object.fromEntries(consumers.all.map(({ name, position }) => [name, position])),
+    cursors: () => Object.fromEntries(followers().map(({ name, position }) => [name, position])),
     clock,
     demo: options.demo,
   });
@@ -134,7 +139,8 @@ export async function runCollector(
   const chores = { clock, log, stop: stored.signal };
   const working = [
     feed.readBack(journal, chores),
-    ...consumers.all.map(consumer => consumer.run(stored.signal, deadline)),
+    incidents.run(stored.signal, deadline),
+    sinks.run(stored.signal, deadline),
     stores.mails.run(stored.signal),
     every(1000, 'incidents by the clock', () => engine.tick(clock.now()), chores),
     retention.run(stored.signal),
@@ -161,7 +167,7 @@ export async function runCollector(
   await ingesting;
   stored.abort();
   await Promise.race([Promise.all(working), untilAborted(deadline)]);
-  for (const { sink } of consumers.sinks) await sink[Symbol.asyncDispose]();
+  await sinks[Symbol.asyncDispose]();
   log.info({ position: journal.position }, 'stopped');
 }
 
@@ -177,7 +183,7 @@ async function openStores({ config, log, clock = systemClock }: CollectorOptions
   const journal = await Journal.open({
     directory: inData('journal'),
     maxDeadLetterBytes: config.journal.maxDeadLetterBytes,
-    keepsColumns: config.sinks.length > 0,
+    keepsColumns: () => config.sinks.length > 0,
     ballastBytes: Math.max(mebibyte, Math.min(4 * mebibyte, config.journal.maxBytes / 100)),
     clock,
     log: log.child({ component: 'journal' }),
@@ -212,26 +218,20 @@ function siteOf(gateways: Gateways, id: string): string | null {
   return gateway?.state?.site ?? gateway?.report?.site ?? null;
 }
 
-/** Every follower of the journal that must not lose its place: the incidents and the configured sinks. */
-function createConsumers(
-  config: CollectorConfig,
-  { journal, engine }: Stores,
+function createSinks(
+  { name: collector, sinks, receiptAfter }: CollectorConfig,
+  journal: Journal,
   clock: Clock,
   log: Logger,
-  onStored: () => void,
-) {
-  const follow = (name: string, sink: Sink, lingerMs: number) =>
-    new Consumer({ name, sink, journal, clock, log: log.child({ sink: name }), lingerMs, onStored });
-  const sinks = config.sinks.map(options => {
+  onMoved: () => void,
+): SinkSet {
+  const create = (options: SinkConfig) => {
     const { name } = options;
     const refuse = () =>
       Promise.reject(new TypeError(`sink ${name} refuses rows, and nobody keeps them yet`));
-    const own = log.child({ sink: name });
-    const sink = createSink(options, { name, collector: config.name, log: own, clock, refuse });
-    return { sink, consumer: follow(options.name, sink, sinkLingerMs) };
-  });
-  const incidents = follow('incidents', engine, incidentLingerMs);
-  return { sinks, all: [incidents, ...sinks.map(({ consumer }) => consumer)] };
+    return createSink(options, { name, collector, log: log.child({ sink: name }), clock, refuse });
+  };
+  return new SinkSet({ journal, create, sinks, receiptAfter, onMoved, lingerMs: sinkLingerMs, clock, log });
 }
 
 async function openApi(
@@ -290,11 +290,18 @@ async function every(
   }
 }
 
+/** What follows the journal. */
+interface Lagging {
+  readonly name: string;
+  readonly lag: number;
+  readonly failure: string | null;
+}
+
 interface HealthParts {
   readonly ingest: Ingest;
   readonly journal: Journal;
   readonly broker: Link | undefined;
-  readonly consumers: readonly Consumer[];
+  readonly followers: readonly Lagging[];
   readonly stopping: boolean;
   readonly clock: Clock;
 }
@@ -303,7 +310,7 @@ interface HealthParts {
  * A sink that fails, or a journal that has lost blocks, is told, but does not make the collector unready: gateways
  * can deliver all the same.
  */
-function healthOf({ ingest, journal, broker, consumers, stopping, clock }: HealthParts): HealthView {
+function healthOf({ ingest, journal, broker, followers, stopping, clock }: HealthParts): HealthView {
   const writable = {
     name: 'journal',
     ok: ingest.failure === null,
@@ -314,7 +321,7 @@ function healthOf({ ingest, journal, broker, consumers, stopping, clock }: Healt
     ok: broker?.status.ok === true && !stopping,
     detail: stopping ? 'stopping' : (broker?.status.detail ?? 'starting'),
   };
-  const sinks = consumers.map(({ name, failure, lag }) => ({
+  const sinks = followers.map(({ name, failure, lag }) => ({
     name: `sink:${name}`,
     ok: failure === null,
     detail: failure ?? `${lag} deliveries behind`,

@@ -1,6 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { IncidentEngine } from './alerts/engine.js';
-import type { Consumer } from './consumer.js';
 import type { Gateways } from './gateways.js';
 import type { Ingest } from './ingest.js';
 import type { Journal } from './journal/journal.js';
@@ -12,7 +11,8 @@ export interface MetricSources {
   readonly journal: Journal;
   readonly broker: () => Link | undefined;
   readonly gateways: Gateways;
-  readonly consumers: readonly Consumer[];
+  /** What follows the journal now. */
+  readonly followers: () => readonly { readonly name: string; readonly lag: number }[];
   readonly engine: IncidentEngine;
   readonly live: { readonly bytes: number };
 }
@@ -21,7 +21,7 @@ export interface MetricSources {
 export function createMetrics(sources: MetricSources): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const { ingest, journal, broker, gateways, consumers, engine, live } = sources;
+  const { ingest, journal, broker, gateways, followers, engine, live } = sources;
   const plain = (name: string, help: string, value: () => number) =>
     new Gauge({
       name,
@@ -71,7 +71,7 @@ export function createMetrics(sources: MetricSources): Registry {
     ledgerView(journal.received, journal.accounts).balanced ? 1 : 0,
   );
   labelled(registry, 'collector_sink_lag_deliveries', 'Deliveries a sink has yet to store', 'sink', () =>
-    consumers.map(consumer => [consumer.name, consumer.lag] as const),
+    followers().map(({ name, lag }) => [name, lag] as const),
   );
   const reported =
     (value: (report: NonNullable<ReturnType<Gateways['all']>[number]['report']>) => number) => () =>

@@ -37,7 +37,7 @@ class World {
   async open(): Promise<void> {
     this.#journal = await openJournal(this.#folder);
     const send = async (_gateway: string, receipts: readonly Receipt[]) => this.#hear(receipts, 0.5);
-    this.#releases = new Releases({ journal: this.#journal, required: this.#sinks, send, ...around });
+    this.#releases = new Releases({ journal: this.#journal, required: () => this.#sinks, send, ...around });
     await this.#releases.open();
   }
 
@@ -124,7 +124,7 @@ test('without named sinks the journal releases at once', async t => {
   await using journal = await openJournal(await folderFor(t));
   const releases = new Releases({
     journal,
-    required: [],
+    required: () => [],
     send: () => assert.fail('nothing is left to send'),
     ...around,
   });
@@ -156,7 +156,7 @@ test('a journal that cannot be read for a while delays releases and ends nothing
     stop.abort();
   };
   const sink = { position: 0 };
-  const releases = new Releases({ journal, required: [sink], send, ...around });
+  const releases = new Releases({ journal, required: () => [sink], send, ...around });
   await releases.open();
   sink.position = journal.position;
   failing = 3;

@@ -16,8 +16,8 @@ import type { Journal } from './journal/journal.js';
 
 export interface ReleasesOptions {
   readonly journal: Journal;
-  /** What must have passed a block before it is released. */
-  readonly required: readonly { readonly position: number }[];
+  /** What must have passed a block before it is released; may change at any time, see `moved`. */
+  readonly required: () => readonly { readonly position: number }[];
   readonly send: (gateway: string, receipts: readonly Receipt[]) => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -28,7 +28,7 @@ export class Releases {
   readonly #changed = new Gate();
   /** Seqs that are journaled and not released, by gateway and epoch. */
   readonly #pending = new Map<string, Map<string, RangeSet>>();
-  /** The last position that is released. */
+  /** The last position that is released; nothing before it is pending. */
   #position = 0;
 
   constructor(options: ReleasesOptions) {
@@ -47,8 +47,10 @@ export class Releases {
   }
 
   journaled(deliveries: readonly Delivery[]): void {
-    if (this.#options.required.length === 0) return;
-    for (const { gateway, epoch, seq } of deliveries) this.#pendingOf(gateway, epoch).add(seq);
+    if (this.#options.required().length > 0)
+      for (const { gateway, epoch, seq } of deliveries) this.#pendingOf(gateway, epoch).add(seq);
+    // Should a sink be required from now on, it is for what comes behind these.
+    else if (this.#pending.size === 0) this.#position = deliveries.at(-1)?.position ?? this.#position;
   }
 
   /** The mark of a block that the journal has. */
@@ -67,7 +69,7 @@ export class Releases {
     });
   }
 
-  /** A required sink has stored more. */
+  /** A required sink has stored more, or others are required than before. */
   moved(): void {
     this.#changed.open();
   }
@@ -94,8 +96,8 @@ export class Releases {
 
   /** @throws what reading the journal throws; nothing is forgotten then */
   async advance(): Promise<void> {
-    const { journal, send, required } = this.#options;
-    while (required.length > 0 && this.#position < Math.min(this.#passed(), journal.position)) {
+    const { journal, send } = this.#options;
+    while (this.#pending.size > 0 && this.#position < Math.min(this.#passed(), journal.position)) {
       const passed = this.#passed();
       const { names, through } = await journal.names(this.#position);
       const freed = new Map<string, Map<string, number[]>>();
@@ -116,7 +118,7 @@ export class Releases {
   }
 
   #passed(): number {
-    return Math.min(...this.#options.required.map(({ position }) => position));
+    return Math.min(...this.#options.required().map(({ position }) => position));
   }
 
   #free(gateway: string, epoch: string, seqs: readonly number[]): void {
@@ -124,6 +126,7 @@ export class Releases {
     const pending = own?.get(epoch);
     for (const seq of seqs) pending?.remove(seq);
     if (pending?.isEmpty) own?.delete(epoch);
+    if (own?.size === 0) this.#pending.delete(gateway);
   }
 
   #pendingOf(gateway: string, epoch: string): RangeSet {

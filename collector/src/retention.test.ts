@@ -47,8 +47,8 @@ function retention(
   const clock = new FakeClock({ autoAdvance: true });
   return new Retention({
     journal,
-    consumers,
-    required: new Set(required),
+    consumers: () => consumers,
+    required: () => new Set(required),
     maxBytes,
     clock,
     log: silentLogger,

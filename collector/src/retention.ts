@@ -19,9 +19,9 @@ export interface Follower {
 
 export interface RetentionOptions {
   readonly journal: Journal;
-  readonly consumers: readonly Follower[];
+  readonly consumers: () => readonly Follower[];
   /** Names of the consumers that must not lose anything. */
-  readonly required: ReadonlySet<string>;
+  readonly required: () => ReadonlySet<string>;
   readonly maxBytes: number;
   /** The disk takes nothing more, whatever the quota says: give it back what is not needed. */
   readonly diskIsFull?: () => boolean;
@@ -60,7 +60,8 @@ export class Retention {
   }
 
   async trim(): Promise<void> {
-    const { journal, consumers, maxBytes, diskIsFull } = this.#options;
+    const { journal, maxBytes, diskIsFull } = this.#options;
+    const consumers = this.#options.consumers();
     if (diskIsFull?.()) {
       await this.#remove(Math.min(...consumers.map(({ position }) => position), journal.position - 1));
       return journal.compact();
@@ -79,7 +80,8 @@ export class Retention {
   }
 
   #requiredPosition(): { name: string; position: number } {
-    const all = this.#options.consumers.filter(({ name }) => this.#options.required.has(name));
+    const required = this.#options.required();
+    const all = this.#options.consumers().filter(({ name }) => required.has(name));
     return all.reduce((least, one) => (one.position < least.position ? one : least), {
       name: '',
       position: Number.POSITIVE_INFINITY,
@@ -110,7 +112,7 @@ export class Retention {
 
   /** Removes up to there, at the cost of those that have not come so far; what they have in hand stays. */
   async #giveUp(through: number): Promise<void> {
-    const [last, ...others] = this.#options.consumers;
+    const [last, ...others] = this.#options.consumers();
     if (!last || through < 1) return;
     // None of them reads meanwhile, so that what is counted as lost is lost.
     const act = others.reduce<(kept: Kept[]) => Promise<void>>(

@@ -61,7 +61,7 @@ export interface JournalOptions {
   /** Dead letters beyond are deleted, oldest first; 64 MiB unless told. */
   readonly maxDeadLetterBytes?: number;
   /** Whoever follows mostly reads the columns: the newest are kept as they are, instead of decoded when asked for. */
-  readonly keepsColumns?: boolean;
+  readonly keepsColumns?: () => boolean;
   /** Opens the store; tests give one that fails. */
   readonly openStore?: (options: StoreOptions) => Promise<Store>;
   readonly clock: Clock;
@@ -96,6 +96,8 @@ export class Journal implements AsyncDisposable {
   readonly #checkpoint = new Checkpoint();
   #busy: Promise<unknown> = Promise.resolve();
   #position = 0;
+  /** Positions of this start that no block ever had. */
+  #leftOut = { from: 0, through: -1 };
 
   private constructor(
     options: JournalOptions,
@@ -231,13 +233,44 @@ export class Journal implements AsyncDisposable {
    * Gives up the positions through this one. For a consumer that has stored more than the disk still has: under
    * positions that it has passed it would take new blocks for old ones.
    */
-  async skipTo(position: number): Promise<void> {
-    if (position <= this.#position) return;
-    const from = this.#position + 1;
+  skipTo(position: number): Promise<void> {
+    return this.#exclusively(async () => {
+      const how = 'were lost here after a sink had stored up to there';
+      if (position > this.#position) {
+        const from = this.#position + 1;
+        this.#pass(position);
+        await this.#lose(from, position, how);
+        this.#changed.open();
+      } else if (position >= this.#leftOut.from && position <= this.#leftOut.through) {
+        const { from } = this.#leftOut;
+        this.#leftOut.from = position + 1;
+        await this.#tellDamage(`Blocks ${from} to ${position} ${how}.`, { from, through: position });
+      }
+    });
+  }
+
+  /**
+   * Leaves so many positions unused. For a consumer that cannot be asked yet how far it has come: if the disk has
+   * lost blocks that it has stored, what comes meanwhile gets positions that it has not passed.
+   */
+  leaveOut(positions: number): Promise<void> {
+    return this.#exclusively(async () => {
+      if (this.#position === 0) return;
+      const end = this.gone.toJSON().at(-1);
+      // A start without any block behind it has done so already.
+      if (!end || end[1] !== this.#position || end[1] - end[0] < positions - 1) {
+        this.gone.add(this.#position + 1, this.#position + positions);
+        this.#pass(this.#position + positions);
+        await this.write([put(goneKey, this.gone)], true).catch(() => undefined);
+        this.#changed.open();
+      }
+      this.#leftOut = { from: this.#position - positions + 1, through: this.#position };
+    });
+  }
+
+  #pass(position: number): void {
     this.#position = position;
     this.#blocks.forgetTail();
-    await this.#lose(from, position, 'were lost here after a sink had stored up to there');
-    this.#changed.open();
   }
 
   /** After `append` failed, before the next try. On a full disk LevelDB can only open again if something makes room. */
@@ -290,8 +323,9 @@ export class Journal implements AsyncDisposable {
     return this.#cursors.get(consumer);
   }
 
-  async setCursor(consumer: string, position: number): Promise<void> {
-    await this.write([put(textKey('c', consumer), { position })], true);
+  /** @param sync  false where it is only a copy of what somebody else keeps */
+  async setCursor(consumer: string, position: number, sync = true): Promise<void> {
+    await this.write([put(textKey('c', consumer), { position })], sync);
     this.#cursors.set(consumer, position);
   }
 
@@ -442,7 +476,7 @@ export class Journal implements AsyncDisposable {
   }
 
   #kept(delivery: Delivery, { bytes }: Incoming): Delivery {
-    if (this.#options.keepsColumns) return delivery;
+    if (this.#options.keepsColumns?.()) return delivery;
     return new KeptDelivery(delivery, isInOrder(delivery.batch), bytes);
   }
 }

@@ -191,7 +191,7 @@ export class CollectorModel {
     await consumer.open();
     const releases: Releases = new Releases({
       journal,
-      required: traits.receiptAfter === 'sink' ? [consumer] : [],
+      required: () => (traits.receiptAfter === 'sink' ? [consumer] : []),
       send: (gateway, receipts) => ingest.sendReceipts(gateway, receipts),
       clock,
       log,

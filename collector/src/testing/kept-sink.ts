@@ -1,0 +1,43 @@
+import type { Cursor, Delivery, Sink } from '@edgeward/shared/contracts';
+import { EdgewardError } from '@edgeward/shared/errors';
+import { notYetStored } from '../sinks/received.js';
+
+/** A server that outlives the sinks on it, and may be down. */
+export class FakeServer {
+  isDown = false;
+  /** Answers nothing at all. */
+  hangs = false;
+  readonly kept: Delivery[] = [];
+  cursor: Cursor | undefined;
+  /** Sinks that were disposed. */
+  closed = 0;
+
+  get seqs(): number[] {
+    return this.kept.map(({ seq }) => seq);
+  }
+
+  /** @param own  it keeps the cursor beside the rows; else the journal does */
+  sink(own = true): Sink {
+    const write: Sink['write'] = async (deliveries, after) => {
+      await this.#ask();
+      this.kept.push(...(own ? notYetStored(deliveries, this.cursor, after.journal) : deliveries));
+      this.cursor = after;
+    };
+    const cursor = async () => {
+      await this.#ask();
+      return this.cursor;
+    };
+    return {
+      write,
+      ...(own && { cursor }),
+      [Symbol.asyncDispose]: async () => {
+        this.closed += 1;
+      },
+    };
+  }
+
+  async #ask(): Promise<void> {
+    if (this.hangs) await new Promise(() => undefined);
+    if (this.isDown) throw new EdgewardError('EW_SINK_WRITE', 'server is down');
+  }
+}
