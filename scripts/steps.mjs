@@ -86,7 +86,8 @@ function dropStaleOutput() {
   }
 }
 
-function copyPage() {
+/** The files of the page that are no TypeScript. */
+export function copyPage() {
   const [from, to] = ['src', 'dist'].map(folder => path.join(root, 'collector', folder, 'web'));
   for (const file of walk(from)) {
     if (file.endsWith('.ts') || path.basename(file) === 'tsconfig.json') continue;

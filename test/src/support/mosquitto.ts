@@ -28,8 +28,8 @@ export class Mosquitto implements AsyncDisposable {
     this.port = port;
   }
 
-  /** @param users  name → password */
-  static async start(users: Readonly<Record<string, string>>): Promise<Mosquitto> {
+  /** @param users  name → password, or the text of a password file */
+  static async start(users: Readonly<Record<string, string>> | string): Promise<Mosquitto> {
     const broker = new Mosquitto(await freePort());
     broker.#write(users);
     await broker.restart();
@@ -63,7 +63,7 @@ export class Mosquitto implements AsyncDisposable {
   }
 
   /** As shipped, but for the places of files, the port, and the user that mosquitto becomes when root starts it. */
-  #write(users: Readonly<Record<string, string>>): void {
+  #write(users: Readonly<Record<string, string>> | string): void {
     const shipped = readFileSync(path.join(root, 'deploy/mosquitto.conf'), 'utf8');
     const here = shipped
       .replace('listener 1883', `listener ${this.port} 127.0.0.1`)
@@ -72,7 +72,8 @@ export class Mosquitto implements AsyncDisposable {
     const acl = readFileSync(path.join(root, 'deploy/mosquitto.acl'), 'utf8');
     writeFileSync(this.#file('edgeward.acl'), acl, { mode: 0o600 });
     const passwords = this.#file('edgeward.passwd');
-    writeFileSync(passwords, '', { mode: 0o600 });
+    writeFileSync(passwords, typeof users === 'string' ? users : '', { mode: 0o600 });
+    if (typeof users === 'string') return;
     for (const [name, password] of Object.entries(users))
       if (spawnSync('mosquitto_passwd', ['-b', passwords, name, password]).status !== 0)
         throw new Error('mosquitto_passwd failed');
