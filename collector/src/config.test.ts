@@ -114,3 +114,29 @@ test('with an external broker nothing is listened on, and no secret stands in it
   const [issue] = issuesOf('broker: { external: { url: "mqtt://user:word@10.0.0.5" } }\n');
   assert.match(issue ?? '', /broker\.external\.url: .*without user or password.*broker\.external\.password/);
 });
+
+const influx = (more: string) =>
+  `sinks:\n  - { type: influxdb, org: o, bucket: b, token: { env: T }, ${more} }\n`;
+
+test('an InfluxDB token does not cross a network in plain text unless told to', () => {
+  const far = 'url: http://influx.plant:8086';
+  assert.deepEqual(issuesOf(influx(far)), [
+    'c.yaml:2:66: sinks[0].url: the token would cross the network in plain text (value: "http://influx.plant:8086"). ' +
+      'Remedy: use https, or set allowPlainHttp: true where the network is trusted',
+  ]);
+  for (const fine of [
+    `${far}, allowPlainHttp: true`,
+    'url: https://influx.plant:8086, tls: { ca: ./ca.pem }',
+    'url: http://127.0.0.1:8086',
+    'url: "http://[::1]:8086/influx"',
+  ])
+    assert.deepEqual(issuesOf(influx(fine)), []);
+});
+
+test('an InfluxDB url has no credentials in it, and certificates are for https', () => {
+  const [issue] = issuesOf(influx('url: https://user:pass@influx.plant'));
+  assert.doesNotMatch(issue ?? '', /pass@/);
+  assert.match(issue ?? '', /without user, password or token.*Remedy: .*the token goes into token/);
+  const [other] = issuesOf(influx('url: http://127.0.0.1:8086, tls: { ca: ./ca.pem }'));
+  assert.match(other ?? '', /sinks\[0\]\.tls: is for https only.*Remedy: write the url with https/);
+});

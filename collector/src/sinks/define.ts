@@ -24,6 +24,8 @@ export interface SinkDefinition<Type extends string = string, Config = unknown> 
   readonly type: Type;
   /** The sink's own options; `type` and `name` are added by the collector's schema. */
   readonly config: z.ZodObject;
+  /** What no option can tell by itself: adds an issue, with a remedy, where options do not go together. */
+  check?(config: Config, context: z.RefinementCtx): void;
   /** Does no I/O: the sink opens in `cursor` or at its first `write`. */
   create(config: Config, context: SinkContext): Sink;
   /** Reads back what it has stored, also while it runs. Absent: an audit goes by its cursor alone. */
@@ -33,6 +35,7 @@ export interface SinkDefinition<Type extends string = string, Config = unknown> 
 export function defineSink<const Type extends string, Schema extends z.ZodObject>(definition: {
   type: Type;
   config: Schema;
+  check?(config: z.output<Schema>, context: z.RefinementCtx): void;
   create(config: z.output<Schema>, context: SinkContext): Sink;
   audit?(config: z.output<Schema>, context: AuditContext): Promise<SinkAudit>;
 }): SinkDefinition<Type, z.output<Schema>> & { readonly config: Schema } {

@@ -4,9 +4,10 @@ import { z } from 'zod';
 import type { SinkAudit } from './audit.js';
 import type { AuditContext, SinkContext, SinkDefinition } from './define.js';
 import { file } from './file.js';
+import { influxdb } from './influxdb.js';
 
 /** All there are. A new sink is a file beside this one and its name here. */
-export const sinks = [file] as const;
+export const sinks = [file, influxdb] as const;
 
 type Definition = (typeof sinks)[number];
 
@@ -18,12 +19,13 @@ type OptionsOf<D> =
 
 export type SinkConfig = OptionsOf<Definition>;
 
-function schemaOf({ type, config }: Definition) {
-  return z.strictObject({
+function schemaOf({ type, config, check }: SinkDefinition<string, never>) {
+  const options = z.strictObject({
     type: z.literal(type).meta({ description: 'Kind of sink' }),
     name: nameOption().default(type).meta({ description: 'Name of this sink, unique within the collector' }),
     ...config.shape,
   });
+  return check ? options.superRefine((config, context) => check(config as never, context)) : options;
 }
 
 const [first, ...rest] = sinks;
@@ -31,7 +33,7 @@ const [first, ...rest] = sinks;
 // The registry knows the options of each type; of a list built in a loop the compiler does not.
 export const sinkConfig = z.discriminatedUnion('type', [
   schemaOf(first),
-  ...(rest as Definition[]).map(schemaOf),
+  ...rest.map(schemaOf),
 ]) as unknown as z.ZodType<SinkConfig>;
 
 /** Does no I/O. */

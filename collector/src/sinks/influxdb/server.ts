@@ -1,0 +1,140 @@
+import { readFile } from 'node:fs/promises';
+import http from 'node:http';
+import https from 'node:https';
+import { promisify } from 'node:util';
+import { constants, gzip } from 'node:zlib';
+import { readSecret } from '@edgeward/shared/config';
+import type { Clock } from '@edgeward/shared/contracts';
+import { EdgewardError, messageOf } from '@edgeward/shared/errors';
+import { InfluxDB, type ParameterizedQuery, type Row } from '@influxdata/influxdb-client';
+import { failureOf, isMissingBucket, type Rejection, rejectionOf } from './answers.js';
+import { createBucket } from './bucket.js';
+import type { InfluxdbConfig } from './config.js';
+
+const compress = promisify(gzip);
+/** A higher level saves a tenth of the bytes and costs three times the CPU. */
+const level = constants.Z_BEST_SPEED;
+
+/**
+ * One InfluxDB server, as one token sees it. Every request is made once and answered by the server itself: the
+ * client library's own queue and retries are not used, because the cursor may move only behind a real answer.
+ */
+export class InfluxServer implements Disposable {
+  readonly #config: InfluxdbConfig;
+  readonly #clock: Clock;
+  readonly #agent: http.Agent;
+  readonly #influx: InfluxDB;
+
+  private constructor(config: InfluxdbConfig, clock: Clock, token: string, ca: Buffer | undefined) {
+    const { url, timeoutMs } = config;
+    this.#config = config;
+    this.#clock = clock;
+    this.#agent = url.startsWith('https:')
+      ? new https.Agent({ keepAlive: true, ...(ca && { ca }) })
+      : new http.Agent({ keepAlive: true });
+    this.#influx = new InfluxDB({
+      url,
+      token,
+      timeout: timeoutMs,
+      transportOptions: { agent: this.#agent },
+    });
+  }
+
+  /** @throws EW_CONFIG_FILE if token or certificates cannot be read */
+  static async open(config: InfluxdbConfig, clock: Clock): Promise<InfluxServer> {
+    const token = await readSecret(config.token);
+    const ca = config.tls && (await readCertificates(config.tls.ca));
+    return new InfluxServer(config, clock, token, ca);
+  }
+
+  /**
+   * @param text  lines
+   * @returns undefined once they are stored
+   * @throws EW_SINK_WRITE, EW_SINK_BUSY, EW_SINK_DENIED
+   */
+  async write(text: Buffer, deadline: AbortSignal): Promise<Rejection | undefined> {
+    const { org, bucket, createBucket: wish } = this.#config;
+    const path = `/api/v2/write?org=${encodeURIComponent(org)}&bucket=${encodeURIComponent(bucket)}&precision=us`;
+    const body = this.#config.gzip ? await compress(text, { level }) : text;
+    const headers = {
+      'content-type': 'text/plain; charset=utf-8',
+      ...(this.#config.gzip && { 'content-encoding': 'gzip' }),
+    };
+    const send = () => this.#request(path, { method: 'POST', headers, body }, deadline);
+    try {
+      try {
+        await send();
+      } catch (error) {
+        if (!isMissingBucket(error) || !wish.allowed) throw error;
+        await createBucket(this.#config, (target, options) => this.#request(target, options, deadline));
+        await send();
+      }
+      return undefined;
+    } catch (error) {
+      const rejection = rejectionOf(error);
+      if (rejection) return rejection;
+      throw this.#failure(error);
+    }
+  }
+
+  /** @throws EW_SINK_WRITE, EW_SINK_BUSY, EW_SINK_DENIED */
+  async query<T>(flux: ParameterizedQuery, each: (row: Row) => T): Promise<T[]> {
+    const found: T[] = [];
+    try {
+      for await (const row of this.#influx.getQueryApi(this.#config.org).iterateRows(flux))
+        found.push(each(row));
+      return found;
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#agent.destroy();
+  }
+
+  /** @returns the answer's text @throws HttpError, or whatever broke the connection */
+  async #request(path: string, { body, ...options }: RequestOptions, deadline: AbortSignal): Promise<string> {
+    const { timeoutMs } = this.#config;
+    deadline.throwIfAborted();
+    const ended = new AbortController();
+    const end = () => ended.abort();
+    // The library hangs up at no time-out and leaves its listener on every signal: this one it may have.
+    const timer = setTimeout(end, timeoutMs);
+    deadline.addEventListener('abort', end);
+    try {
+      const parts: Uint8Array[] = [];
+      const request = { ...options, signal: ended.signal };
+      for await (const part of this.#influx.transport.iterate(path, body, request)) parts.push(part);
+      return Buffer.concat(parts).toString('utf8');
+    } catch (error) {
+      if (!ended.signal.aborted) throw error;
+      const why = deadline.aborted ? 'it was asked to stop' : `no answer within ${timeoutMs} ms`;
+      throw new EdgewardError('EW_SINK_WRITE', `InfluxDB at ${this.#config.url}: ${why}.`, { cause: error });
+    } finally {
+      clearTimeout(timer);
+      deadline.removeEventListener('abort', end);
+    }
+  }
+
+  #failure(error: unknown): EdgewardError {
+    const { org, bucket } = this.#config;
+    return failureOf(error, { org, bucket, nowMs: this.#clock.now() });
+  }
+}
+
+export interface RequestOptions {
+  readonly method: 'GET' | 'POST';
+  readonly headers?: Record<string, string>;
+  readonly body: Buffer | string;
+}
+
+export type AskServer = (path: string, options: RequestOptions) => Promise<string>;
+
+async function readCertificates(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new EdgewardError('EW_CONFIG_FILE', `tls.ca: ${messageOf(error)}`, { cause: error });
+  }
+}
