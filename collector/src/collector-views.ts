@@ -1,7 +1,6 @@
 /** Answers what the API and the page ask, from the parts of the collector. */
 import type { AgentEvent, Clock, Delivery } from '@edgeward/shared/contracts';
 import { qualityReasons } from '@edgeward/shared/quality';
-import type { Registry } from 'prom-client';
 import type { IncidentEngine } from './alerts/engine.js';
 import { booksJson } from './audit/books.js';
 import type { Gateway, Gateways } from './gateways.js';
@@ -30,7 +29,7 @@ export interface ViewParts {
   readonly engine: IncidentEngine;
   readonly mails: MailQueue;
   readonly scores: ScoreService;
-  readonly metrics: Registry;
+  readonly metrics: { text(): Promise<string> };
   readonly health: () => HealthView;
   /** Tries a dead letter again; why it is still none. */
   readonly replay: (id: string) => Promise<string | undefined>;
@@ -141,7 +140,7 @@ export class Views implements CollectorViews, Disposable {
   }
 
   metrics(): Promise<string> {
-    return this.#parts.metrics.metrics();
+    return this.#parts.metrics.text();
   }
 
   score(rows: Parameters<ScoreService['score']>[0]) {

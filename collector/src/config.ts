@@ -111,6 +111,15 @@ const options = z.strictObject({
   mail: mailConfig
     .prefault({ from: 'edgeward@localhost', to: ['operator@localhost'] })
     .meta({ description: 'Mails about incidents; without smtp they are kept and shown' }),
+  metrics: z
+    .strictObject({
+      maxGateways: z.int().min(0).max(100_000).default(1000).meta({
+        description:
+          'Gateways that have series of their own; all others are told together, as gateway="_others"',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'What /metrics tells Prometheus' }),
   score: z
     .strictObject({
       rules: z.array(scoreRule).default([]).meta({ description: 'Rules for POST /score' }),

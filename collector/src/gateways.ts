@@ -9,6 +9,10 @@ export interface Gateway {
   state: GatewayState | undefined;
   report: GatewayReport | undefined;
   lastRowMs: number | null;
+  /** Journaled since the start. */
+  rows: number;
+  /** When its last report came, ms; null = it came before the start. */
+  reportedMs: number | null;
   readonly devices: Set<string>;
   /** Which devices of the schema that its last rows had are among them. */
   counted: { readonly schema: Schema; readonly devices: Uint8Array } | undefined;
@@ -83,6 +87,7 @@ export class Gateways {
     for (const { gateway: id, batch } of deliveries) {
       const gateway = this.#of(id);
       gateway.rate.add(nowMs, batch.time.length);
+      gateway.rows += batch.time.length;
       gateway.lastRowMs = newestOf(batch, gateway.lastRowMs);
       countDevices(gateway, batch);
     }
@@ -98,7 +103,9 @@ export class Gateways {
   }
 
   report(report: GatewayReport): void {
-    this.#of(report.gateway).report = report;
+    const gateway = this.#of(report.gateway);
+    gateway.report = report;
+    gateway.reportedMs = this.#clock.now();
     this.#tell({ kind: 'gateway', id: report.gateway });
   }
 
@@ -114,6 +121,8 @@ export class Gateways {
       state: undefined,
       report: undefined,
       lastRowMs: null,
+      rows: 0,
+      reportedMs: null,
       devices: new Set<string>(),
       counted: undefined,
       rate: new RowRate(),

@@ -8,6 +8,7 @@ import { type TopicKind, topicOf } from '@edgeward/shared/topics';
 import { Crowd } from './crowd.js';
 import type { Gateways } from './gateways.js';
 import type { Identities } from './identity.js';
+import { IngestDelays, Traffic } from './ingest-counts.js';
 import { type Claim, Group, Intake } from './intake.js';
 import type { Incoming, Journal } from './journal/journal.js';
 import type { JsonIntake } from './json-intake.js';
@@ -79,6 +80,8 @@ export class Ingest {
   readonly #counts: IngestCounts = { blocks: 0, rows: 0, duplicates: 0 };
   readonly #options: IngestOptions;
   readonly #intake: Intake;
+  readonly delays = new IngestDelays();
+  readonly traffic = new Traffic();
   readonly #changed = new Gate();
   readonly #logged: Limiter;
   readonly #crowd = new Crowd(crowdWindowMs);
@@ -96,6 +99,11 @@ export class Ingest {
 
   get counts() {
     return { ...this.#counts, ...this.#intake.counts };
+  }
+
+  /** What waits for the journal, with what a message costs besides. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
   }
 
   /** Why nothing is taken now; null = all is well. */
@@ -116,6 +124,9 @@ export class Ingest {
   /** Only enqueues: the broker must never wait inside its own delivery. */
   offer(message: Queued): void {
     this.#queue.push(message);
+    // A dead letter that is tried again came long ago.
+    if (message.kind !== 'block' || !message.settle)
+      this.traffic.received(message.kind, message.payload.length);
     this.#queuedBytes += costOf(message);
     this.#changed.open();
   }
@@ -224,6 +235,7 @@ export class Ingest {
       this.#counts.blocks += stored.length;
       this.#counts.duplicates += blocks.length - stored.length;
       for (const { batch } of stored) this.#counts.rows += batch.time.length;
+      this.delays.note(blocks, stored, this.#options.clock.now());
       releases.journaled(stored);
       gateways.stored(stored);
       this.#options.onStored?.(stored);
@@ -274,6 +286,7 @@ export class Ingest {
   /** @returns undefined if it is done */
   #trySend(gateway: string, receipts: readonly Receipt[]): Promise<void> | undefined {
     if (receipts.length > maxReceipts) return this.sendReceipts(gateway, receipts);
+    this.traffic.answered(receipts);
     const payload = encodeReceipts(receipts);
     if (this.#options.send?.(gateway, 'receipt', payload)) return undefined;
     return this.#publish(gateway, 'receipt', payload);

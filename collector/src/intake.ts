@@ -40,7 +40,6 @@ export class Group {
 }
 
 export interface IntakeCounts {
-  bytes: number;
   deadLetters: number;
   refused: number;
 }
@@ -62,7 +61,7 @@ const askEveryMs = 1000;
 const tellEveryMs = 60_000;
 
 export class Intake {
-  readonly counts: IntakeCounts = { bytes: 0, deadLetters: 0, refused: 0 };
+  readonly counts: IntakeCounts = { deadLetters: 0, refused: 0 };
   readonly #options: IntakeOptions;
   readonly #senders: Senders;
   readonly #savedEpochs = new Map<string, string>();
@@ -103,7 +102,6 @@ export class Intake {
   }
 
   block(group: Group, gateway: string, bytes: Uint8Array): void {
-    this.counts.bytes += bytes.length;
     const found = this.#read(bytes);
     if ('unreadable' in found) {
       this.#keep(group, gateway, bytes, found.unreadable, false);

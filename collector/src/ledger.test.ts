@@ -7,7 +7,7 @@ import { noteReport } from './journal/bookkeeping.js';
 import type { Span } from './journal/device-rows.js';
 import { Received, ReceivedEpoch } from './journal/received.js';
 import { epochOf } from './journal/testing/blocks.js';
-import { ledgerView } from './ledger.js';
+import { fleetLedger, ledgerView } from './ledger.js';
 import type { DeviceSaid, GatewayReport } from './report.js';
 
 type Said = Partial<Omit<DeviceSaid, 'rows'>> & { rows?: Record<number, RangeList> };
@@ -70,8 +70,20 @@ class Books {
     return this;
   }
 
+  /** Whatever the lines say, the fleet in one line says the same. */
   view() {
-    return ledgerView(this.received, this.accounts);
+    const view = ledgerView(this.received, this.accounts);
+    const { unbalanced, ...fleet } = fleetLedger(this.received, this.accounts);
+    assert.equal(unbalanced, view.devices.filter(({ balanced }) => !balanced).length);
+    for (const [term, count] of Object.entries(fleet)) {
+      const lines = view.devices.map(line => line[term as keyof typeof fleet]);
+      assert.equal(
+        count,
+        lines.reduce((sum, one) => sum + one, 0),
+        term,
+      );
+    }
+    return view;
   }
 
   line(device = 'a', outbox = 'o-1') {

@@ -22,7 +22,7 @@ import { JsonIntake } from './json-intake.js';
 import type { Link } from './link.js';
 import { Live } from './live.js';
 import { LiveFeed } from './live-feed.js';
-import { createMetrics } from './metrics.js';
+import { CollectorMetrics } from './metrics.js';
 import { MailQueue } from './notifiers/mail-queue.js';
 import { Releases } from './releases.js';
 import { Retention } from './retention.js';
@@ -112,18 +112,23 @@ export async function runCollector(
     log: log.child({ component: 'ingest' }),
   });
   const live = new Live();
-  const registry = createMetrics({
+  using metrics = new CollectorMetrics({
+    ...stores,
     ingest,
     broker: () => broker,
     followers,
     live,
-    ...stores,
+    clock,
+    blocked: () => retention.blocked,
+    journalMaxBytes: config.journal.maxBytes,
+    queueMaxBytes: config.ingest.maxQueueBytes,
+    maxGateways: config.metrics.maxGateways,
   });
   using views = new Views({
     ...stores,
     live,
     scores,
-    metrics: registry,
+    metrics,
     health: () =>
       healthOf({ ingest, journal, broker, followers: followers(), stopping: stop.aborted, clock }),
     replay: id => ingest.replay(id),

@@ -1,138 +1,82 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+/**
+ * What the collector tells Prometheus. Read when scraped: nothing is counted twice, and nothing costs anything between
+ * scrapes. No label has values that a gateway chooses freely, and none a device's name.
+ */
+import type { Clock } from '@edgeward/shared/contracts';
+import { LoopDelay } from '@edgeward/shared/metrics/loop-delay';
+import { type MetricDescription, Metrics } from '@edgeward/shared/metrics/metrics';
+import { addProcessMetrics } from '@edgeward/shared/metrics/process-metrics';
+import { version } from '@edgeward/shared/version';
 import type { IncidentEngine } from './alerts/engine.js';
 import type { Gateways } from './gateways.js';
 import type { Ingest } from './ingest.js';
 import type { Journal } from './journal/journal.js';
-import { ledgerView } from './ledger.js';
 import type { Link } from './link.js';
+import { addAlertMetrics } from './metrics/alert-metrics.js';
+import { addFleetMetrics } from './metrics/fleet-metrics.js';
+import { addIntakeMetrics } from './metrics/intake-metrics.js';
+import { addJournalMetrics } from './metrics/journal-metrics.js';
+import { addLedgerMetrics } from './metrics/ledger-metrics.js';
+import { addSinkMetrics, type Followed } from './metrics/sink-metrics.js';
+import type { MailQueue } from './notifiers/mail-queue.js';
 
 export interface MetricSources {
-  readonly ingest: Ingest;
+  readonly ingest: Pick<Ingest, 'counts' | 'delays' | 'failure' | 'queuedBytes' | 'traffic'>;
   readonly journal: Journal;
-  readonly broker: () => Link | undefined;
-  readonly gateways: Gateways;
+  readonly broker: () => Pick<Link, 'connections' | 'refusals' | 'status'> | undefined;
+  readonly gateways: Pick<Gateways, 'all'>;
   /** What follows the journal now. */
-  readonly followers: () => readonly { readonly name: string; readonly lag: number }[];
-  readonly engine: IncidentEngine;
+  readonly followers: () => readonly Followed[];
+  readonly engine: Pick<IncidentEngine, 'counts'>;
+  readonly mails: Pick<MailQueue, 'counts' | 'delays'>;
   readonly live: { readonly bytes: number };
+  readonly clock: Clock;
+  /** Why nothing may be stored now; null = there is room. */
+  readonly blocked: () => string | null;
+  readonly journalMaxBytes: number;
+  readonly queueMaxBytes: number;
+  /** Gateways with series of their own. */
+  readonly maxGateways: number;
 }
 
-/** Read when scraped: nothing is counted twice and nothing costs anything between scrapes. */
-export function createMetrics(sources: MetricSources): Registry {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const { ingest, journal, broker, gateways, followers, engine, live } = sources;
-  const plain = (name: string, help: string, value: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(value());
-      },
-    });
-  const total = (name: string, help: string, value: () => number) =>
-    new Counter({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.reset();
-        this.inc(value());
-      },
-    });
-  total('collector_blocks_stored_total', 'Blocks journaled since the start', () => ingest.counts.blocks);
-  total('collector_rows_stored_total', 'Rows journaled since the start', () => ingest.counts.rows);
-  total(
-    'collector_duplicates_total',
-    'Blocks received again and not stored again',
-    () => ingest.counts.duplicates,
-  );
-  total('collector_dead_letters_total', 'Blocks that were not understood', () => ingest.counts.deadLetters);
-  total('collector_refused_blocks_total', 'Blocks of copies and strangers', () => ingest.counts.refused);
-  plain('collector_dead_letters', 'Dead letters kept', () => journal.deadLetters.count);
-  labelledTotal(
-    registry,
-    'collector_sink_lost_rows_total',
-    'Rows a sink never got, because it lagged until the journal was full',
-    'sink',
-    () => [...journal.losses.all()].map(([sink, { rows }]) => [sink, rows] as const),
-  );
-  total('collector_received_bytes_total', 'Bytes of blocks received', () => ingest.counts.bytes);
-  plain('collector_journal_position', 'Newest position of the journal', () => journal.position);
-  plain('collector_live_bytes', 'Memory of the rows kept for plots', () => live.bytes);
-  plain('collector_journal_tail_bytes', 'Memory of the newest blocks, about', () => journal.tailBytes);
-  plain('collector_broker_connections', 'MQTT connections', () => broker()?.connections ?? 0);
-  labelledTotal(registry, 'collector_broker_refusals_total', 'What the broker refused', 'reason', () => [
-    ...(broker()?.refusals ?? []),
-  ]);
-  plain('collector_incidents_open', 'Open incidents', () => engine.counts().open);
-  plain('collector_ledger_balanced', '1 = every row read is accounted for', () =>
-    ledgerView(journal.received, journal.accounts).balanced ? 1 : 0,
-  );
-  labelled(registry, 'collector_sink_lag_deliveries', 'Deliveries a sink has yet to store', 'sink', () =>
-    followers().map(({ name, lag }) => [name, lag] as const),
-  );
-  const reported =
-    (value: (report: NonNullable<ReturnType<Gateways['all']>[number]['report']>) => number) => () =>
-      gateways.all().flatMap(({ id, report }) => (report ? [[id, value(report)] as const] : []));
-  labelled(registry, 'gateway_up', '1 = the gateway is connected', 'gateway', () =>
-    gateways.all().map(({ id, state }) => [id, state?.online ? 1 : 0] as const),
-  );
-  labelled(
-    registry,
-    'gateway_outbox_bytes',
-    'Bytes in the outbox',
-    'gateway',
-    reported(({ outbox }) => outbox.bytes),
-  );
-  labelled(
-    registry,
-    'gateway_outbox_blocks',
-    'Blocks in the outbox',
-    'gateway',
-    reported(({ outbox }) => outbox.blocks),
-  );
-  labelled(
-    registry,
-    'gateway_resident_memory_bytes',
-    'RSS of the agent',
-    'gateway',
-    reported(r => r.process.rssBytes),
-  );
-  return registry;
+export class CollectorMetrics implements Disposable {
+  readonly #metrics: Metrics;
+  readonly #loop = new LoopDelay();
+
+  constructor(sources: MetricSources) {
+    this.#metrics = collectorMetrics(
+      () => sources,
+      () => this.#loop,
+    );
+  }
+
+  /** Prometheus text format. */
+  text(): Promise<string> {
+    return this.#metrics.text();
+  }
+
+  [Symbol.dispose](): void {
+    this.#loop[Symbol.dispose]();
+  }
 }
 
-type Labelled = () => readonly (readonly [string, number])[];
-
-function labelledTotal(
-  registry: Registry,
-  name: string,
-  help: string,
-  label: string,
-  values: Labelled,
-): void {
-  new Counter({
-    name,
-    help,
-    labelNames: [label],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const [key, value] of values()) this.inc({ [label]: key }, value);
-    },
-  });
+/** What there is, for the documentation. */
+export function describeMetrics(): readonly MetricDescription[] {
+  const none = () => {
+    throw new TypeError('metrics are only described here');
+  };
+  return collectorMetrics(none, none).descriptions;
 }
 
-function labelled(registry: Registry, name: string, help: string, label: string, values: Labelled): void {
-  new Gauge({
-    name,
-    help,
-    labelNames: [label],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const [key, value] of values()) this.set({ [label]: key }, value);
-    },
-  });
+function collectorMetrics(sources: () => MetricSources, loop: () => LoopDelay): Metrics {
+  const metrics = new Metrics();
+  metrics.gauges('collector_info', 'Always 1', ['version'], () => [[version, 1]]);
+  addIntakeMetrics(metrics, sources);
+  addJournalMetrics(metrics, sources);
+  addSinkMetrics(metrics, sources);
+  addLedgerMetrics(metrics, sources);
+  addAlertMetrics(metrics, sources);
+  addFleetMetrics(metrics, sources);
+  addProcessMetrics(metrics, loop);
+  return metrics;
 }

@@ -18,7 +18,7 @@ import { Board, Draft, deviceKey } from './board.js';
 import type { AlertsConfig } from './config.js';
 import { observeSilence } from './device-alarm.js';
 import { dueMails } from './due-mails.js';
-import type { Incident } from './incident.js';
+import type { Incident, Severity } from './incident.js';
 import { applyChanges, observeDelivery } from './observe.js';
 
 export interface EngineOptions {
@@ -38,6 +38,9 @@ export interface EngineCounts {
   readonly lateRows: number;
   readonly open: number;
   readonly closed: number;
+  readonly openBySeverity: Readonly<Record<Severity, number>>;
+  /** Since the start, by the severity that they opened with. */
+  readonly openedBySeverity: Readonly<Record<Severity, number>>;
 }
 
 type Listener = (incident: Incident) => void;
@@ -60,6 +63,7 @@ export class IncidentEngine implements Sink {
   #saveEveryMs = saveEveryMs;
   #rows = 0;
   #lateRows = 0;
+  readonly #opened = { info: 0, warning: 0, critical: 0 };
   #busy: Promise<unknown> = Promise.resolve();
 
   constructor(options: EngineOptions) {
@@ -114,8 +118,17 @@ export class IncidentEngine implements Sink {
 
   counts(): EngineCounts {
     const all = [...(this.#board?.records.values() ?? [])];
-    const open = all.filter(record => record.incident.state === 'open').length;
-    return { rows: this.#rows, lateRows: this.#lateRows, open, closed: all.length - open };
+    const open = all.filter(({ incident }) => incident.state === 'open');
+    const openBySeverity = { info: 0, warning: 0, critical: 0 };
+    for (const { incident } of open) openBySeverity[incident.severity] += 1;
+    return {
+      rows: this.#rows,
+      lateRows: this.#lateRows,
+      open: open.length,
+      closed: all.length - open.length,
+      openBySeverity,
+      openedBySeverity: { ...this.#opened },
+    };
   }
 
   /** After each change is stored; mere growth of an open incident may be told a little earlier. */
@@ -188,8 +201,10 @@ export class IncidentEngine implements Sink {
     draft.prune(maxClosed);
     const cursor = after ? [{ key: cursorKey, value: after }] : [];
     const touched = draft.touched();
+    const opened = touched.filter(({ incident }) => !board.records.has(incident.id));
     await store.commit([...draft.operations(), ...(queued?.operations ?? []), ...cursor]);
     draft.merge(true);
+    for (const { incident } of opened) this.#opened[incident.severity] += 1;
     this.#cursor = after;
     this.#savedCursor = after;
     this.#savedAtMs = clock.monotonic();

@@ -1,3 +1,4 @@
+import { metricsContentType } from '@edgeward/shared/metrics/metrics';
 import { z } from 'zod';
 import type { CollectorViews } from '../views.js';
 import { errorBody } from './errors.js';
@@ -48,7 +49,7 @@ export function health(app: Api, views: CollectorViews): void {
       },
     },
     async (_request, reply) => {
-      return reply.type('text/plain; version=0.0.4; charset=utf-8').send(await views.metrics());
+      return reply.type(metricsContentType).send(await views.metrics());
     },
   );
 }

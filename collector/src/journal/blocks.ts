@@ -2,7 +2,7 @@ import type { Delivery, Described } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import type { RangeSet } from '@edgeward/shared/ranges';
 import { numberInKey, type Store } from '@edgeward/shared/store';
-import { blockEnd, blockKey, storedBlock, storedHeader, toDelivery } from './layout.js';
+import { blockEnd, blockKey, ingestedMsOf, storedBlock, storedHeader, toDelivery } from './layout.js';
 import { Tail, type TailLimits } from './tail.js';
 
 /** What a read found. `through` is the last position looked at: the next read goes on behind it. */
@@ -110,6 +110,13 @@ export class Blocks {
   /** Bytes on disk, nearly: what LevelDB still has in memory is not counted. */
   bytes(newest: number): Promise<number> {
     return this.#size(this.#oldest(), newest);
+  }
+
+  /** When the oldest block came. */
+  async oldestMs(): Promise<number | undefined> {
+    // From where one may be: LevelDB would go through all that was deleted before it.
+    for await (const [, value] of this.#stored(this.#oldest() - 1)) return ingestedMsOf(value);
+    return undefined;
   }
 
   /** The last position that has to go so that at most so many bytes are left; 0 = none. Never the newest one. */

@@ -16,6 +16,7 @@ import type { AgentEvent, Clock, Delivery, Described } from '@edgeward/shared/co
 import { failpoint } from '@edgeward/shared/failpoint';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
+import { Histogram, shortBounds } from '@edgeward/shared/metrics/histogram';
 import type { RangeSet } from '@edgeward/shared/ranges';
 import { settled } from '@edgeward/shared/settled';
 import { type Store, type StoreOptions, textKey } from '@edgeward/shared/store';
@@ -84,6 +85,8 @@ export class Journal implements AsyncDisposable {
   readonly gone: RangeSet;
   /** The collector's own epoch, for rows it was given without one. */
   readonly epoch: string;
+  /** How long synced writes took. */
+  readonly commitSeconds = new Histogram(shortBounds);
   readonly #options: JournalOptions;
   readonly #store: Store;
   readonly #cursors: Map<string, number>;
@@ -226,7 +229,10 @@ export class Journal implements AsyncDisposable {
   }
 
   async write(writes: readonly Write[], sync: boolean): Promise<void> {
-    if (writes.length > 0) await writeBatch(this.#store.db, writes, sync);
+    if (writes.length === 0) return;
+    const begunMs = performance.now();
+    await writeBatch(this.#store.db, writes, sync);
+    if (sync) this.commitSeconds.observe((performance.now() - begunMs) / 1000);
   }
 
   /**
@@ -367,6 +373,11 @@ export class Journal implements AsyncDisposable {
   /** Bytes of the blocks on disk, nearly: what LevelDB still has in memory is not counted. */
   bytes(): Promise<number> {
     return this.#blocks.bytes(this.#position);
+  }
+
+  /** When its oldest block came, ms since Unix epoch; undefined = it has none. */
+  oldestMs(): Promise<number | undefined> {
+    return this.#blocks.oldestMs();
   }
 
   /** The last position that has to go so that at most so many bytes are left; 0 = none. Never the newest one. */

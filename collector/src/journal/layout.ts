@@ -89,6 +89,11 @@ export function storedHeader(value: Buffer): BlockFacts & { header: BlockHeader 
   return { ...facts, header: readHeader(bytes) };
 }
 
+/** When a stored block came. */
+export function ingestedMsOf(value: Buffer): number | undefined {
+  return value.length < prefixBytes ? undefined : value.readDoubleLE(0);
+}
+
 function split(value: Buffer): { facts: BlockFacts; bytes: Uint8Array } {
   const outboxAt = prefixBytes + (value[9] ?? 0);
   const blockAt = outboxAt + (value[10] ?? 0);

@@ -105,6 +105,7 @@ export class MailCourier {
   }
 
   #delayed(mail: QueuedMail, reason: string): QueuedMail {
+    this.#options.queue.delays += 1;
     if (this.#options.clock.now() - mail.view.createdMs > giveUpAfterMs)
       return failed(mail, `given up after five days: ${reason}`);
     return { ...mail, attempts: mail.attempts + 1, view: { ...mail.view, reason } };

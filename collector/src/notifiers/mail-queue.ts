@@ -55,6 +55,8 @@ export class MailQueue implements MailOutlet {
   readonly queued = new Gate();
   #loaded: Promise<void> | undefined;
   #lastOrder = 0;
+  /** Times that a mail could not be sent, since the start. */
+  delays = 0;
 
   constructor(options: MailQueueOptions) {
     this.#options = options;
@@ -93,6 +95,17 @@ export class MailQueue implements MailOutlet {
   list(limit: number): MailView[] {
     const all = [...this.#mails.values()].sort((a, b) => b.order - a.order);
     return all.slice(0, limit).map(mail => mail.view);
+  }
+
+  /** Those that are stored, by state, and when the oldest that waits was queued, ms. */
+  counts(): { readonly byState: Readonly<Record<MailView['state'], number>>; readonly oldestMs?: number } {
+    const byState = { kept: 0, queued: 0, sent: 0, failed: 0 };
+    let oldestMs = Number.POSITIVE_INFINITY;
+    for (const { view } of this.#mails.values()) {
+      byState[view.state] += 1;
+      if (view.state === 'queued') oldestMs = Math.min(oldestMs, view.createdMs);
+    }
+    return { byState, ...(byState.queued > 0 && { oldestMs }) };
   }
 
   async body(id: string): Promise<MailBody | undefined> {

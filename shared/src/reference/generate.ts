@@ -1,6 +1,6 @@
 /** `npm run generate`: writes deploy/reference, or with --check compares it and says what differs. */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { commandTable } from '../cli/table.js';
 import { loadConfigModule } from '../config/modules.js';
@@ -10,8 +10,11 @@ import { allPages } from './pages.js';
 const referenceFolder = fileURLToPath(new URL('../../../deploy/reference', import.meta.url));
 
 export async function writePages(folder: string, pages: readonly Page[]): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  for (const page of pages) await writeFile(join(folder, page.name), page.text);
+  for (const page of pages) {
+    const file = join(folder, page.name);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, page.text);
+  }
 }
 
 /** One line per file that differs: the first line that does. */

@@ -5,16 +5,17 @@ import { configFromText, parseConfig } from '../config/load.js';
 import { configModules } from '../config/modules.js';
 import { type ConfigNode, configTree } from '../config/tree.js';
 import { jsonSchemaPage } from './json-schema.js';
+import { metricsPage } from './metrics-page.js';
 import { optionsPage } from './options.js';
 import type { Page } from './page.js';
 import { samplePage } from './sample.js';
 import { commandsPage, errorsPage } from './tables.js';
 
-/** Everything in `deploy/reference`. */
+/** Everything in `deploy/reference`, and the list of metrics. */
 export async function allPages(load: LoadModule, commands: readonly TableEntry[]): Promise<Page[]> {
   const pages: Page[] = [];
   for (const { name } of configModules) pages.push(...configPages(name, (await load(name)).schema));
-  return [...pages, errorsPage(), await commandsPage(commands)];
+  return [...pages, errorsPage(), await commandsPage(commands), await metricsPage()];
 }
 
 /**

@@ -33,8 +33,8 @@ export class CollectorProbe {
     const text = await response.text();
     return {
       rows: total(text, 'collector_rows_stored_total'),
-      bytes: total(text, 'collector_received_bytes_total'),
-      lag: total(text, 'collector_sink_lag_deliveries'),
+      bytes: total(text, 'collector_received_bytes_total{kind="block"}'),
+      lag: total(text, 'collector_sink_lag_blocks'),
     };
   }
 
@@ -60,9 +60,10 @@ export class CollectorProbe {
   }
 }
 
-/** Sum over all labels of a metric in Prometheus' text format. */
+/** Sum over all labels of a metric in Prometheus' text format, or one series of it with its labels. */
 export function total(text: string, name: string): number {
-  const lines = text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'));
+  const series = name.replace(/[{}]/g, '\\$&');
+  const lines = text.matchAll(new RegExp(`^${series}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'));
   const values = [...lines].map(([, value]) => Number(value));
   if (values.length === 0) throw new Error(`the collector does not tell ${name}`);
   return values.reduce((sum, value) => sum + value, 0);

@@ -260,7 +260,7 @@ export class Plant implements AsyncDisposable {
     const read = ledger.devices.reduce((sum, device) => sum + device.read, 0);
     const quiet = ledger.devices.every(({ inFlight }) => inFlight === 0);
     if (read < this.rows || !ledger.balanced || !quiet) return undefined;
-    return (await this.metric('collector_sink_lag_deliveries{sink="file"}')) === 0 ? ledger : undefined;
+    return (await this.metric('collector_sink_lag_blocks{sink="file"}')) === 0 ? ledger : undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
