@@ -86,7 +86,7 @@ test('a line has everything, and lossless', () => {
   const starts = delivery.batch.values[2] as BigInt64Array;
   starts[0] = 2n ** 60n;
   starts[1] = -7n;
-  const lines = encodeRows(delivery).trimEnd().split('\n');
+  const lines = encodeRows(delivery).toString().trimEnd().split('\n');
   const [first, second] = lines.map(line => JSON.parse(line));
   assert.deepEqual(
     Object.keys(first).join(),
@@ -108,7 +108,7 @@ test('a line has everything, and lossless', () => {
 
 test('names with quotes and newlines stay inside their line', () => {
   const tape = new Tape({ seed: 12, devices: ['a"\n\\b'] });
-  const lines = encodeRows(tape.next(1)).trimEnd().split('\n');
+  const lines = encodeRows(tape.next(1)).toString().trimEnd().split('\n');
   assert.equal(lines.length, 1);
   assert.equal(JSON.parse(lines[0] ?? '').device, 'a"\n\\b');
 });
@@ -228,7 +228,8 @@ function deliveriesThrough(seed: number, position: number): string[] {
   const tape = new Tape({ seed });
   const labels: string[] = [];
   for (let i = 0; i < position; i++)
-    for (const line of encodeRows(tape.next()).trimEnd().split('\n')) labels.push(label(JSON.parse(line)));
+    for (const line of encodeRows(tape.next()).toString().trimEnd().split('\n'))
+      labels.push(label(JSON.parse(line)));
   return labels;
 }
 

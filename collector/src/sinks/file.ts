@@ -79,7 +79,7 @@ export class FileSink implements Sink {
   async #store(deliveries: readonly Delivery[], after: Cursor, deadline: AbortSignal): Promise<void> {
     for (const delivery of notYetStored(deliveries, this.#segments.cursor, after.journal)) {
       deadline.throwIfAborted();
-      await this.#segments.append(Buffer.from(encodeRows(delivery)));
+      await this.#segments.append(encodeRows(delivery));
     }
     deadline.throwIfAborted();
     await this.#segments.commit(after);

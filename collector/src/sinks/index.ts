@@ -5,9 +5,10 @@ import type { SinkAudit } from './audit.js';
 import type { AuditContext, SinkContext, SinkDefinition } from './define.js';
 import { file } from './file.js';
 import { influxdb } from './influxdb.js';
+import { kafka } from './kafka.js';
 
 /** All there are. A new sink is a file beside this one and its name here. */
-export const sinks = [file, influxdb] as const;
+export const sinks = [file, influxdb, kafka] as const;
 
 type Definition = (typeof sinks)[number];
 

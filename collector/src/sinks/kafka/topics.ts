@@ -1,0 +1,92 @@
+import { EdgewardError } from '@edgeward/shared/errors';
+import { throwIfError } from './broker-error.js';
+import { createTopicsCall, settingCall, type TopicMetadata, type TopicWanted } from './calls.js';
+import type { Cluster } from './cluster.js';
+import type { KafkaConfig } from './config.js';
+
+/** What the sink has to know of a topic. */
+export interface Topic {
+  readonly name: string;
+  readonly partitions: number;
+  /** Largest batch it takes. */
+  readonly maxBytes: number;
+}
+
+const unknownTopic = 3;
+/** A new topic is not at once known to every broker. */
+const looks = 40;
+const pauseMs = 100;
+
+/** Settings of the cursor topic: small segments, because only closed ones are compacted. */
+const cursorSettings = {
+  'cleanup.policy': 'compact',
+  'segment.bytes': String(16 * 1024 * 1024),
+  'min.cleanable.dirty.ratio': '0.1',
+};
+
+/** Finds the sink's topics, and creates those that are missing if it may. */
+export async function openTopics(
+  cluster: Cluster,
+  config: KafkaConfig,
+  sleep: (ms: number) => Promise<void>,
+): Promise<ReadonlyMap<string, Topic>> {
+  const { cursors, ...others } = config.topics;
+  const names = [...new Set([cursors, ...Object.values(others)])].filter(name => name !== null);
+  let found = present(await cluster.topics(names));
+  const missing = names.filter(name => !found.has(name));
+  if (missing.length > 0) {
+    await create(cluster, config, missing);
+    for (let look = 0; look < looks && found.size < names.length; look++) {
+      await sleep(pauseMs);
+      found = present(await cluster.topics(names));
+    }
+  }
+  const cursorPartitions = found.get(cursors)?.leaders.size ?? 0;
+  if (cursorPartitions !== 1)
+    throw new EdgewardError(
+      'EW_SINK_DENIED',
+      `The cursor topic ${cursors} has ${cursorPartitions} partitions. Remedy: give topics.cursors a topic of its own with one partition.`,
+    );
+  return describe(cluster, config, [...found.values()]);
+}
+
+function present(topics: readonly TopicMetadata[]): Map<string, TopicMetadata> {
+  const found = new Map<string, TopicMetadata>();
+  for (const topic of topics) {
+    if (topic.code === unknownTopic) continue;
+    throwIfError(topic.code, `topic ${topic.name}`);
+    found.set(topic.name, topic);
+  }
+  return found;
+}
+
+async function create(cluster: Cluster, config: KafkaConfig, names: readonly string[]): Promise<void> {
+  const { allowed, partitions, replicationFactor } = config.createTopics;
+  if (!allowed)
+    throw new EdgewardError(
+      'EW_SINK_DENIED',
+      `There is no topic ${names.join(', ')}. Remedy: create it, or set createTopics.allowed.`,
+    );
+  const wanted = names.map((name): TopicWanted => {
+    const isCursors = name === config.topics.cursors;
+    const settings = isCursors ? cursorSettings : {};
+    return { name, partitions: isCursors ? 1 : partitions, replicationFactor, settings };
+  });
+  const controller = await cluster.controller();
+  await controller.call(createTopicsCall(wanted, config.requestTimeoutMs));
+}
+
+async function describe(
+  cluster: Cluster,
+  { maxMessageBytes }: KafkaConfig,
+  topics: readonly TopicMetadata[],
+): Promise<Map<string, Topic>> {
+  const names = topics.map(({ name }) => name);
+  const limits = await cluster.ask(settingCall(names, 'max.message.bytes'));
+  return new Map(
+    topics.map(({ name, leaders }) => {
+      const own = Number(limits.get(name) ?? maxMessageBytes);
+      return [name, { name, partitions: leaders.size, maxBytes: Math.min(own, maxMessageBytes) }];
+    }),
+  );
+}

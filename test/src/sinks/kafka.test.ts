@@ -1,0 +1,28 @@
+/** The Kafka sink with a real broker. */
+import path from 'node:path';
+import { after, before, describe } from 'node:test';
+import { readTopic } from '@edgeward/collector/testing/kafka-reader';
+import { type StoredRow, sinkConformance } from '@edgeward/collector/testing/sink-conformance';
+import { seededRng } from '@edgeward/shared/rng';
+import { failingWire, kafkaSink, readingsOf } from '../support/kafka.js';
+import { noService, type Service, startKafka } from '../support/services.js';
+
+describe('Kafka', { skip: noService('kafka'), timeout: 240_000 }, () => {
+  let service: Service | undefined;
+  let broker = '';
+  before(async () => {
+    ({ service, bootstrap: broker } = await startKafka());
+  });
+  after(() => service?.[Symbol.asyncDispose]());
+
+  const nameOf = (dir: string) => path.basename(dir);
+  sinkConformance('kafka', {
+    create: dir => kafkaSink({ broker, name: nameOf(dir) }),
+    createFailing: (dir, failing) => {
+      const rng = seededRng(4);
+      return kafkaSink({ broker, name: nameOf(dir), wrap: wire => failingWire(wire, failing, rng) });
+    },
+    rowsOf: async dir =>
+      (await readTopic(broker, readingsOf(nameOf(dir)))).map(({ value }) => JSON.parse(value!) as StoredRow),
+  });
+});
