@@ -90,6 +90,15 @@ const options = z.strictObject({
           description: 'Blocks that were not understood are kept up to this; the oldest are deleted, counted',
           unit: 'bytes',
         }),
+      maxRefusedBytes: z
+        .int()
+        .min(64 * 1024)
+        .default(64 * 1024 * 1024)
+        .meta({
+          description:
+            'What the server behind a sink will never take is kept up to this, for each sink; the oldest is deleted, counted',
+          unit: 'bytes',
+        }),
     })
     .prefault({})
     .meta({ description: 'What has been received' }),

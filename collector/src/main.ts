@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import path from 'node:path';
 import { systemClock } from '@edgeward/shared/clock';
-import type { Clock } from '@edgeward/shared/contracts';
+import type { Clock, Refusal } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { topicOf } from '@edgeward/shared/topics';
@@ -188,6 +188,7 @@ async function openStores({ config, log, clock = systemClock }: CollectorOptions
   const journal = await Journal.open({
     directory: inData('journal'),
     maxDeadLetterBytes: config.journal.maxDeadLetterBytes,
+    maxRefusedBytes: config.journal.maxRefusedBytes,
     keepsColumns: () => config.sinks.length > 0,
     ballastBytes: Math.max(mebibyte, Math.min(4 * mebibyte, config.journal.maxBytes / 100)),
     clock,
@@ -232,8 +233,7 @@ function createSinks(
 ): SinkSet {
   const create = (options: SinkConfig) => {
     const { name } = options;
-    const refuse = () =>
-      Promise.reject(new TypeError(`sink ${name} refuses rows, and nobody keeps them yet`));
+    const refuse = (refusals: readonly Refusal[]) => journal.sinkLetters.keep(name, refusals);
     return createSink(options, { name, collector, log: log.child({ sink: name }), clock, refuse });
   };
   return new SinkSet({ journal, create, sinks, receiptAfter, onMoved, lingerMs: sinkLingerMs, clock, log });

@@ -125,10 +125,11 @@ function textOf({ discrepancies, explained, unknown, devices, sinks, sources }: 
   return `${lines.join('\n')}\n`;
 }
 
-function sinkText({ sink, position, waiting, rows, lost }: CollectorSide['sinks'][number]): string {
+function sinkText({ sink, position, waiting, rows, lost, refused }: CollectorSide['sinks'][number]): string {
   const has = rows === null ? 'cannot be read back' : `has ${rows} rows`;
   const gone = lost > 0 ? `, ${lost} rows lost to the journal's quota` : '';
-  return `sink ${sink}: ${has}, stands at position ${position}, ${waiting} blocks behind${gone}`;
+  const letters = refused > 0 ? `, ${refused} rows in its dead letters` : '';
+  return `sink ${sink}: ${has}, stands at position ${position}, ${waiting} blocks behind${gone}${letters}`;
 }
 
 function verdict(discrepancies: number, unknown: number): string {

@@ -7,7 +7,7 @@
  */
 import { hasBit } from '@edgeward/shared/batch';
 import type { RecordBatch } from '@edgeward/shared/contracts';
-import { selectRows } from './select-rows.js';
+import { selectRows } from '@edgeward/shared/select-rows';
 
 /** Rows that are looked at together; half of them stay. */
 const bucketRows = 4;

@@ -175,6 +175,7 @@ export const auditBooks = z.strictObject({
   reports: inside.meta({ description: 'By gateway/outbox: the last report' }),
   cursors: z.record(z.string(), count).readonly().meta({ description: 'Last position stored, by consumer' }),
   lost: inside.meta({ description: 'By sink: what it never got' }),
+  refused: inside.meta({ description: 'By sink: rows in its dead letters, and how many were deleted' }),
   events: list(
     z.strictObject({ gateway: z.string(), epoch: z.string(), kind: z.string(), text: z.string() }),
   ),

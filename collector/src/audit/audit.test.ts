@@ -75,7 +75,7 @@ const brief = (found: readonly Finding[]) => found.map(({ kind, rows, count }) =
 test('a sink that is behind has what its cursor says, and waits for the rest', async () => {
   const found = await check(booksOf(), new FakeSinkAudit(blocks(1, 7), 7), blocks(1, 10));
   assert.deepEqual([found.walked, found.discrepancies, found.explained], [[], [], []]);
-  assert.deepEqual(found.side, { sink: 'file', position: 7, waiting: 3, rows: 70, lost: 0 });
+  assert.deepEqual(found.side, { sink: 'file', position: 7, waiting: 3, rows: 70, lost: 0, refused: 0 });
 });
 
 test('rows that came before the cursor did are unknown to the journal as its own', async () => {
@@ -100,6 +100,33 @@ test('what was given up at the quota accounts for as many rows, and for none tha
   assert.deepEqual(brief(found.explained), [{ kind: 'rows-lost-at-quota', rows: [[1, 20]], count: 20 }]);
   const fewer = await check(books, new FakeSinkAudit(blocks(4, 10), 10), blocks(3, 10));
   assert.deepEqual(brief(fewer.discrepancies), [{ kind: 'rows-missing', rows: [[1, 30]], count: 30 }]);
+});
+
+test('refused rows are in dead letters: not missing, and no cover for others', async () => {
+  const refused = (rows: [number, number][], deleted = 0) => ({
+    file: { rows: { [`gw-1/${first}`]: { 'pump-1': rows } }, deleted },
+  });
+  const [block] = blocks(4, 4);
+  const thin = { ...block!, devices: [{ ...block!.devices[0]!, count: 9 }] };
+  const all = blocks(1, 10);
+  const oneRefused = [...blocks(1, 3), thin, ...blocks(5, 10)];
+  const part = await check(booksOf({ refused: refused([[35, 35]]) }), new FakeSinkAudit(oneRefused, 10), all);
+  assert.deepEqual(part.discrepancies, []);
+  assert.deepEqual(brief(part.explained), [{ kind: 'rows-refused', rows: [[35, 35]], count: 1 }]);
+  assert.equal(part.side.refused, 1);
+  const without = all.filter(({ seq }) => seq !== 4);
+  const whole = await check(booksOf({ refused: refused([[31, 40]]) }), new FakeSinkAudit(without, 10), all);
+  assert.deepEqual(whole.discrepancies, []);
+  const less = await check(booksOf({ refused: refused([[31, 39]]) }), new FakeSinkAudit(without, 10), all);
+  assert.deepEqual(brief(less.discrepancies), [{ kind: 'rows-missing', rows: [[40, 40]], count: 1 }]);
+  const two = { ...block!, devices: [{ ...block!.devices[0]!, count: 8 }] };
+  const hole = [...blocks(1, 3), two, ...blocks(5, 10)];
+  const more = await check(booksOf({ refused: refused([[35, 35]]) }), new FakeSinkAudit(hole, 10), all);
+  assert.deepEqual(brief(more.discrepancies), [{ kind: 'rows-missing', rows: [[31, 40]], count: 1 }]);
+  const deleted = await check(booksOf({ refused: refused([], 10) }), new FakeSinkAudit(without, 10), all);
+  assert.deepEqual([deleted.discrepancies, deleted.explained[0]?.count], [[], 10]);
+  const fewer = await check(booksOf({ refused: refused([], 9) }), new FakeSinkAudit(without, 10), all);
+  assert.deepEqual(brief(fewer.discrepancies), [{ kind: 'rows-missing', rows: [[31, 40]], count: 10 }]);
 });
 
 test('where files were taken away, what the journal has from the first row on must be there', async () => {

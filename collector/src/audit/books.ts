@@ -6,7 +6,15 @@ import { Account, Accounts, accountSchema } from '../journal/accounts.js';
 import type { Journal } from '../journal/journal.js';
 import type { Loss } from '../journal/losses.js';
 import { Received, ReceivedEpoch, receivedSchema } from '../journal/received.js';
+import { refusedRows, type SinkLetters } from '../journal/sink-letters.js';
 import { reportSchema } from '../report.js';
+
+export interface Refused {
+  /** Row numbers in its dead letters, by `gateway/epoch` and device. */
+  readonly rows: Readonly<Record<string, Readonly<Record<string, RangeList>>>>;
+  /** Rows in letters that were deleted. */
+  readonly deleted: number;
+}
 
 export interface Books {
   readonly journal: string;
@@ -20,6 +28,8 @@ export interface Books {
   readonly cursors: ReadonlyMap<string, number>;
   /** By sink. */
   readonly lost: ReadonlyMap<string, Pick<Loss, 'blocks' | 'rows' | 'ranges'>>;
+  /** By sink: what its server has refused. */
+  readonly refused: ReadonlyMap<string, Refused>;
   /** Of the kinds that explain missing rows, oldest first. */
   readonly events: readonly Pick<AgentEvent, 'gateway' | 'epoch' | 'kind' | 'text'>[];
 }
@@ -36,6 +46,12 @@ const booksSchema = z.object({
   reports: z.record(z.string(), z.object({ report: reportSchema, heardMs: z.number() })),
   cursors: z.record(z.string(), z.number()),
   lost: z.record(z.string(), z.object({ blocks: z.number(), rows: z.number(), ranges })),
+  refused: z
+    .record(
+      z.string(),
+      z.object({ rows: z.record(z.string(), z.record(z.string(), ranges)), deleted: z.number() }),
+    )
+    .default({}),
   events: z.array(z.object({ gateway: z.string(), epoch: z.string(), kind: z.string(), text: z.string() })),
 });
 
@@ -49,12 +65,13 @@ export interface BooksJson {
   readonly reports: Readonly<Record<string, unknown>>;
   readonly cursors: Readonly<Record<string, number>>;
   readonly lost: Readonly<Record<string, unknown>>;
+  readonly refused: Readonly<Record<string, unknown>>;
   readonly events: Books['events'];
 }
 
 /** Of one instant: nothing is awaited. */
 export function booksJson(
-  { id, position, gone, received, accounts, losses, eventLog }: Journal,
+  { id, position, gone, received, accounts, losses, sinkLetters, eventLog }: Journal,
   cursors: Readonly<Record<string, number>>,
 ): BooksJson {
   return {
@@ -70,8 +87,20 @@ export function booksJson(
     ),
     cursors,
     lost: Object.fromEntries(losses.all()),
+    refused: Object.fromEntries(refusedBySink(sinkLetters)),
     events: explainingEvents(eventLog.events),
   };
+}
+
+export function refusedBySink(letters: SinkLetters): Map<string, Refused> {
+  const gone = letters.gone();
+  const sinks = new Set([...letters.counts().keys(), ...gone.keys()]);
+  return new Map(
+    [...sinks].map(sink => [
+      sink,
+      { rows: refusedRows(letters.list(Number.POSITIVE_INFINITY, sink)), deleted: gone.get(sink)?.rows ?? 0 },
+    ]),
+  );
 }
 
 export function explainingEvents(events: readonly AgentEvent[]): Books['events'] {
@@ -95,6 +124,7 @@ export function parseBooks(json: unknown): Books {
     gone: new RangeSet(books.gone),
     cursors: new Map(Object.entries(books.cursors)),
     lost: new Map(Object.entries(books.lost)),
+    refused: new Map(Object.entries(books.refused)),
     events: books.events as Books['events'],
   };
 }

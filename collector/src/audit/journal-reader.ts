@@ -1,5 +1,6 @@
 /** Reads a journal for an audit: a running collector's over HTTP, a stopped one's from its store. */
 import path from 'node:path';
+import { systemClock } from '@edgeward/shared/clock';
 import { readSecret, type SecretRef } from '@edgeward/shared/config';
 import { EdgewardError, hasCode, messageOf } from '@edgeward/shared/errors';
 import { isWildcard } from '@edgeward/shared/hosts';
@@ -8,8 +9,9 @@ import { EventLog } from '../journal/event-log.js';
 import { journalStoreVersion, lastNumber } from '../journal/layout.js';
 import { load, newestTold } from '../journal/load.js';
 import { Losses } from '../journal/losses.js';
+import { SinkLetters } from '../journal/sink-letters.js';
 import { type BadBlock, type BlockPage, blockPage, type ListedBlock, listBlocks } from './block-list.js';
-import { type Books, explainingEvents, parseBooks } from './books.js';
+import { type Books, explainingEvents, parseBooks, refusedBySink } from './books.js';
 
 export interface JournalReader extends AsyncDisposable {
   readonly books: Books;
@@ -46,9 +48,12 @@ async function readStore(directory: string, snapshot: StoreSnapshot): Promise<Jo
   const position = Math.max(await lastNumber(db, 'd'), newestTold(loaded));
   const { received, accounts, cursors, gone, schemas, garbage } = loaded;
   const lost = (await Losses.load(snapshot)).all();
+  const described = (id: string) => schemas.get(id);
+  const letters = await SinkLetters.load({ store: snapshot, maxBytes: 0, described, clock: systemClock });
+  const refused = refusedBySink(letters);
   const events = explainingEvents((await EventLog.load(snapshot)).events);
   return {
-    books: { journal: marker?.id ?? '', position, gone, received, accounts, cursors, lost, events },
+    books: { journal: marker?.id ?? '', position, gone, received, accounts, cursors, lost, refused, events },
     damage: [...damage, ...garbage.map(key => `Record ${key} is unreadable.`)],
     source: `collector: read from its journal ${directory}`,
     blocks: after => listBlocks(db, id => schemas.get(id), after),

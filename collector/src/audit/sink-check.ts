@@ -6,7 +6,7 @@ import { RangeSet } from '@edgeward/shared/ranges';
 import { DeviceRows } from '../journal/device-rows.js';
 import { type ReceivedEpoch, startOf } from '../journal/received.js';
 import type { SinkAudit } from '../sinks/audit.js';
-import type { Books } from './books.js';
+import type { Books, Refused } from './books.js';
 import { type EpochRows, RowBook } from './row-book.js';
 import { type Mark, markAt } from './walk.js';
 
@@ -54,7 +54,9 @@ export function checkSink(books: Books, read: ReadSink, mark: Mark): Findings & 
   const { sink, audit } = read;
   const lost = books.lost.get(sink)?.rows ?? 0;
   const rows = audit ? read.rows.count : null;
-  const side = { sink, position: mark.position, waiting: mark.waiting, rows, lost };
+  const { position, waiting } = mark;
+  const refused = countRefused(books.refused.get(sink)?.rows);
+  const side = { sink, position, waiting, rows, lost, refused };
   const { discrepancies, explained } = new SinkCheck(books, read, mark).run();
   const problems = (audit?.problems ?? []).map(reason => ({ kind: 'sink-damaged', sink, reason }));
   return { side, discrepancies: [...problems, ...read.doubled, ...discrepancies], explained, unknown: [] };
@@ -86,7 +88,10 @@ class SinkCheck {
         );
       this.#compareAll();
       this.#explainMissing();
-    } else this.#explainLoss();
+    } else {
+      this.#explainLoss();
+      this.#explainRefused();
+    }
     return { discrepancies: this.#discrepancies, explained: this.#explained };
   }
 
@@ -144,11 +149,14 @@ class SinkCheck {
     const rows = new RangeSet(required.spans());
     const { epoch = '', gateway = '', device = '' } = where;
     for (const [from, through] of own?.spans() ?? []) rows.remove(from, through);
-    const thinner = own ? thinnerSpans(required, own) : [];
+    const refused = this.#refused(where, required);
+    rows.removeAll(refused);
+    const thinner = own ? thinnerSpans(required, own, refused) : [];
     for (const [first, last] of thinner) rows.add(first, last);
     if (rows.isEmpty) return;
     const ranges = rows.toJSON();
-    const count = required.countIn(ranges) - (own?.countIn(ranges) ?? 0);
+    const known = (own?.countIn(ranges) ?? 0) + countIn(refused, ranges);
+    const count = required.countIn(ranges) - known;
     const present = this.#mark.before.find(gateway, epoch)?.devices.get(device);
     const still = (present?.countIn(ranges) ?? 0) > 0;
     const finding = {
@@ -160,6 +168,23 @@ class SinkCheck {
       reason: '',
     };
     (still ? this.#missing : this.#gone).push(finding);
+  }
+
+  /** What lies in dead letters of what it must have. */
+  #refused({ gateway, epoch, device = '' }: Partial<Finding>, required: DeviceRows): RangeSet {
+    const all = this.#books.refused.get(this.#read.sink)?.rows[`${gateway}/${epoch}`]?.[device];
+    const refused = new RangeSet();
+    for (const [from, through] of all ?? [])
+      for (const [low, high] of new RangeSet(required.spans()).within(from, through)) refused.add(low, high);
+    if (!refused.isEmpty)
+      this.#explain('rows-refused', refusedReason, {
+        ...(gateway !== undefined && { gateway }),
+        ...(epoch !== undefined && { epoch }),
+        device,
+        rows: refused.toJSON(),
+        count: refused.count,
+      });
+    return refused;
   }
 
   #findUnknown(
@@ -220,8 +245,12 @@ class SinkCheck {
     }
   }
 
-  /** What the journal gave up at its quota accounts for as many rows, but for none that it still has. */
+  /**
+   * What the journal gave up at its quota accounts for as many rows, but for none that it still has; and deleted dead
+   * letters for as many of any.
+   */
   #explainMissing(): void {
+    if (this.#explainDeleted()) return;
     const { sink } = this.#read;
     const lost = this.#books.lost.get(sink)?.rows ?? 0;
     const gone = this.#gone.reduce((sum, { count = 0 }) => sum + count, 0);
@@ -243,6 +272,26 @@ class SinkCheck {
       });
   }
 
+  #explainDeleted(): boolean {
+    const { deleted = 0 } = this.#books.refused.get(this.#read.sink) ?? {};
+    const lost = this.#books.lost.get(this.#read.sink)?.rows ?? 0;
+    const sum = (findings: readonly Finding[]) => findings.reduce((n, { count = 0 }) => n + count, 0);
+    const [missing, gone] = [sum(this.#missing), sum(this.#gone)];
+    if (deleted === 0 || missing + gone === 0) return false;
+    if (missing > deleted || missing + gone > deleted + lost) return false;
+    for (const finding of [...this.#missing, ...this.#gone])
+      this.#explained.push({ ...finding, kind: 'rows-refused', reason: deletedReason });
+    return true;
+  }
+
+  #explainRefused(): void {
+    const refused = this.#books.refused.get(this.#read.sink);
+    const count = countRefused(refused?.rows);
+    if (count > 0) this.#explain('rows-refused', refusedReason, { count });
+    if (refused && refused.deleted > 0)
+      this.#explain('rows-refused', deletedReason, { count: refused.deleted });
+  }
+
   #explainLoss(): void {
     const { sink } = this.#read;
     const loss = this.#books.lost.get(sink);
@@ -253,6 +302,18 @@ class SinkCheck {
 
 const lossReason = 'it lagged until the journal was full, and the oldest blocks were given up';
 
+const refusedReason = 'its server refused them: they are in its dead letters';
+const deletedReason = 'its server refused them, and their dead letters were deleted';
+
+function countRefused(rows: Refused['rows'] = {}): number {
+  const ranges = Object.values(rows).flatMap(devices => Object.values(devices).flat());
+  return ranges.reduce((sum, [from, through]) => sum + through - from + 1, 0);
+}
+
+function countIn(rows: RangeSet, ranges: RangeList): number {
+  return ranges.reduce((sum, [from, through]) => sum + rows.countWithin(from, through), 0);
+}
+
 function without(all: DeviceRows, less: DeviceRows): DeviceRows {
   const rest = all.clone();
   for (const [first, last, removed] of thinnedOf(less))
@@ -261,10 +322,13 @@ function without(all: DeviceRows, less: DeviceRows): DeviceRows {
   return rest;
 }
 
-/** Spans in which one has fewer rows than the other. */
-function thinnerSpans(required: DeviceRows, own: DeviceRows): [number, number][] {
+/** Spans in which one has fewer rows than the other, even with those that were refused. */
+function thinnerSpans(required: DeviceRows, own: DeviceRows, refused: RangeSet): [number, number][] {
   return thinnedOf(own)
-    .filter(([first, last]) => own.countWithin(first, last) < required.countWithin(first, last))
+    .filter(([first, last]) => {
+      const known = own.countWithin(first, last) + refused.countWithin(first, last);
+      return known < required.countWithin(first, last);
+    })
     .map(([first, last]) => [first, last]);
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Store, textKey } from '@edgeward/shared/store';
 import { z } from 'zod';
 import { del, parseJson, put, rangeOf, type Write } from './layout.js';
+import { bytesIn, factsIn, letterValue } from './letter-value.js';
 
 const factsSchema = z.object({
   gateway: z.string(),
@@ -22,8 +23,7 @@ export interface DeadLetter {
 }
 
 /**
- * Blocks that no decoder understood, whole, with the reason; the same bytes are kept once. A value is the length of
- * its facts, the facts as JSON, the bytes.
+ * Blocks that no decoder understood, whole, with the reason; the same bytes are kept once.
  */
 export class DeadLetters {
   readonly #store: Store;
@@ -43,8 +43,8 @@ export class DeadLetters {
     const found: DeadLetter[] = [];
     for await (const [key, value] of store.db.iterator(rangeOf('x'))) {
       const id = key.toString('utf8', 1);
-      const facts = factsSchema.safeParse(parseJson(value.subarray(4, 4 + lengthOf(value)))).data;
-      if (facts) found.push({ id, ...facts, bytes: value.length - 4 - lengthOf(value) });
+      const facts = factsSchema.safeParse(factsIn(value)).data;
+      if (facts) found.push({ id, ...facts, bytes: bytesIn(value).length });
     }
     for (const letter of found.sort((a, b) => a.atMs - b.atMs)) letters.#add(letter);
     const dropped = await store.db.get(droppedKey);
@@ -78,19 +78,14 @@ export class DeadLetters {
       this.#dropped += 1;
       return [put(droppedKey, this.#dropped)];
     }
-    const json = Buffer.from(JSON.stringify(facts), 'utf8');
-    const value = Buffer.alloc(4 + json.length + bytes.length);
-    value.writeUInt32LE(json.length, 0);
-    value.set(json, 4);
-    value.set(bytes, 4 + json.length);
     this.#add({ id, ...facts, bytes: bytes.length });
-    return [put(textKey('x', id), value), ...this.#trim()];
+    return [put(textKey('x', id), letterValue(facts, bytes)), ...this.#trim()];
   }
 
   async bytesOf(id: string): Promise<Uint8Array | undefined> {
     if (!this.#letters.has(id)) return undefined;
     const value = await this.#store.db.get(textKey('x', id));
-    return value?.subarray(4 + lengthOf(value));
+    return value && bytesIn(value);
   }
 
   /** These have been understood. @returns what to write */
@@ -124,8 +119,4 @@ const droppedKey = Buffer.from('w');
 
 function idOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex').slice(0, 32);
-}
-
-function lengthOf(value: Buffer): number {
-  return value.length < 4 ? 0 : Math.min(value.readUInt32LE(0), value.length - 4);
 }

@@ -48,9 +48,11 @@ import {
   toDelivery,
   type Write,
 } from './layout.js';
+import { LetterTeller } from './letter-teller.js';
 import { catchUp, type Loaded, load, newestTold } from './load.js';
 import { Losses } from './losses.js';
 import type { Received } from './received.js';
+import { SinkLetters } from './sink-letters.js';
 
 export type { Incoming, Poison } from './append-plan.js';
 export type { BlockName, Reading } from './blocks.js';
@@ -61,6 +63,8 @@ export interface JournalOptions {
   readonly ballastBytes?: number;
   /** Dead letters beyond are deleted, oldest first; 64 MiB unless told. */
   readonly maxDeadLetterBytes?: number;
+  /** Dead letters of each sink beyond are deleted, oldest first; 64 MiB unless told. */
+  readonly maxRefusedBytes?: number;
   /** Whoever follows mostly reads the columns: the newest are kept as they are, instead of decoded when asked for. */
   readonly keepsColumns?: () => boolean;
   /** Opens the store; tests give one that fails. */
@@ -79,6 +83,7 @@ export class Journal implements AsyncDisposable {
   readonly received: Received;
   readonly accounts: Accounts;
   readonly deadLetters: DeadLetters;
+  readonly sinkLetters: SinkLetters;
   readonly losses: Losses;
   readonly eventLog: EventLog;
   /** Positions without a block: removed, given up, or lost. */
@@ -106,7 +111,7 @@ export class Journal implements AsyncDisposable {
     options: JournalOptions,
     store: Store,
     loaded: Loaded,
-    parts: { deadLetters: DeadLetters; losses: Losses; eventLog: EventLog },
+    parts: Pick<Journal, 'deadLetters' | 'sinkLetters' | 'losses' | 'eventLog'>,
   ) {
     this.#options = options;
     this.#store = store;
@@ -126,6 +131,7 @@ export class Journal implements AsyncDisposable {
     this.#schemas = loaded.schemas;
     this.#savedSchemas = new Set(loaded.schemas.keys());
     this.deadLetters = parts.deadLetters;
+    this.sinkLetters = parts.sinkLetters;
     this.losses = parts.losses;
     this.eventLog = parts.eventLog;
     this.epoch = `${String(store.starts).padStart(9, '0')}-${randomBytes(8).toString('hex')}`;
@@ -137,6 +143,7 @@ export class Journal implements AsyncDisposable {
       directory,
       log,
       maxDeadLetterBytes = 64 * 1024 * 1024,
+      maxRefusedBytes = 64 * 1024 * 1024,
       openStore: open = openMendedStore,
     } = options;
     const store = await open({
@@ -147,8 +154,12 @@ export class Journal implements AsyncDisposable {
       log,
     });
     const loaded = await load(store);
-    const journal = new Journal(options, store, loaded, {
+    const teller = new LetterTeller({ ...options, tell: text => journal.tell('journal', text) });
+    const described = (id: string) => loaded.schemas.get(id);
+    const letters = { store, maxBytes: maxRefusedBytes, described, teller, clock: options.clock };
+    const journal: Journal = new Journal(options, store, loaded, {
       deadLetters: await DeadLetters.load(store, maxDeadLetterBytes),
+      sinkLetters: await SinkLetters.load(letters),
       losses: await Losses.load(store),
       eventLog: await EventLog.load(store),
     });

@@ -4,6 +4,7 @@
  *   p 2 → checkpoint: what was received through that position is in the r records
  *   g gateway/outbox → last report    a gateway/outbox → account    i gateway → identity
  *   n number → event       x id → dead letter            l sink → what it lost     p 1 → positions that are gone
+ *   f id → dead letter of a sink      k sink → such letters that were given up      w → dead letters that were
  *   j gateway → fields of JSON publishers                y gateway, number → id of a JSON message     s marker
  */
 import type { Delivery, Described } from '@edgeward/shared/contracts';

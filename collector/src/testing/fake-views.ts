@@ -178,7 +178,16 @@ export class FakeViews implements CollectorViews {
   }
 
   auditBooks() {
-    const nothing = { gone: [], received: {}, accounts: {}, reports: {}, cursors: {}, lost: {}, events: [] };
+    const nothing = {
+      gone: [],
+      received: {},
+      accounts: {},
+      reports: {},
+      cursors: {},
+      lost: {},
+      refused: {},
+      events: [],
+    };
     return { journal: 'fake', position: 0, ...nothing };
   }
 

@@ -36,6 +36,8 @@ export interface SinkSide {
   readonly rows: number | null;
   /** Rows it will never get, because it lagged until the journal was full. */
   readonly lost: number;
+  /** Rows that its server has refused; they are in its dead letters. */
+  readonly refused: number;
 }
 
 export interface DeviceSide extends LedgerCounts {

@@ -1,5 +1,5 @@
-import { hasBit, setBit } from '@edgeward/shared/batch';
-import type { Column, Evidence, RecordBatch } from '@edgeward/shared/contracts';
+import { hasBit, setBit } from './batch.js';
+import type { Column, Evidence, RecordBatch } from './contracts.js';
 
 /**
  * The rows at these places, in their order; everything that belongs to a row goes with it.
