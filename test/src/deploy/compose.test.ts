@@ -7,6 +7,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import mqtt from 'mqtt';
 import { Mosquitto, noMosquitto } from '../support/mosquitto.js';
+import { noPrometheus } from '../support/prometheus.js';
 import { cli, root } from '../support/root.js';
 import { noService } from '../support/services.js';
 import { composePath, mountsOf, readCompose, type Service } from './compose-file.js';
@@ -93,7 +94,7 @@ test('the configurations of agent and collector pass edgeward check and name sec
   }
 });
 
-test('Prometheus takes its configuration', { skip: noTool('promtool') }, () => {
+test('Prometheus takes its configuration', { skip: noPrometheus('promtool') }, () => {
   const file = path.join(deploy, 'compose/prometheus.yml');
   const check = spawnSync('promtool', ['check', 'config', '--syntax-only', file], { encoding: 'utf8' });
   assert.equal(check.status, 0, check.stdout + check.stderr);
@@ -143,8 +144,3 @@ test('the secrets that are made are all that is asked for, and mosquitto lets in
     rmSync(folder, { recursive: true, force: true });
   }
 });
-
-function noTool(name: string): string | false {
-  if (process.env.EDGEWARD_NO_SKIP || spawnSync(name, ['--version']).status === 0) return false;
-  return `SKIPPED: ${name} is not installed (Debian: prometheus)`;
-}

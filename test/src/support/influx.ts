@@ -7,7 +7,10 @@ export type Influx = Awaited<ReturnType<typeof startInflux>>;
 /** A row of a Flux answer. */
 export type FluxRow = Readonly<Record<string, unknown>>;
 
-export function flux(influx: Pick<Influx, 'url' | 'org' | 'token'>, query: string): Promise<FluxRow[]> {
+export function flux(
+  influx: { readonly url: string; readonly org: string; readonly token: string },
+  query: string,
+): Promise<FluxRow[]> {
   const { url, org, token } = influx;
   return new InfluxDB({ url, token, timeout: 60_000 }).getQueryApi(org).collectRows<FluxRow>(query);
 }
