@@ -1,10 +1,44 @@
 import { distinctNames, nameOption, pathOption, secret } from '@edgeward/shared/config';
+import { isLoopback } from '@edgeward/shared/hosts';
 import { logLevels } from '@edgeward/shared/log';
 import { z } from 'zod';
 import { checkDevices } from './sources/devices-config.js';
 import { sourceConfig } from './sources/index.js';
 import { ruleConfig } from './stages/rules.js';
 import { clockConfig } from './time/config.js';
+
+const metricsConfig = z
+  .strictObject({
+    host: z
+      .string()
+      .min(1)
+      .default('127.0.0.1')
+      .meta({
+        description: 'Address to listen on; any other than loopback needs a token',
+        examples: ['0.0.0.0'],
+      }),
+    port: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .optional()
+      .meta({
+        description: 'Port to listen on; 0 = any free one. Without it nothing listens',
+        examples: [9187],
+      }),
+    token: secret()
+      .optional()
+      .meta({
+        description: 'What Prometheus sends as "Authorization: Bearer …"',
+        examples: [{ env: 'EDGEWARD_METRICS_TOKEN' }],
+      }),
+  })
+  .superRefine(({ host, port, token }, context) => {
+    if (port === undefined || isLoopback(host) || token) return;
+    const message =
+      'other machines can reach it, but there is no token. Remedy: give metrics.token, or keep 127.0.0.1';
+    context.addIssue({ code: 'custom', path: ['host'], message });
+  });
 
 /** Everything an agent can be told. The reference in deploy/reference is generated from this. */
 export const agentConfig = z.strictObject({
@@ -87,6 +121,9 @@ export const agentConfig = z.strictObject({
     description: 'Time between reports to the collector; longer while the network is the bottleneck',
     unit: 'ms',
   }),
+  metrics: metricsConfig
+    .prefault({})
+    .meta({ description: 'GET /metrics for Prometheus; off without a port' }),
   log: z
     .strictObject({
       level: z.enum(logLevels).default('info').meta({ description: 'Least level that is logged' }),

@@ -8,6 +8,8 @@ export interface ForwardOptions {
   readonly uplink: Uplink;
   readonly clock: Clock;
   readonly log: Logger;
+  /** A link broke, or there is none. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
 }
 
 /**
@@ -19,7 +21,7 @@ export async function forward(
   stop: AbortSignal,
   deadline: AbortSignal,
 ): Promise<void> {
-  const { outbox, uplink, clock, log } = options;
+  const { outbox, uplink, clock, log, onFailure } = options;
   const backoff = new Backoff(250, 15_000);
   for (;;) {
     try {
@@ -33,6 +35,7 @@ export async function forward(
     } catch (error) {
       outbox.link(false);
       if (stop.aborted) return;
+      onFailure?.(error);
       const waitMs = backoff.next();
       const level = isRetryable(error) ? 'warn' : 'error';
       log[level]({ error: messageOf(error), waitMs: Math.round(waitMs) }, 'link failed; trying again');

@@ -13,6 +13,7 @@ import type { Logger } from '@edgeward/shared/log';
 import { version } from '@edgeward/shared/version';
 import type { AgentConfig } from './config.js';
 import { forward } from './forward.js';
+import type { AgentMetrics } from './metrics/open.js';
 import { loadModels } from './models.js';
 import { LevelOutbox } from './outbox/level-outbox.js';
 import { pump } from './pump.js';
@@ -87,14 +88,21 @@ export async function runAgent(
     uplink.event({ gateway: config.gateway, epoch: outbox.epoch, atMs: clock.now(), ...event });
   for (const event of early) notice(event);
 
-  const sources = createSources(options, outbox, clock, log);
+  await using metrics = await openMetrics(config, { outbox, uplink, scorer, keeper }, log);
+  const sources = createSources(options, outbox, clock, log, metrics);
   options.onSources?.(sources);
   const rules = new RuleStage(config.rules, log.child({ component: 'rules' }));
   const reporting = setInterval(() => uplink.report(), config.reportMs);
   const drained = new AbortController();
   const watching = keeper.run(drained.signal);
   const forwarding = forward(
-    { outbox, uplink, clock, log: log.child({ component: 'uplink' }) },
+    {
+      outbox,
+      uplink,
+      clock,
+      log: log.child({ component: 'uplink' }),
+      onFailure: metrics && (error => metrics.linkFailed(error)),
+    },
     drained.signal,
     deadline,
   );
@@ -110,7 +118,7 @@ export async function runAgent(
 
   await Promise.all(
     [...sources].map(([name, source]) => {
-      const stages = [new Validate(times), rules, scorer, sealing];
+      const stages = [new Validate(times), rules, metrics?.timed(scorer) ?? scorer, sealing];
       const onFailure = (error: unknown) =>
         notice({
           kind: 'source',
@@ -118,7 +126,16 @@ export async function runAgent(
           details: { source: name },
         });
       return pump(
-        { name, source, stages, outbox, clock, log: log.child({ source: name }), onFailure },
+        {
+          name,
+          source,
+          stages,
+          outbox,
+          clock,
+          log: log.child({ source: name }),
+          watcher: metrics?.of(name),
+          onFailure,
+        },
         stop,
         deadline,
       );
@@ -171,11 +188,38 @@ async function openUplink(
   });
 }
 
+interface Counted {
+  readonly outbox: LevelOutbox;
+  readonly uplink: MqttUplink;
+  readonly scorer: Scorer;
+  readonly keeper: Timekeeper;
+}
+
+/** Undefined where nobody wants them. */
+async function openMetrics(
+  config: AgentConfig,
+  { outbox, uplink, scorer, keeper }: Counted,
+  log: Logger,
+): Promise<AgentMetrics | undefined> {
+  if (config.metrics.port === undefined) return undefined;
+  const { AgentMetrics } = await import('./metrics/open.js');
+  const metrics = new AgentMetrics(config);
+  const parts = {
+    models: () => scorer.revisions,
+    outbox: () => outbox.numbers(),
+    uplink: () => uplink.numbers,
+    clock: () => ({ synchronised: keeper.status === 'synchronised', offsetMs: keeper.offsetMs }),
+  };
+  await metrics.listen(parts, log.child({ component: 'metrics' }));
+  return metrics;
+}
+
 function createSources(
   { config, createSource: create = createSource }: AgentOptions,
   outbox: LevelOutbox,
   clock: Clock,
   log: Logger,
+  metrics: AgentMetrics | undefined,
 ): Map<string, Source> {
   const rows = new RowNumbers();
   // Before anything is read: nobody who pushes under a declared name may take it from the source that has it.
@@ -193,6 +237,7 @@ function createSources(
         position: outbox.position(source.name),
         reject: (device: string, count: number, reason: string) => {
           outbox.countRejected(source.name, device, count);
+          metrics?.rejected(source.name, count);
           rejects.rejected(device, count, reason);
         },
       };

@@ -3,6 +3,11 @@ import type { Clock, Outbox, RecordBatch, Source, Stage } from '@edgeward/shared
 import { hasCode, isRetryable, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 
+export interface PumpWatcher {
+  state(state: 'reading' | 'waiting' | 'failed' | 'ended'): void;
+  batch(processed: RecordBatch): void;
+}
+
 export interface PumpOptions {
   readonly name: string;
   readonly source: Source;
@@ -10,6 +15,8 @@ export interface PumpOptions {
   readonly outbox: Outbox;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Whoever counts; mostly nobody. */
+  readonly watcher?: PumpWatcher | undefined;
   /** The source gave up for good. */
   readonly onFailure?: (error: unknown) => void;
 }
@@ -19,20 +26,24 @@ export interface PumpOptions {
  * retryable error.
  */
 export async function pump(options: PumpOptions, stop: AbortSignal, deadline: AbortSignal): Promise<void> {
-  const { clock, log } = options;
+  const { clock, log, watcher } = options;
   const process = once(options.stages);
   const backoff = new Backoff(500, 60_000);
   while (!stop.aborted) {
     try {
+      watcher?.state('reading');
       await readOn({ ...options, process }, stop, deadline, () => backoff.reset());
+      watcher?.state('ended');
       return;
     } catch (error) {
       if (hasCode(error, 'EW_STOPPED')) return;
       if (!isRetryable(error)) {
         log.error({ error: messageOf(error) }, 'source has stopped');
+        watcher?.state('failed');
         options.onFailure?.(error);
         return;
       }
+      watcher?.state('waiting');
       const waitMs = backoff.next();
       log.warn({ error: messageOf(error), waitMs: Math.round(waitMs) }, 'source failed; trying again');
       await clock.sleep(waitMs, stop);
@@ -53,6 +64,7 @@ async function readOn(
     const origin = { source: name, position, acknowledges: source.acknowledges };
     const { durable } = await outbox.append(batch, origin, deadline);
     if (source.acknowledges) await durable; // a polled source never waits for network or disk
+    options.watcher?.batch(batch);
     onBatch();
   }
 }

@@ -141,6 +141,16 @@ export class Ledger {
     return sum;
   }
 
+  /** All devices together. */
+  total(): Readonly<DeviceCounts> {
+    const total = noCounts();
+    for (const counts of this.#counts.values()) {
+      total.read += counts.read;
+      for (const fate of fates) total[fate] += counts[fate];
+    }
+    return total;
+  }
+
   report(nameOf: (counter: number) => string): DeviceReport[] {
     const counters = [...this.#rows.keys()].sort((a, b) => a - b);
     return [...this.#counts].map(([device, { delivered: _, ...counts }]) => ({

@@ -24,11 +24,13 @@ import type {
 } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { failpoint } from '@edgeward/shared/failpoint';
+import type { Histogram } from '@edgeward/shared/metrics/histogram';
 import { type BlockId, type Encoded, encodeWithRows, namedRows } from '@edgeward/shared/wire';
 import type { Core, OutboxOptions } from './core.js';
 import { TimeCorrection } from './correct-times.js';
 import type { FreshBlock } from './fresh.js';
 import { type Gap, gapRecord } from './gap.js';
+import type { DeviceCounts } from './ledger.js';
 import { OldestBlock } from './oldest.js';
 import { type Opened, openOutbox } from './open-outbox.js';
 import { forgetJournaled, receive } from './receipts.js';
@@ -46,6 +48,17 @@ const maxVolatileBytes = 4 * 1024 * 1024;
 /** Of the quota; above it room is made before anybody has to wait for it. */
 const highWater = 0.985;
 const lookAgainMs = 1000;
+
+export interface OutboxNumbers extends Pick<OutboxReport, 'blocks' | 'bytes' | 'maxBytes' | 'oldestMs'> {
+  /** What is in memory and nowhere on our disk. */
+  readonly memoryBytes: number;
+  /** Over all starts. */
+  readonly rows: Readonly<DeviceCounts>;
+  readonly commitSeconds: Histogram;
+  readonly writtenBytes: { readonly blocks: number; readonly records: number };
+  /** The last try to write failed. */
+  readonly failing: boolean;
+}
 
 type Made = Pick<FreshBlock, 'id' | 'bytes' | 'described' | 'devices' | 'anomalous'>;
 
@@ -178,9 +191,27 @@ export class LevelOutbox implements Outbox {
     void this.#writer.flush([this.#core.records.keptPut('journal', journal)]).catch(() => undefined);
   }
 
+  /** For whoever looks now and then: a report without the rows of each device. */
+  numbers(): OutboxNumbers {
+    const { fresh, ledger } = this.#core;
+    const { commitSeconds, writtenBytes, failing } = this.#writer;
+    const rows = ledger.total();
+    return { ...this.#held(), memoryBytes: fresh.unstoredBytes, rows, commitSeconds, writtenBytes, failing };
+  }
+
+  #held(): Pick<OutboxReport, 'blocks' | 'bytes' | 'maxBytes' | 'oldestMs'> {
+    const { epochs, fresh, options } = this.#core;
+    return {
+      blocks: epochs.blocks + fresh.unstored,
+      bytes: epochs.bytes + fresh.unstoredBytes,
+      maxBytes: options.maxBytes,
+      oldestMs: this.#oldest.atMs(),
+    };
+  }
+
   /** The agent's side of the ledger, as of now: also what only memory holds. */
   report(): { devices: DeviceReport[]; condensedThrough: number; outbox: OutboxReport } {
-    const { epochs, fresh, ledger, options } = this.#core;
+    const { epochs, ledger, options } = this.#core;
     this.#relief.tell();
     const names = new Map(epochs.all().map(({ counter, name }) => [counter, name]));
     return {
@@ -188,10 +219,7 @@ export class LevelOutbox implements Outbox {
       condensedThrough: ledger.condensedThrough,
       outbox: {
         id: this.id,
-        blocks: epochs.blocks + fresh.unstored,
-        bytes: epochs.bytes + fresh.unstoredBytes,
-        maxBytes: options.maxBytes,
-        oldestMs: this.#oldest.atMs(),
+        ...this.#held(),
         durability: options.durability ?? 'deferred',
         ...(this.#journal !== undefined && { journal: this.#journal }),
       },

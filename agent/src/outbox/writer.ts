@@ -1,6 +1,7 @@
 /** Group commit: whatever arrived during the last write goes down together in the next, synced. */
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { failpoint } from '@edgeward/shared/failpoint';
+import { Histogram, shortBounds } from '@edgeward/shared/metrics/histogram';
 import { buildCommit, type Commit, type Item } from './commit.js';
 import type { Core } from './core.js';
 import { isDiskFull } from './disk-full.js';
@@ -20,6 +21,10 @@ export class Writer {
   readonly #rejects: Rejects;
   #items: Item[] = [];
   readonly #saves: SaveTimes;
+  /** How long commits took. */
+  readonly commitSeconds = new Histogram(shortBounds);
+  /** Since the start. */
+  readonly writtenBytes = { blocks: 0, records: 0 };
   #pressingSinceMs: number | undefined;
   #failing = false;
   #gaveUp = false;
@@ -162,7 +167,10 @@ export class Writer {
       ...puts.map(put => ({ type: 'put' as const, ...put })),
       ...deletes.map(key => ({ type: 'del' as const, key })),
     ];
-    if (operations.length) await this.#core.store.db.batch(operations, { sync: true });
+    if (!operations.length) return;
+    const begunMs = performance.now();
+    await this.#core.store.db.batch(operations, { sync: true });
+    this.commitSeconds.observe((performance.now() - begunMs) / 1000);
   }
 
   /** But for those that somebody waits for: they go with their positions. */
@@ -174,6 +182,8 @@ export class Writer {
   }
 
   #note({ blockBytes, savedBytes, savedAll }: Commit): void {
+    this.writtenBytes.blocks += blockBytes;
+    this.writtenBytes.records += savedBytes;
     this.#saves.stored(blockBytes);
     if (savedAll) this.#saves.saved(savedBytes);
   }

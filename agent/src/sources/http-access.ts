@@ -39,7 +39,7 @@ function checkToken({ authorization }: IncomingMessage['headers'], expected: Buf
   throw new HttpRefusal(
     401,
     'EW_HTTP_PASSWORD',
-    `${what}. Remedy: send "Authorization: Bearer TOKEN", with the token of the source's configuration.`,
+    `${what}. Remedy: send "Authorization: Bearer TOKEN", with the token of the agent's configuration.`,
   );
 }
 
@@ -52,7 +52,7 @@ function checkLocal({ origin, host }: IncomingMessage['headers']): void {
   throw new HttpRefusal(
     403,
     'EW_HTTP_REFUSED',
-    'Without a token, only programs of this machine may write. Remedy: set a token for this source and send it.',
+    'Without a token, only programs of this machine may ask. Remedy: set a token in the configuration and send it.',
   );
 }
 

@@ -90,6 +90,12 @@ export class Timekeeper {
     return this.#doubtMs === undefined ? 'synchronised' : 'unsure';
   }
 
+  /** The clock less the collector's, as last told; undefined = it has not told this boot. */
+  get offsetMs(): number | undefined {
+    if (this.#learnedMs === undefined) return undefined;
+    return this.#options.clock.now() - (this.#learnedMs + this.#boot.monotonic());
+  }
+
   /** For the header of a block that is made now: undefined while the clock is believed. */
   stamp(): BlockClock | undefined {
     if (this.#doubtMs === undefined) return undefined;

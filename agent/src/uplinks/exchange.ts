@@ -37,6 +37,11 @@ export class Exchange {
     return this.#flight.limited;
   }
 
+  /** Sent, no receipt yet. */
+  get underWay(): { readonly blocks: number; readonly bytes: number } {
+    return { blocks: this.#flight.size, bytes: this.#flight.bytes };
+  }
+
   received(receipts: readonly Receipt[]): void {
     this.#inbox.push(...receipts);
     this.#changed.open();

@@ -31,6 +31,10 @@ export class Flight {
     return this.#size;
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Blocks wait for room: the way is as full as it should be. */
   get limited(): boolean {
     return this.#limited && this.#size > 0;

@@ -2,9 +2,18 @@
  * The way to the collector. MQTT carries the blocks; what counts is the collector's receipt, not MQTT's own
  * acknowledgement, so sessions are clean, the client stores nothing, and resending is the outbox's business.
  */
-import type { AgentEvent, AgentReport, Clock, Entry, Receipt, Uplink } from '@edgeward/shared/contracts';
+import type {
+  AgentEvent,
+  AgentReport,
+  Clock,
+  Entry,
+  Mark,
+  Receipt,
+  Uplink,
+} from '@edgeward/shared/contracts';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
+import type { Histogram } from '@edgeward/shared/metrics/histogram';
 import { parseReceipts } from '@edgeward/shared/receipts';
 import { topicOf } from '@edgeward/shared/topics';
 import { parseDesired } from './desired.js';
@@ -46,6 +55,26 @@ export interface Hello {
   readonly roundTripMs: number;
 }
 
+/** Since the start. */
+interface UplinkCounts {
+  links: number;
+  blocks: number;
+  bytes: number;
+  /** Were under way when a link broke. */
+  resent: number;
+  readonly receipts: Record<Mark, number>;
+}
+
+export interface UplinkNumbers {
+  readonly up: boolean;
+  readonly counts: Readonly<UplinkCounts>;
+  readonly windowBytes: number;
+  readonly underWay: { readonly blocks: number; readonly bytes: number };
+  readonly roundTripSeconds: Histogram;
+}
+
+const nothing = { blocks: 0, bytes: 0 };
+
 export class MqttUplink implements Uplink {
   readonly #options: MqttUplinkOptions;
   readonly #roundTrips = new RoundTrips();
@@ -57,7 +86,13 @@ export class MqttUplink implements Uplink {
   readonly #topic;
   #link: Link | undefined;
   #exchange: Exchange | undefined;
-  #links = 0;
+  readonly #counts: UplinkCounts = {
+    links: 0,
+    blocks: 0,
+    bytes: 0,
+    resent: 0,
+    receipts: { journaled: 0, released: 0 },
+  };
   #bornAtMs = 0;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -69,6 +104,16 @@ export class MqttUplink implements Uplink {
 
   get connected(): boolean {
     return this.#link !== undefined && !this.#link.closed;
+  }
+
+  get numbers(): UplinkNumbers {
+    return {
+      up: this.connected,
+      counts: this.#counts,
+      windowBytes: this.#window.bytes,
+      underWay: this.connected ? (this.#exchange?.underWay ?? nothing) : nothing,
+      roundTripSeconds: this.#roundTrips.seconds,
+    };
   }
 
   /** 99th percentile of the last times from sending a block to its receipt, ms; undefined before the first. */
@@ -95,6 +140,7 @@ export class MqttUplink implements Uplink {
       complete = true;
     } finally {
       this.#link = undefined;
+      this.#counts.resent += exchange.underWay.blocks;
       // A goodbye takes back the last will, and only a complete end has said by itself that it is one.
       await (complete ? link.end() : link.cut());
     }
@@ -121,7 +167,7 @@ export class MqttUplink implements Uplink {
 
   async #connect(): Promise<Link> {
     const { url, gateway, username, password, keepAliveS, connectTimeoutMs } = this.#options;
-    this.#links += 1;
+    this.#counts.links += 1;
     const link = await Link.open(
       url,
       {
@@ -146,12 +192,12 @@ export class MqttUplink implements Uplink {
 
   #state(online: boolean): string {
     const { birth } = this.#options;
-    return JSON.stringify({ ...birth, link: this.#links, online, schemas: this.#schemas });
+    return JSON.stringify({ ...birth, link: this.#counts.links, online, schemas: this.#schemas });
   }
 
   /** Without the schemas: MQTT gives a last will 65,535 bytes (3.1.1, section 3.1.3.3). */
   #lastWill(): string {
-    return JSON.stringify({ ...this.#options.birth, link: this.#links, online: false });
+    return JSON.stringify({ ...this.#options.birth, link: this.#counts.links, online: false });
   }
 
   #bear(link: Link): void {
@@ -179,6 +225,7 @@ export class MqttUplink implements Uplink {
       this.#options.log.warn({ bytes: payload.length }, 'ignored a message that is no receipt');
       return;
     }
+    for (const { mark } of receipts) this.#counts.receipts[mark] += 1;
     this.#exchange?.received(receipts);
   }
 
@@ -194,6 +241,8 @@ export class MqttUplink implements Uplink {
   /** It is of no use before its schema, and the broker keeps the order of one connection. */
   #sendBlock(link: Link, { described, bytes }: Entry): void {
     if (this.#schemas.need(described)) this.#bear(link);
+    this.#counts.blocks += 1;
+    this.#counts.bytes += bytes.length;
     link.publish(this.#topic('block'), bytes);
   }
 }

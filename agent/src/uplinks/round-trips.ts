@@ -1,4 +1,5 @@
 /** How long receipts take: from this come the time-out, the window, and how long a block may wait in memory. */
+import { Histogram, longBounds } from '@edgeward/shared/metrics/histogram';
 
 /** Round trips the percentile is taken from. */
 const remembered = 200;
@@ -11,6 +12,8 @@ const shortestFor = 10_000;
 export class RoundTrips {
   static readonly minTimeoutMs = 2_000;
   static readonly maxTimeoutMs = 60_000;
+  /** All of them. */
+  readonly seconds = new Histogram(longBounds);
   readonly #recent = new Float64Array(remembered);
   #count = 0;
   #smoothed: number | undefined;
@@ -44,6 +47,7 @@ export class RoundTrips {
 
   measured(roundTripMs: number): void {
     this.#misses = 0;
+    this.seconds.observe(roundTripMs / 1000);
     this.#recent[this.#count % remembered] = roundTripMs;
     this.#count += 1;
     if (this.#count % shortestFor === 0) {

@@ -11,6 +11,7 @@ const ownKeys: Readonly<Record<ConfigName, readonly string[]>> = {
 const kinds = new Map<string, ConfigName | undefined>([
   ['dataDir', undefined],
   ['log', undefined],
+  ['metrics', undefined],
   ...ownKeys.agent.map(key => [key, 'agent'] as const),
   ...ownKeys.collector.map(key => [key, 'collector'] as const),
 ]);

@@ -9,6 +9,12 @@ const processes = [
     about:
       'On `/metrics` of its API, with `api.password` if there is one. `gateway_…` is what the collector knows of a gateway; the agent tells the same, and more, under `agent_…` where it is scraped itself, so that a sum over either counts nothing twice.',
   },
+  {
+    title: 'Agent',
+    module: '@edgeward/agent/metrics/agent-metrics',
+    about:
+      'On `/metrics` of `metrics.port`, off without one; with `metrics.token` as a bearer token if there is one.',
+  },
 ] as const;
 
 /** What Prometheus is told, by name: written from the code, so that no dashboard asks for what there is not. */
