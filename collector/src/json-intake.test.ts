@@ -216,3 +216,24 @@ test('kinds are remembered across starts, and a refused message answers its id',
   const { id, error } = await started.send({ id: 'm', device: 'd', values: { x: 'warm' } });
   assert.deepEqual([id, error?.field], ['m', 'values.x']);
 });
+
+test('no two rows of a device have one time in microseconds, however many come at once', async t => {
+  await using started = await start(await folderFor(t));
+  const values = { t: 1 };
+  const sameTime = Array.from({ length: 600 }, () => ({ device: 'oven', values }));
+  const near = [0.0001, 0.0002, 0.1, 0.15, 0.6].map(part => ({ device: 'oven', time: nowMs + part, values }));
+  for (const rows of [sameTime, near, sameTime]) assert.deepEqual(await started.send(rows), { ok: true });
+  const deliveries = await stored(started.journal);
+  const times = deliveries.flatMap(({ batch }) => Array.from(batch.time, ms => Math.round(ms * 1000)));
+  assert.equal(times.length, 1205);
+  assert.equal(new Set(times).size, times.length);
+  assert.ok(Math.max(...times) < nowMs * 1000 + 1206, 'moved no further than needed');
+});
+
+test('a time whose microseconds are not exact is refused', async t => {
+  await using started = await start(await folderFor(t));
+  const values = { t: 1 };
+  assert.deepEqual(await started.send({ device: 'oven', time: 2 ** 43 - 1, values }), { ok: true });
+  const { error } = await started.send({ device: 'oven', time: 2 ** 43, values });
+  assert.equal(error?.field, 'time');
+});

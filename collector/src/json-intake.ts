@@ -11,6 +11,7 @@ import { Quality } from '@edgeward/shared/quality';
 import { textKey } from '@edgeward/shared/store';
 import { encodeBlock, readHeader } from '@edgeward/shared/wire';
 import { z } from 'zod';
+import { GivenTimes } from './given-times.js';
 import type { Group } from './intake.js';
 import type { Journal } from './journal/journal.js';
 import { del, put, type Write } from './journal/layout.js';
@@ -29,8 +30,6 @@ const maxIds = 1000;
 /** Fields one device may come to have. */
 const maxFields = 1024;
 const maxShown = 200;
-/** Times remembered per device. */
-const maxTimes = 256;
 
 const savedSchema = z.record(
   z.string(),
@@ -39,8 +38,7 @@ const savedSchema = z.record(
 
 interface Device {
   schema: Schema;
-  /** The newest times that were given; a time is given once. */
-  readonly times: Set<number>;
+  readonly times: GivenTimes;
 }
 
 interface Publisher {
@@ -66,7 +64,7 @@ export class JsonIntake {
     for await (const [gateway, json] of journal.records('j')) {
       const { data } = savedSchema.safeParse(json);
       for (const [device, fields] of Object.entries(data ?? {}))
-        this.#of(gateway).devices.set(device, { schema: schemaOf(device, fields), times: new Set() });
+        this.#of(gateway).devices.set(device, { schema: schemaOf(device, fields), times: new GivenTimes() });
     }
     for await (const [key, json] of journal.records('y')) {
       const [gateway, number] = [key.slice(0, key.indexOf('/')), Number(key.slice(key.indexOf('/') + 1))];
@@ -106,7 +104,7 @@ export class JsonIntake {
     let changed = false;
     for (const [device, fields] of grown) {
       if (!fields) continue;
-      const times = publisher.devices.get(device)?.times ?? new Set<number>();
+      const times = publisher.devices.get(device)?.times ?? new GivenTimes();
       publisher.devices.set(device, { schema: schemaOf(device, fields), times });
       changed = true;
     }
@@ -190,27 +188,15 @@ function batchOf(device: Device, rows: readonly JsonRow[], clock: Clock, numbers
   );
   const moved: number[] = [];
   for (const [i, { timeMs, values }] of rows.entries()) {
-    const wanted = timeMs ?? clock.now();
-    const time = uniqueTime(device.times, wanted);
-    if (time !== wanted) moved.push(i);
+    const wantedUs = Math.round((timeMs ?? clock.now()) * 1000);
+    const us = device.times.claim(wantedUs);
+    if (us !== wantedUs) moved.push(i);
     const cells: Value[] = device.schema.fields.map(({ name }) => values.get(name));
-    builder.push(0, time, cells);
+    builder.push(0, us / 1000, cells);
   }
   const batch = builder.take();
   for (const i of moved) batch.quality[i]! |= Quality.timeMoved;
   return batch;
-}
-
-/** Two rows of a device at one time would be one at some sinks: the second moves by 1 µs. */
-function uniqueTime(times: Set<number>, wantedMs: number): number {
-  let time = wantedMs;
-  while (times.has(time)) time += 0.001;
-  times.add(time);
-  for (const oldest of times) {
-    if (times.size <= maxTimes) break;
-    times.delete(oldest);
-  }
-  return time;
 }
 
 function savedFields({ devices }: Publisher): z.input<typeof savedSchema> {

@@ -33,6 +33,8 @@ const maxFields = 256;
 const maxName = 128;
 const maxText = 4096;
 const maxId = 128;
+/** The year 2248: what is beyond was meant in another unit, and its microseconds would not be exact in a double. */
+const maxTimeMs = 2 ** 43;
 
 /** @throws JsonFault */
 export function parseJsonMessage(payload: Uint8Array): JsonMessage {
@@ -81,8 +83,7 @@ function rowOf(row: Readonly<Record<string, unknown>>, at: string): JsonRow {
 function timeOf(time: unknown, field: string): number | undefined {
   if (time === undefined || time === null) return undefined;
   const ms = typeof time === 'string' ? Date.parse(time) : time;
-  // 1e14 ms is the year 5138: what is beyond was meant in another unit.
-  if (typeof ms === 'number' && Number.isFinite(ms) && ms >= 0 && ms < 1e14) return ms;
+  if (typeof ms === 'number' && Number.isFinite(ms) && ms >= 0 && ms < maxTimeMs) return ms;
   throw new JsonFault(field, time, 'must be ms since 1970 or a text like 2026-01-31T12:00:00Z');
 }
 
