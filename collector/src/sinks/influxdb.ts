@@ -1,5 +1,5 @@
 import type { Cursor, Delivery, Note, Sink } from '@edgeward/shared/contracts';
-import { hasCode, messageOf } from '@edgeward/shared/errors';
+import { hasCode } from '@edgeward/shared/errors';
 import { defineSink, type SinkContext } from './define.js';
 import { shortened } from './influxdb/answers.js';
 import { checkInfluxdb, type InfluxdbConfig, influxdbConfig } from './influxdb/config.js';
@@ -10,7 +10,7 @@ import { type Points, Refused } from './influxdb/points.js';
 import { SeriesGuard } from './influxdb/series.js';
 import { InfluxServer } from './influxdb/server.js';
 import { storeLines } from './influxdb/split.js';
-import { storedSeries } from './influxdb/stored-series.js';
+import { countSeries, listSeries } from './influxdb/stored-series.js';
 
 /** Points of InfluxDB 2, see deploy/influxdb.md; a point written again overwrites itself. */
 export const influxdb = defineSink({
@@ -32,7 +32,8 @@ export class InfluxdbSink implements Sink {
   readonly #config: InfluxdbConfig;
   readonly #context: SinkContext;
   #server: Promise<InfluxServer> | undefined;
-  #encoder: Promise<Encoder> | undefined;
+  #guard: SeriesGuard | undefined;
+  #encoder: Encoder | undefined;
 
   constructor(config: InfluxdbConfig, context: SinkContext) {
     this.#config = config;
@@ -84,31 +85,29 @@ export class InfluxdbSink implements Sink {
     );
   }
 
-  /** Once the bucket has said which series it has. */
+  /** Once the bucket has said as much of its series as has to be known now. */
   async #encoderFor(server: InfluxServer): Promise<Encoder> {
-    this.#encoder ??= this.#newEncoder(server);
-    try {
-      return await this.#encoder;
-    } catch (error) {
-      this.#encoder = undefined;
-      throw error;
+    const { bucket, maxSeries, batchBytes } = this.#config;
+    if (!this.#guard) {
+      const stored = await countSeries(server, bucket);
+      if (stored === undefined) this.#tellUnreadable();
+      this.#guard ??= new SeriesGuard(maxSeries, this.#context.log, stored);
     }
+    const guard = this.#guard;
+    if (guard.needsNames) guard.learn(await listSeries(server, bucket));
+    this.#encoder ??= new Encoder({
+      maxBytes: batchBytes,
+      refusalOf: (delivery, device) => guard.refusal(seriesOf(delivery, device)),
+    });
+    return this.#encoder;
   }
 
-  async #newEncoder(server: InfluxServer): Promise<Encoder> {
-    const { bucket, maxSeries, batchBytes } = this.#config;
-    const { log } = this.#context;
-    const stored = await storedSeries(server, bucket).catch(error => {
-      if (!hasCode(error, 'EW_SINK_DENIED')) throw error;
-      log.warn(
-        { reason: messageOf(error) },
-        'the bucket cannot be read: series are counted from this start on only',
-      );
-      return [];
-    });
-    const guard = new SeriesGuard(maxSeries, log, stored);
-    const admits = (delivery: Delivery, device: number) => guard.refusal(seriesOf(delivery, device));
-    return new Encoder({ maxBytes: batchBytes, refusalOf: admits });
+  #tellUnreadable(): void {
+    const { bucket, createBucket } = this.#config;
+    const level = createBucket.allowed ? 'info' : 'warn';
+    const text =
+      'the bucket is not there, or the token may not read it: series are counted from this start on';
+    this.#context.log[level]({ bucket }, text);
   }
 }
 

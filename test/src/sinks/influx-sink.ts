@@ -36,7 +36,9 @@ export class TestedSink extends InfluxdbSink {
   }
 }
 
-export function influxSink(influx: Pick<Influx, 'url' | 'org' | 'token' | 'bucket'>, options: Options = {}) {
+type Access = Pick<Influx, 'url' | 'org' | 'bucket'> & { readonly token: string };
+
+export function influxSink(influx: Access, options: Options = {}) {
   const { url, org, bucket, token } = influx;
   const variable = `EDGEWARD_TEST_${token.replaceAll(/\W/g, '_')}`;
   process.env[variable] = token;

@@ -41,6 +41,18 @@ export async function newBucket(influx: Influx, name: string, retentionS = 0): P
   return name;
 }
 
+/** A token that may do this with one bucket, and nothing else. */
+export async function newToken(
+  influx: Influx,
+  bucket: string,
+  actions: readonly ('read' | 'write')[],
+): Promise<string> {
+  const { buckets } = await api(influx, 'GET', `/api/v2/buckets?name=${bucket}`);
+  const [{ id, orgID }] = buckets;
+  const permissions = actions.map(action => ({ action, resource: { type: 'buckets', id, orgID } }));
+  return (await api(influx, 'POST', '/api/v2/authorizations', { orgID, permissions })).token;
+}
+
 /** @throws Error for any answer that is not 2xx */
 export async function api(influx: Influx, method: string, path: string, body?: object) {
   const response = await fetch(`${influx.url}${path}`, {

@@ -12,7 +12,13 @@ export interface Rejection {
 }
 
 /** The codes under which the server itself, and no proxy before it, speaks of the points it was sent. */
-const codesOfPoints = ['invalid', 'unprocessable entity', 'request too large'];
+const codesOfPoints = ['invalid', 'unprocessable entity'];
+/**
+ * What it says of them. Anything else under those codes is about the request, and no row is to go to the dead letters
+ * for it: a bucket that cannot be named, a body that did not arrive as it was sent.
+ */
+const wordsOfPoints = /\bparse\b|\bparsing\b|partial write|writing points|line protocol|retention policy/i;
+const garbled = /^unable to read data/;
 
 /** Undefined: it is not about the points. */
 export function rejectionOf(error: unknown): Rejection | undefined {
@@ -20,7 +26,11 @@ export function rejectionOf(error: unknown): Rejection | undefined {
   const { statusCode } = error;
   if (statusCode === 413) return { tooLarge: true, reason: `${statusCode}: ${error.message}` };
   if (statusCode !== 400 && statusCode !== 422) return undefined;
-  return codesOfPoints.includes(error.code ?? '') ? { tooLarge: false, reason: error.message } : undefined;
+  const ofPoints =
+    codesOfPoints.includes(error.code ?? '') &&
+    wordsOfPoints.test(error.message) &&
+    !garbled.test(error.message);
+  return ofPoints ? { tooLarge: false, reason: error.message } : undefined;
 }
 
 export function isMissingBucket(error: unknown): boolean {
@@ -48,17 +58,17 @@ export function failureOf(error: unknown, told: Told): EdgewardError {
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     });
   }
-  if (statusCode === 408 || statusCode >= 500)
+  if (statusCode === 408 || statusCode >= 500 || garbled.test(error.message))
     return new EdgewardError('EW_SINK_WRITE', said, { cause: error });
-  return new EdgewardError('EW_SINK_DENIED', `${said}. Remedy: ${remedyOf(statusCode, told)}`, {
+  return new EdgewardError('EW_SINK_DENIED', `${said}. Remedy: ${remedyOf(error, told)}`, {
     cause: error,
   });
 }
 
-function remedyOf(statusCode: number, { org, bucket }: Told): string {
+function remedyOf({ statusCode, message }: HttpError, { org, bucket }: Told): string {
   if (statusCode === 401) return 'give a token that the server knows.';
   if (statusCode === 403) return `give the token the right to write bucket ${bucket}.`;
-  if (statusCode === 404)
+  if (statusCode === 404 || /organization name .* not found/.test(message))
     return `check url, org ${org} and bucket ${bucket}; create the bucket, or set createBucket.allowed.`;
   return 'check url and what stands between here and the server: InfluxDB itself does not answer so.';
 }

@@ -71,7 +71,7 @@ export const influxdbConfig = z.strictObject({
     .prefault({})
     .meta({
       description:
-        'Series this collector may have in the bucket; rows of devices beyond go to the dead letters, those it has go on',
+        'Series that the bucket may come to have; rows of devices beyond go to the dead letters, those it has go on',
     }),
 });
 
