@@ -177,7 +177,7 @@ ${incidentsNow}
       title: 'In full',
       panels: [
         table({
-          title: 'How many',
+          title: 'All incidents',
           description:
             'The newest state of each. The collector’s page has the evidence, the mails and what to do.',
           queries: [
