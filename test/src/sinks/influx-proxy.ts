@@ -17,7 +17,7 @@ export interface Answer {
   readonly early?: boolean;
 }
 
-export type Decide = (write: { readonly bytes: number; readonly number: number }) => Fate;
+export type Decide = (write: { readonly bytes: number; readonly number: number }) => Fate | Promise<Fate>;
 
 export class InfluxProxy implements AsyncDisposable {
   writes = 0;
@@ -49,7 +49,7 @@ export class InfluxProxy implements AsyncDisposable {
     if (isWrite) this.writes += 1;
     const told = Number(request.headers['content-length']);
     try {
-      const fate = isWrite ? this.decide({ bytes: told, number: this.writes }) : 'pass';
+      const fate = isWrite ? await this.decide({ bytes: told, number: this.writes }) : 'pass';
       if (typeof fate === 'object' && fate.early) return answer(response, fate);
       const body = await bodyOf(request);
       if (typeof fate === 'object') return answer(response, fate);

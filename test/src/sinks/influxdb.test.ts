@@ -1,14 +1,11 @@
 /** The InfluxDB sink against a real server. */
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { cursorAfter, Tape } from '@edgeward/collector/testing/deliveries';
-import { sinkConformance } from '@edgeward/collector/testing/sink-conformance';
 import type { Note, RecordBatch } from '@edgeward/shared/contracts';
 import { flux, type Influx, newBucket, points } from '../support/influx.js';
 import { noService, startInflux } from '../support/services.js';
 import { influxSink, open } from './influx-sink.js';
-import { WrittenRows } from './written-rows.js';
 
 let influx: Influx;
 
@@ -17,14 +14,6 @@ describe('InfluxDB', { skip: noService('influxdb'), timeout: 240_000 }, () => {
     influx = await startInflux();
   });
   after(() => influx?.service[Symbol.asyncDispose]());
-
-  const written = new WrittenRows(() => influx);
-  sinkConformance('influxdb', {
-    unordered: true,
-    create: folder =>
-      written.by(influxSink(influx, { bucket: bucketOf(folder), createBucket: { allowed: true } })),
-    rowsOf: folder => written.rowsIn(bucketOf(folder)),
-  });
 
   test('a row has its channels, judgement and quality, and not what is missing', async () => {
     const bucket = await newBucket(influx, 'one-row');
@@ -146,7 +135,3 @@ describe('InfluxDB', { skip: noService('influxdb'), timeout: 240_000 }, () => {
       assert.deepEqual(new Set(await read(name)), new Set([String(f)]), name);
   });
 });
-
-function bucketOf(folder: string): string {
-  return path.basename(folder);
-}
