@@ -297,10 +297,10 @@ test('a block whose columns are bad is rejected once: receipted, kept, counted; 
   assert.match((await ingest.replay(letter.id)) ?? '', /no such/);
 });
 
-function stateOf(start: number, outbox = 'outbox-1', online = true) {
+function stateOf(start: number, outbox = 'outbox-1', online = true, more: object = {}) {
   const schemas = [describedToJson(describe(testSchema))];
   return Buffer.from(
-    JSON.stringify({ online, epoch: epochOf(start), outbox, link: 1, version: '1', schemas }),
+    JSON.stringify({ online, epoch: epochOf(start), outbox, link: 1, version: '1', schemas, ...more }),
   );
 }
 
@@ -318,6 +318,31 @@ test('who comes is told the time, the journal, and all receipts there are', asyn
   assert.equal(hello?.topic, 'edgeward/v1/gw-1/desired');
   assert.equal(hello.message.journal, journal.id);
   assert.equal(typeof hello.message.timeMs, 'number');
+});
+
+test('the site that a gateway has when a block comes is stored with it', async t => {
+  const folder = await folderFor(t);
+  const gateway = new TestGateway();
+  const sites = async (journal: Journal) =>
+    (await journal.read(0, all)).deliveries.map(({ site }) => site ?? null);
+  {
+    await using started = await start(t, { folder });
+    const { offer, until, journal } = started;
+    offer(gateway.bytes());
+    for (const site of ['north', 'south-2', undefined]) {
+      offer(stateOf(1, 'outbox-1', true, { site }), 'state');
+      offer(gateway.bytes());
+    }
+    await until(() => journal.position === 4);
+    assert.deepEqual(await sites(journal), [null, 'north', 'south-2', null]);
+  }
+  await using reopened = await start(t, { folder });
+  assert.deepEqual(await sites(reopened.journal), [null, 'north', 'south-2', null], 'from the disk');
+  reopened.offer(Buffer.from(JSON.stringify({ ...reportOf(1, 1), site: 'reported' })), 'reported');
+  await reopened.until(() => reopened.gateways.get('gw-1')?.report !== undefined);
+  reopened.offer(gateway.bytes());
+  await reopened.until(() => reopened.journal.position === 5);
+  assert.equal((await sites(reopened.journal))[4], 'reported', 'of one that has not introduced itself again');
 });
 
 test('blocks of who has not said who it is are asked about once a second; of a copy they are refused, and that is told', async t => {

@@ -94,7 +94,8 @@ export class Ingest {
     this.#logged = new Limiter(logEveryMs, options.clock);
     const desire = (gateway: string, message: Readonly<Record<string, unknown>>) =>
       void this.#publish(gateway, 'desired', JSON.stringify(message));
-    this.#intake = new Intake({ ...options, desire });
+    const siteOf = (gateway: string) => options.gateways.get(gateway)?.report?.site;
+    this.#intake = new Intake({ ...options, desire, siteOf });
   }
 
   get counts() {

@@ -16,6 +16,8 @@ export interface IntakeOptions {
   readonly identities: Identities;
   /** To a gateway's `desired`; never throws. */
   readonly desire: (gateway: string, message: Readonly<Record<string, unknown>>) => void;
+  /** What a gateway has last reported as its site, for one that has not introduced itself since the start. */
+  readonly siteOf?: (gateway: string) => string | undefined;
   /** Rows older than this on arrival raise no new alarm. */
   readonly lateAfterMs: number;
   readonly clock: Clock;
@@ -65,6 +67,8 @@ export class Intake {
   readonly #options: IntakeOptions;
   readonly #senders: Senders;
   readonly #savedEpochs = new Map<string, string>();
+  /** Of those that have introduced themselves. */
+  readonly #sites = new Map<string, string | undefined>();
   readonly #asked: Limiter;
   readonly #told: Limiter;
   readonly #loggedPoison: Limiter;
@@ -98,6 +102,7 @@ export class Intake {
       group.writes.push(put(textKey('i', gateway), { outbox, epoch }));
     this.#savedEpochs.set(gateway, epoch);
     group.states.push({ gateway, state });
+    this.#sites.set(gateway, state.site);
     this.#options.journal.learn(state.schemas.flatMap(json => parseDescribed(json) ?? []));
   }
 
@@ -164,7 +169,15 @@ export class Intake {
     const ingestedMs = clock.now();
     let newest = Number.NEGATIVE_INFINITY;
     for (let i = 0; i < batch.time.length; i++) newest = Math.max(newest, batch.time[i]!);
-    return { gateway, outbox, bytes, header, batch, ingestedMs, late: ingestedMs - newest > lateAfterMs };
+    const late = ingestedMs - newest > lateAfterMs;
+    const site = this.#siteOf(gateway);
+    const incoming = { gateway, outbox, bytes, header, batch, ingestedMs, late };
+    return site === undefined ? incoming : { ...incoming, site };
+  }
+
+  #siteOf(gateway: string): string | undefined {
+    const { siteOf } = this.#options;
+    return this.#sites.has(gateway) ? this.#sites.get(gateway) : siteOf?.(gateway);
   }
 
   /** No dead letter: without a receipt it comes again, after what is asked for. */

@@ -18,6 +18,8 @@ export interface Incoming {
   readonly batch: RecordBatch;
   readonly ingestedMs: number;
   readonly late: boolean;
+  /** Of its gateway; absent = unknown. */
+  readonly site?: string;
   /** It may have been rejected before, and was a dead letter until now. */
   readonly again?: boolean;
 }

@@ -503,6 +503,6 @@ export class Journal implements AsyncDisposable {
   }
 }
 
-function stored({ gateway, outbox = '', ingestedMs, late, bytes }: Incoming): Buffer {
-  return blockValue({ gateway, outbox, ingestedMs, late }, bytes);
+function stored({ outbox = '', bytes, ...facts }: Incoming): Buffer {
+  return blockValue({ ...facts, outbox }, bytes);
 }

@@ -19,6 +19,7 @@ export class KeptDelivery implements Delivery, Summary {
   readonly position: number;
   readonly ingestedMs: number;
   readonly late: boolean;
+  readonly site?: string;
   readonly rows: number;
   readonly inOrder: boolean;
   readonly #block: Uint8Array;
@@ -27,7 +28,7 @@ export class KeptDelivery implements Delivery, Summary {
 
   /** @param block  that its columns can be made of again */
   constructor(
-    { gateway, epoch, seq, position, ingestedMs, late, batch }: Delivery,
+    { gateway, epoch, seq, position, ingestedMs, late, site, batch }: Delivery,
     inOrder: boolean,
     block: Uint8Array,
   ) {
@@ -37,6 +38,7 @@ export class KeptDelivery implements Delivery, Summary {
     this.position = position;
     this.ingestedMs = ingestedMs;
     this.late = late;
+    if (site !== undefined) this.site = site;
     this.rows = batch.time.length;
     this.inOrder = inOrder;
     this.#block = block;

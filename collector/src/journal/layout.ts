@@ -49,24 +49,32 @@ export interface BlockFacts {
   /** When it came, ms since Unix epoch by the collector's clock. */
   readonly ingestedMs: number;
   readonly late: boolean;
+  /** Of the gateway, as known then. */
+  readonly site?: string;
 }
 
-/** In front of each stored block, before the names of gateway and outbox: time, flags, lengths of the names. */
+/** In front of each stored block, before the names of gateway, outbox and site: time, flags, lengths of the names. */
 const prefixBytes = 16;
 const lateFlag = 1;
 const maxNameBytes = 255;
 
-export function blockValue({ gateway, outbox, ingestedMs, late }: BlockFacts, bytes: Uint8Array): Buffer {
-  const [first, second] = [nameBytes(gateway), nameBytes(outbox)];
-  const blockAt = prefixBytes + first + second;
+export function blockValue(
+  { gateway, outbox, ingestedMs, late, site = '' }: BlockFacts,
+  bytes: Uint8Array,
+): Buffer {
+  const [first, second, third] = [nameBytes(gateway), nameBytes(outbox), nameBytes(site)];
+  const siteAt = prefixBytes + first + second;
+  const blockAt = siteAt + third;
   const value = Buffer.allocUnsafe(blockAt + bytes.length);
   value.fill(0, 0, blockAt);
   value.writeDoubleLE(ingestedMs, 0);
   value[8] = late ? lateFlag : 0;
   value[9] = first;
   value[10] = second;
+  value[11] = third;
   value.write(gateway, prefixBytes, first);
   value.write(outbox, prefixBytes + first, second);
+  value.write(site, siteAt, third);
   value.set(bytes, blockAt);
   return value;
 }
@@ -97,22 +105,25 @@ export function ingestedMsOf(value: Buffer): number | undefined {
 
 function split(value: Buffer): { facts: BlockFacts; bytes: Uint8Array } {
   const outboxAt = prefixBytes + (value[9] ?? 0);
-  const blockAt = outboxAt + (value[10] ?? 0);
+  const siteAt = outboxAt + (value[10] ?? 0);
+  const blockAt = siteAt + (value[11] ?? 0);
   const facts = {
     gateway: value.toString('utf8', prefixBytes, outboxAt),
-    outbox: value.toString('utf8', outboxAt, blockAt),
+    outbox: value.toString('utf8', outboxAt, siteAt),
     late: ((value[8] ?? 0) & lateFlag) !== 0,
     ingestedMs: value.readDoubleLE(0),
+    ...(blockAt > siteAt && { site: value.toString('utf8', siteAt, blockAt) }),
   };
   return { facts, bytes: value.subarray(blockAt) };
 }
 
 export function toDelivery(
   position: number,
-  { gateway, ingestedMs, late, header, batch }: Omit<BlockFacts, 'outbox'> & Block,
+  { gateway, ingestedMs, late, site, header, batch }: Omit<BlockFacts, 'outbox'> & Block,
 ): Delivery {
   const { epoch, seq } = header;
-  return { gateway, epoch, seq, position, ingestedMs, late, batch };
+  const delivery = { gateway, epoch, seq, position, ingestedMs, late, batch };
+  return site === undefined ? delivery : { ...delivery, site };
 }
 
 /** Values under a prefix as JSON, with the rest of the key; undefined where they are none. */
