@@ -40,7 +40,9 @@ export class SinkMember implements Follower {
     const { config, sink, journal, clock, log, lingerMs, onStored } = options;
     this.config = config;
     this.#options = options;
-    this.#consumer = new Consumer({ name: config.name, sink, journal, clock, log, lingerMs, onStored });
+    const { name, writeTimeoutMs } = config;
+    const follower = { name, sink, journal, clock, log, lingerMs, writeTimeoutMs, onStored };
+    this.#consumer = new Consumer(follower);
   }
 
   get name(): string {

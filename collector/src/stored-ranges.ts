@@ -6,7 +6,7 @@ import { epochKey } from './epoch-key.js';
 type Sets = Map<string, RangeSet>;
 
 /** What one write added to the sets of a consumer. */
-interface Step {
+export interface Step {
   /** Block by block; none of them was stored before. */
   readonly keys: readonly string[];
   readonly seqs: readonly number[];

@@ -258,6 +258,13 @@ export interface Cursor {
   readonly notes?: Readonly<Record<string, number>>;
 }
 
+/** What is read of the journal for one write, at most; one delivery may be more. */
+export interface ReadLimits {
+  readonly maxDeliveries: number;
+  /** As they lie in the journal, encoded. */
+  readonly maxBytes: number;
+}
+
 /**
  * What `write` may throw, for the runtime to act on:
  * EW_SINK_WRITE   try again later, with growing waits
@@ -284,6 +291,8 @@ export interface Sink extends AsyncDisposable {
     deadline: AbortSignal,
     notes?: readonly Note[],
   ): Promise<void>;
+  /** What it makes good use of at once while it is far behind; absent = 1000 deliveries or 8 MiB. */
+  readonly limits?: ReadLimits;
   /** Absent = it has no use for notes and gets none. */
   readonly takesNotes?: boolean;
   /**

@@ -13,7 +13,8 @@ export type Failpoint =
   | 'outbox.after-offer'
   | 'journal.before-commit'
   | 'journal.after-commit'
-  | 'sink.after-write';
+  | 'sink.after-write'
+  | 'sink.after-replay';
 
 export function failpoint(name: Failpoint): void {
   if (name !== wanted) return;

@@ -30,6 +30,7 @@ export interface BlocksOptions {
 }
 
 const tailLimits: TailLimits = { maxBytes: 48 * 1024 * 1024, maxAgeMs: 3000 };
+const maxSamples = 32;
 /** Names read at once for receipts. */
 const maxNames = 10_000;
 
@@ -129,6 +130,25 @@ export class Blocks {
       else low = middle + 1;
     }
     return Math.max(0, high);
+  }
+
+  /** Some blocks from the oldest to the newest. */
+  async samples(newest: number): Promise<{ position: number; ingestedMs: number; rows: number }[]> {
+    const oldest = this.#oldest();
+    const step = Math.max(1, (newest - oldest) / (maxSamples - 1));
+    const found: { position: number; ingestedMs: number; rows: number }[] = [];
+    for (let at = oldest; at <= newest; at += step) {
+      const from = Math.max(Math.floor(at), (found.at(-1)?.position ?? 0) + 1);
+      const range = { gte: blockKey(from), lt: blockEnd, limit: 1 };
+      for await (const [key, value] of this.#options.store.db.iterator(range))
+        if (value.length >= 16)
+          found.push({
+            position: numberInKey(key, 0),
+            ingestedMs: value.readDoubleLE(0),
+            rows: rowsOf(value),
+          });
+    }
+    return found;
   }
 
   async clear(ranges: Iterable<readonly [number, number]>): Promise<void> {

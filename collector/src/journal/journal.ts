@@ -27,13 +27,14 @@ import { isInOrder } from '../noted.js';
 import type { GatewayReport } from '../report.js';
 import type { Accounts } from './accounts.js';
 import { AppendPlan, type Incoming, type Poison } from './append-plan.js';
+import { Arrivals } from './arrivals.js';
 import { writeBatch } from './batch.js';
 import { type BlockName, Blocks, type Reading } from './blocks.js';
 import { isFolded, noteReport } from './bookkeeping.js';
 import { Checkpoint } from './checkpoint.js';
 import { DeadLetters } from './dead-letters.js';
 import { EventLog } from './event-log.js';
-import { KeptDelivery } from './kept-delivery.js';
+import { KeptDelivery, sumOfRows } from './kept-delivery.js';
 import {
   blockKey,
   blockValue,
@@ -90,6 +91,7 @@ export class Journal implements AsyncDisposable {
   readonly gone: RangeSet;
   /** The collector's own epoch, for rows it was given without one. */
   readonly epoch: string;
+  readonly arrivals = new Arrivals();
   /** How long synced writes took. */
   readonly commitSeconds = new Histogram(shortBounds);
   readonly #options: JournalOptions;
@@ -164,6 +166,8 @@ export class Journal implements AsyncDisposable {
       eventLog: await EventLog.load(store),
     });
     await journal.#check(loaded);
+    for (const { position, ingestedMs, rows } of await journal.#blocks.samples(journal.position))
+      journal.arrivals.note(position, ingestedMs, 1, rows);
     return journal;
   }
 
@@ -228,6 +232,10 @@ export class Journal implements AsyncDisposable {
     plan.apply();
     const bytes = taken.reduce((sum, block) => sum + block.bytes.length, 0);
     this.#checkpoint.note(plan.keys(), this.#position + 1, bytes);
+    if (deliveries[0]) {
+      const { position, ingestedMs } = deliveries[0];
+      this.arrivals.note(position, ingestedMs, deliveries.length, sumOfRows(deliveries));
+    }
     this.#position += deliveries.length;
     for (const [i, delivery] of deliveries.entries()) this.#blocks.add(this.#kept(delivery, taken[i]!));
     if (deliveries.length > 0) this.#changed.open();

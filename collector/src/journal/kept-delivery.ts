@@ -59,3 +59,7 @@ export class KeptDelivery implements Delivery, Summary {
 export function rowsOf(delivery: Delivery): number {
   return delivery instanceof KeptDelivery ? delivery.rows : delivery.batch.time.length;
 }
+
+export function sumOfRows(deliveries: readonly Delivery[]): number {
+  return deliveries.reduce((sum, delivery) => sum + rowsOf(delivery), 0);
+}

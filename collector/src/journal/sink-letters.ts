@@ -57,6 +57,7 @@ interface Replay {
 export class SinkLetters {
   readonly #options: SinkLettersOptions;
   readonly #shelf = new LetterShelf();
+  readonly #kept = new Map<string, number>();
   readonly #gone = new Map<string, GoneLetters>();
   /** By sink. */
   readonly #replays = new Map<string, Replay>();
@@ -95,6 +96,11 @@ export class SinkLetters {
     return this.#shelf.counts();
   }
 
+  /** Rows by sink, since the start. */
+  kept(): ReadonlyMap<string, number> {
+    return this.#kept;
+  }
+
   /** By sink, over all starts. */
   gone(): ReadonlyMap<string, GoneLetters> {
     return this.#gone;
@@ -113,6 +119,7 @@ export class SinkLetters {
       const kept = fresh.map(({ id, facts, content }) => ({ id, ...facts, bytes: sizeOf(content) }));
       for (const letter of kept) this.#shelf.add(letter);
       const count = countOf(kept).get(sink)!;
+      this.#kept.set(sink, (this.#kept.get(sink) ?? 0) + count.rows);
       this.#options.teller?.kept(sink, count, kept[0]!.reason);
       await this.#giveUp(this.#shelf.beyond(sink, this.#options.maxBytes));
     });
@@ -124,7 +131,7 @@ export class SinkLetters {
    * @returns whether it is deleted
    * @throws what `act` throws; then the letter stays
    */
-  async replay(id: string, act: (content: LetterContent) => Promise<void>): Promise<boolean> {
+  async replay(id: string, act: (content: LetterContent, letter: string) => Promise<void>): Promise<boolean> {
     const letter = this.#shelf.get(id);
     const value = letter && (await this.#options.store.db.get(textKey('f', id)));
     if (!value) return false;
@@ -136,7 +143,7 @@ export class SinkLetters {
     const replay = { letter, again: false };
     this.#replays.set(letter.sink, replay);
     try {
-      if (content.deliveries.length + content.notes.length > 0) await act(content);
+      if (content.deliveries.length + content.notes.length > 0) await act(content, id);
     } finally {
       this.#replays.delete(letter.sink);
     }

@@ -12,10 +12,15 @@ export const sinks = [file, influxdb, kafka] as const;
 
 type Definition = (typeof sinks)[number];
 
+const writeTimeoutMs = z.int().min(1000).default(60_000).meta({
+  description: 'What a write may take: after that it is called off, counts as failed, and is tried again',
+  unit: 'ms',
+});
+
 /** A sink's own options, `type`, and a name that defaults to the type. */
 type OptionsOf<D> =
   D extends SinkDefinition<infer Type, infer Config>
-    ? Config & { readonly type: Type; readonly name: string }
+    ? Config & { readonly type: Type; readonly name: string; readonly writeTimeoutMs: number }
     : never;
 
 export type SinkConfig = OptionsOf<Definition>;
@@ -24,6 +29,7 @@ function schemaOf({ type, config, check }: SinkDefinition<string, never>) {
   const options = z.strictObject({
     type: z.literal(type).meta({ description: 'Kind of sink' }),
     name: nameOption().default(type).meta({ description: 'Name of this sink, unique within the collector' }),
+    writeTimeoutMs,
     ...config.shape,
   });
   return check ? options.superRefine((config, context) => check(config as never, context)) : options;
@@ -52,6 +58,6 @@ export async function auditSink(config: SinkConfig, context: AuditContext): Prom
 function definitionOf(config: SinkConfig): { definition: SinkDefinition<string, never>; options: unknown } {
   const definition = sinks.find(({ type }) => type === config.type);
   if (!definition) throw new TypeError(`no sink of type ${config.type}`);
-  const { type: _type, name: _name, ...options } = config;
+  const { type: _type, name: _name, writeTimeoutMs: _ms, ...options } = config;
   return { definition, options };
 }
