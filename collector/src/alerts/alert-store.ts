@@ -59,6 +59,32 @@ export class AlertStore implements AsyncDisposable {
     });
   }
 
+  /** Which store it is: another one after the disk was lost. */
+  id(): Promise<string> {
+    return this.#exclusively(async () => (await this.#opened()).id);
+  }
+
+  /** The first and the last key under a prefix, without it. */
+  ends(prefix: string): Promise<[string | undefined, string | undefined]> {
+    return this.#exclusively(async () => {
+      const { db } = await this.#opened();
+      const range = { gte: textKey(prefix, ''), lt: textKey(prefix, '\u{10ffff}'), limit: 1 };
+      const end = async (reverse: boolean) =>
+        (await db.keys({ ...range, reverse }).all())[0]?.toString('utf8').slice(prefix.length);
+      return [await end(false), await end(true)];
+    });
+  }
+
+  /** Values from one key through another, in key order, at most so many; with their whole keys. */
+  between(from: string, through: string, most: number): Promise<[string, unknown][]> {
+    return this.#exclusively(async () => {
+      const { db } = await this.#opened();
+      const range = { gte: textKey('', from), lte: textKey('', through), limit: most };
+      const found = await db.iterator(range).all();
+      return found.map(([key, value]) => [key.toString('utf8'), JSON.parse(value.toString('utf8'))]);
+    });
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.#exclusively(() => this.#close());
   }

@@ -11,6 +11,8 @@ import { calm, type StormState } from './storm.js';
 export interface IncidentRecord {
   readonly incident: Incident;
   readonly mailed: readonly MailKind[];
+  /** What was last told of it to sinks; absent = nothing. */
+  readonly noted?: string;
   /** It opened in an alarm storm: no mails. */
   readonly held: boolean;
 }

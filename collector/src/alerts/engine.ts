@@ -19,6 +19,7 @@ import type { AlertsConfig } from './config.js';
 import { observeSilence } from './device-alarm.js';
 import { dueMails } from './due-mails.js';
 import type { Incident, Severity } from './incident.js';
+import { IncidentNotes } from './incident-notes.js';
 import { applyChanges, observeDelivery } from './observe.js';
 
 export interface EngineOptions {
@@ -52,6 +53,8 @@ const saveEveryMsPerGateway = 5;
 const maxClosed = 1000;
 
 export class IncidentEngine implements Sink {
+  /** What it tells sinks. */
+  readonly notes: IncidentNotes;
   readonly #options: EngineOptions;
   readonly #listeners = new Set<Listener>();
   /** When a device's last row was seen here, and its incident closed, ms by the wall clock of `tick`. */
@@ -68,6 +71,7 @@ export class IncidentEngine implements Sink {
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.notes = new IncidentNotes(options.store);
   }
 
   cursor(): Promise<Cursor | undefined> {
@@ -149,6 +153,7 @@ export class IncidentEngine implements Sink {
     if (this.#board) return this.#board;
     const { store, mails, clock } = this.#options;
     await mails?.open();
+    await this.notes.open();
     const cursor = (await store.get(cursorKey)) as Cursor | undefined;
     const board = await Board.load(store, cursor !== undefined);
     // How long a device was silent while we were not running is unknown: count from now.
@@ -198,11 +203,17 @@ export class IncidentEngine implements Sink {
     const { store, mails, clock } = this.#options;
     const board = await this.#loaded();
     const queued = mails?.prepare(dueMails(draft));
+    const noted = this.notes.prepare(draft, clock.now());
     draft.prune(maxClosed);
     const cursor = after ? [{ key: cursorKey, value: after }] : [];
     const touched = draft.touched();
     const opened = touched.filter(({ incident }) => !board.records.has(incident.id));
-    await store.commit([...draft.operations(), ...(queued?.operations ?? []), ...cursor]);
+    await store.commit([
+      ...draft.operations(),
+      ...(queued?.operations ?? []),
+      ...noted.operations,
+      ...cursor,
+    ]);
     draft.merge(true);
     for (const { incident } of opened) this.#opened[incident.severity] += 1;
     this.#cursor = after;
@@ -213,6 +224,7 @@ export class IncidentEngine implements Sink {
     this.#forgetIdle(board);
     this.#tell(touched.map(record => record.incident));
     queued?.committed();
+    noted.committed();
   }
 
   #isUnsaved(board: Board): boolean {

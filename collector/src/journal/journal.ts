@@ -370,7 +370,10 @@ export class Journal implements AsyncDisposable {
   }
 
   async addEvent(event: AgentEvent): Promise<void> {
-    await this.write(this.eventLog.add(event), false);
+    const { writes, number } = this.eventLog.add(event);
+    // Synced before a sink reads it: a number that a power cut took back would be given to another event.
+    await this.write(writes, true);
+    this.eventLog.written(number);
   }
 
   events(): readonly AgentEvent[] {
