@@ -140,3 +140,15 @@ test('an InfluxDB url has no credentials in it, and certificates are for https',
   const [other] = issuesOf(influx('url: http://127.0.0.1:8086, tls: { ca: ./ca.pem }'));
   assert.match(other ?? '', /sinks\[0\]\.tls: is for https only.*Remedy: write the url with https/);
 });
+
+test('a sink begins at the beginning, now, or at a time, and has no name of the collector itself', () => {
+  const sink = (more: string) => `sinks:\n  - { type: file, directory: ./out, ${more} }\n`;
+  for (const startAt of ['beginning', 'now', '2026-11-22T06:00:00Z', '2026-11-22T06:00:00.5+02:00'])
+    assert.deepEqual(issuesOf(sink(`startAt: ${startAt}`)), []);
+  const [issue, ...more] = issuesOf(sink('startAt: yesterday'));
+  assert.deepEqual(more, []);
+  assert.match(issue ?? '', /^c\.yaml:2:\d+: sinks\[0\]\.startAt: .*\(value: "yesterday"\)\. Remedy: .*now/);
+  assert.deepEqual(issuesOf(sink('name: incidents')), [
+    'c.yaml:2:43: sinks[0].name: the collector itself goes by this name (value: "incidents"). Remedy: give the sink another one',
+  ]);
+});

@@ -18,6 +18,9 @@ const scoreRule = z.strictObject({
   score: z.number().gt(0).max(1).default(1).meta({ description: 'Score of a row it holds for' }),
 });
 
+/** Under these the collector itself follows its journal. */
+const ownFollowers = ['incidents'];
+
 /** Two sinks in one folder would take each other's checkpoint for their own. */
 const ownDirectories = distinct<SinkConfig>({
   keyOf: sink => ('directory' in sink ? path.resolve(sink.directory) : undefined),
@@ -155,6 +158,11 @@ export const collectorConfig = options.superRefine(({ api, broker, sinks, receip
     const message = `there is no sink named ${name}; there are: ${names}. Remedy: name a sink, or write receiptAfter: journal`;
     context.addIssue({ code: 'custom', path: ['receiptAfter', i], message });
   }
+  for (const [i, { name }] of sinks.entries())
+    if (ownFollowers.includes(name)) {
+      const message = 'the collector itself goes by this name. Remedy: give the sink another one';
+      context.addIssue({ code: 'custom', path: ['sinks', i, 'name'], message });
+    }
   if (!broker.external && collide(api, broker)) {
     // The one that is not the default stands in the file.
     const [own, other] = api.port === defaultApiPort ? ['broker', 'api'] : ['api', 'broker'];

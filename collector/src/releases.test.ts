@@ -163,3 +163,42 @@ test('a journal that cannot be read for a while delays releases and ends nothing
   await releases.run(stop.signal);
   assert.deepEqual(sent, [{ epoch: blocks[0]!.header.epoch, from: 1, through: 3, mark: 'released' }]);
 });
+
+test('which sinks are required may change: what waited for one that is gone is released, and nothing twice', async t => {
+  await using journal = await openJournal(await folderFor(t));
+  const gateway = new TestGateway();
+  const { epoch } = gateway;
+  const [kafka, influx] = [{ position: 0 }, { position: 0 }];
+  let required: { position: number }[] = [];
+  const sent: Receipt[] = [];
+  const send = async (_gateway: string, receipts: readonly Receipt[]) => void sent.push(...receipts);
+  const releases = new Releases({ journal, required: () => required, send, ...around });
+  await releases.open();
+  const take = async (n: number) => releases.journaled(await journal.append(gateway.incoming(n)));
+  const marks = (...seqs: number[]) => seqs.map(seq => releases.markOf('gw-1', epoch, seq));
+
+  await take(2);
+  required = [kafka, influx];
+  await take(2);
+  assert.deepEqual(marks(2, 3), ['released', 'journaled'], 'it counts for what comes from now on');
+  influx.position = 4;
+  await releases.advance();
+  assert.deepEqual([marks(3, 4), sent], [['journaled', 'journaled'], []]);
+  required = [influx];
+  await take(1);
+  await releases.advance();
+  assert.deepEqual(
+    [marks(4, 5), sent],
+    [['released', 'journaled'], [{ epoch, from: 3, through: 4, mark: 'released' }]],
+  );
+  required = [];
+  await releases.advance();
+  await take(1);
+  assert.deepEqual(marks(5, 6), ['released', 'released']);
+  assert.deepEqual(sent.slice(1), [{ epoch, from: 5, through: 5, mark: 'released' }]);
+  required = [kafka];
+  await take(1);
+  kafka.position = 7;
+  await releases.advance();
+  assert.deepEqual(sent.slice(2), [{ epoch, from: 7, through: 7, mark: 'released' }]);
+});

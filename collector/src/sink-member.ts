@@ -9,6 +9,7 @@ import type { Logger } from '@edgeward/shared/log';
 import { Consumer } from './consumer.js';
 import type { Journal } from './journal/journal.js';
 import type { Follower } from './retention.js';
+import { SinkJoin } from './sink-join.js';
 import type { SinkConfig } from './sinks/index.js';
 
 export interface MemberOptions {
@@ -25,22 +26,32 @@ export interface MemberOptions {
 /** Between two tries to open. */
 const firstWaitMs = 500;
 const longestWaitMs = 30_000;
-/** For a sink that does not end by itself. */
-const disposeMs = 10_000;
+/** For a write in hand, once it is to leave. */
+const finishMs = 10_000;
+/** For a sink that does not close. */
+const closeMs = 5000;
 
 export class SinkMember implements Follower {
   readonly config: SinkConfig;
   readonly #options: MemberOptions;
+  readonly #join: SinkJoin;
   readonly #consumer: Consumer;
-  #state: 'new' | 'opening' | 'open' = 'new';
+  /** It alone knows how far it has come; the journal has no more than a copy. */
+  readonly keepsCursor: boolean;
+  readonly #leaving = new AbortController();
+  readonly #cutOff = new AbortController();
+  #isOpen = false;
   #failure: string | null = null;
   #opening: Promise<void> | undefined;
+  #running: Promise<void> | undefined;
 
   constructor(options: MemberOptions) {
     const { config, sink, journal, clock, log, lingerMs, onStored } = options;
+    const { name, type, startAt, writeTimeoutMs } = config;
     this.config = config;
     this.#options = options;
-    const { name, writeTimeoutMs } = config;
+    this.keepsCursor = sink.cursor !== undefined;
+    this.#join = new SinkJoin({ name, type, startAt, sink, journal, clock, log });
     const follower = { name, sink, journal, clock, log, lingerMs, writeTimeoutMs, onStored };
     this.#consumer = new Consumer(follower);
   }
@@ -50,81 +61,91 @@ export class SinkMember implements Follower {
   }
 
   get isOpen(): boolean {
-    return this.#state === 'open';
-  }
-
-  /** It alone knows how far it has come; the journal has no more than a copy. */
-  get keepsCursor(): boolean {
-    return this.#options.sink.cursor !== undefined;
+    return this.#isOpen;
   }
 
   get position(): number {
-    const { journal } = this.#options;
-    return this.isOpen ? this.#consumer.position : (journal.cursor(this.name) ?? 0);
+    return this.#isOpen ? this.#consumer.position : (this.#options.journal.cursor(this.name) ?? 0);
   }
 
   /** Deliveries it has yet to store. */
   get lag(): number {
-    const { journal } = this.#options;
-    const { position } = this;
-    return Math.max(
-      0,
-      journal.position - position - journal.gone.countWithin(position + 1, journal.position),
-    );
+    const { position, gone } = this.#options.journal;
+    const own = this.position;
+    return Math.max(0, position - own - gone.countWithin(own + 1, position));
   }
 
   get failure(): string | null {
-    return this.isOpen ? this.#consumer.failure : this.#failure;
+    return this.#isOpen ? this.#consumer.failure : this.#failure;
   }
 
   between<T>(act: (position: number, inHand: number) => Promise<T>): Promise<T> {
-    return this.isOpen ? this.#consumer.between(act) : act(this.position, this.position);
+    return this.#isOpen ? this.#consumer.between(act) : act(this.position, this.position);
   }
 
-  /** Tries until it is open; resolves then, or on stop. The same for everybody who asks. */
+  /** Its place in the journal is kept, whether its server is there or not. */
+  async place(): Promise<void> {
+    await this.#join.place();
+  }
+
+  /** Tries until it is open; resolves then, or once it is to end. The same for everybody who asks. */
   open(stop: AbortSignal): Promise<void> {
-    this.#opening ??= this.#open(stop);
+    this.#opening ??= this.#open(AbortSignal.any([stop, this.#leaving.signal]));
     return this.#opening;
   }
 
-  /** Ends on stop, after what the journal has by then, or at the deadline. */
-  async run(stop: AbortSignal, deadline: AbortSignal): Promise<void> {
-    await Promise.race([this.open(stop), aborted(stop)]);
-    if (this.isOpen) await this.#consumer.run(stop, deadline);
+  /** Ends on stop, after what the journal has by then, or at the deadline, or once it leaves. */
+  run(stop: AbortSignal, deadline: AbortSignal): Promise<void> {
+    this.#running ??= this.#run(
+      AbortSignal.any([stop, this.#leaving.signal]),
+      AbortSignal.any([deadline, this.#cutOff.signal]),
+    );
+    return this.#running;
+  }
+
+  /** It takes nothing more; resolves once what it has in hand is stored, or is given up, and it has closed. */
+  async leave(): Promise<void> {
+    this.#leaving.abort();
+    await this.#atMost(finishMs, this.#running);
+    this.#cutOff.abort();
+    await this.close();
   }
 
   /** For those that have it in a store of their own. */
   async keepCopy(): Promise<void> {
     const { journal } = this.#options;
     const { name, position } = this;
-    if (!this.isOpen || !this.keepsCursor || journal.cursor(name) === position) return;
+    if (!this.#isOpen || !this.keepsCursor || journal.cursor(name) === position) return;
     await journal.setCursor(name, position, false);
   }
 
   /** After `run`. */
-  async dispose(): Promise<void> {
-    const { sink, clock, log } = this.#options;
-    const enough = new AbortController();
+  async close(): Promise<void> {
+    const { sink, log } = this.#options;
     const close = async () => sink[Symbol.asyncDispose]();
     const closed = close().catch((error: unknown) =>
       log.warn({ error: messageOf(error) }, 'sink did not close'),
     );
-    await Promise.race([closed, clock.sleep(disposeMs, enough.signal)]);
-    enough.abort();
+    await this.#atMost(closeMs, closed);
+    await this.keepCopy().catch(() => undefined);
+  }
+
+  async #run(stop: AbortSignal, deadline: AbortSignal): Promise<void> {
+    await Promise.race([this.open(stop), aborted(stop)]);
+    if (this.#isOpen) await this.#consumer.run(stop, deadline);
   }
 
   async #open(stop: AbortSignal): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock, log, onStored } = this.#options;
     const backoff = new Backoff(firstWaitMs, longestWaitMs);
-    this.#state = 'opening';
     while (!stop.aborted) {
       try {
+        await this.#join.place();
         await this.#consumer.open();
         if (this.#failure !== null) log.info('sink is open now');
         this.#failure = null;
-        this.#state = 'open';
-        this.#options.onStored();
-        return;
+        this.#isOpen = true;
+        return onStored();
       } catch (error) {
         const waitMs = backoff.next();
         if (this.#failure === null)
@@ -133,6 +154,12 @@ export class SinkMember implements Follower {
         await clock.sleep(waitMs, stop);
       }
     }
+  }
+
+  async #atMost(ms: number, work: Promise<unknown> | undefined): Promise<void> {
+    const enough = new AbortController();
+    await Promise.race([work, this.#options.clock.sleep(ms, enough.signal)]);
+    enough.abort();
   }
 }
 

@@ -6,8 +6,10 @@ import { test } from 'node:test';
 import { systemClock } from '@edgeward/shared/clock';
 import { silentLogger } from '@edgeward/shared/log';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
-import type { Journal } from './journal/journal.js';
+import type { Incoming, Journal } from './journal/journal.js';
 import { folderFor, openJournal, TestGateway } from './journal/testing/blocks.js';
+import { noChanges } from './sink-changes.js';
+import type { SinkMember } from './sink-member.js';
 import { SinkSet } from './sink-set.js';
 import { type SinkConfig, sinkConfig } from './sinks/index.js';
 import { FakeServer } from './testing/kept-sink.js';
@@ -15,20 +17,31 @@ import { FakeServer } from './testing/kept-sink.js';
 const never = new AbortController().signal;
 const limit = { timeout: 20_000 };
 
-function configOf(name: string): SinkConfig {
-  return sinkConfig.parse({ type: 'file', name, directory: `/nowhere/${name}` });
+function configOf(name: string, more: object = {}): SinkConfig {
+  return sinkConfig.parse({ type: 'file', name, directory: `/nowhere/${name}`, ...more });
+}
+
+interface More {
+  /** Whether the sinks keep their cursors, or the journal does. */
+  readonly own?: boolean;
+  readonly sinks?: readonly SinkConfig[];
+  readonly receiptAfter?: readonly string[];
 }
 
 /** Sinks on these servers; time passes by itself. */
-function setOf(journal: Journal, servers: Readonly<Record<string, FakeServer>>, own = true) {
+function setOf(journal: Journal, servers: Readonly<Record<string, FakeServer>>, more: More = {}) {
+  const { own = true, sinks = Object.keys(servers).map(name => configOf(name)), receiptAfter } = more;
   const clock = new FakeClock({ autoAdvance: true });
   const stop = new AbortController();
+  let moved = 0;
   const set = new SinkSet({
     journal,
     create: ({ name }) => servers[name]!.sink(own),
-    sinks: Object.keys(servers).map(configOf),
-    receiptAfter: 'journal',
-    onMoved: () => undefined,
+    sinks,
+    receiptAfter: receiptAfter ?? 'journal',
+    onMoved: () => {
+      moved += 1;
+    },
     lingerMs: 1,
     clock,
     log: silentLogger,
@@ -36,16 +49,32 @@ function setOf(journal: Journal, servers: Readonly<Record<string, FakeServer>>, 
   let running = Promise.resolve();
   return {
     set,
+    moved: () => moved,
+    change: (names: readonly SinkConfig[], required: 'journal' | readonly string[] = 'journal') =>
+      set.change({ sinks: names, receiptAfter: required }),
     start: async () => {
-      await set.open(never);
+      await set.open(stop.signal);
+      // Its clock does not wait for disks.
+      const isReady = (one: SinkMember) => one.isOpen || servers[one.name]!.isAway;
+      await until('those that can be are open', () => set.all.every(isReady));
       running = set.run(stop.signal, never);
     },
+    caughtUp: () => until('all have caught up', () => set.all.every(one => one.isOpen && one.lag === 0)),
     end: async () => {
       stop.abort();
       await running;
       await set[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Blocks that came at these times. */
+function at(gateway: TestGateway, times: readonly number[]): Incoming[] {
+  return times.flatMap(ingestedMs => gateway.incoming(1).map(block => ({ ...block, ingestedMs })));
+}
+
+function told(journal: Journal): string[] {
+  return journal.events().map(({ text }) => text);
 }
 
 async function until(what: string, holds: () => boolean): Promise<void> {
@@ -137,7 +166,172 @@ test(
     await until('it has caught up', () => set.all[0]!.isOpen && set.all[0]!.lag === 0);
     await end();
     assert.deepEqual(server.seqs, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-    const told = journal.damage.filter(text => text.includes('Blocks 3 to 7 were lost here'));
-    assert.equal(told.length, 1, `${journal.damage}`);
+    const lost = journal.damage.filter(text => /Blocks 3 to \d+ were lost here/.test(text));
+    assert.equal(lost.length, 1, `${journal.damage}`);
+    assert.doesNotMatch(told(journal).join(), /no longer has all/);
   },
 );
+
+test('a sink that is added begins where it is told to, once and for all', limit, async t => {
+  const folder = await folderFor(t);
+  const times = [1000, 2000, 3000, 4000, 5000, 6000];
+  const names = ['first', 'all', 'now', 'since'];
+  const servers = Object.fromEntries(names.map(name => [name, new FakeServer()]));
+  const sinks = [
+    configOf('first'),
+    configOf('all'),
+    configOf('now', { startAt: 'now' }),
+    configOf('since', { startAt: new Date(4000).toISOString() }),
+  ];
+  for (const own of [true, false]) {
+    for (const server of Object.values(servers)) server.wipe();
+    const place = path.join(folder, String(own));
+    const epoch = new TestGateway('gw-1', own ? 1 : 2);
+    {
+      await using journal = await openJournal(place);
+      const { set, start, change, end } = setOf(journal, servers, { own, sinks: sinks.slice(0, 1) });
+      await start();
+      await journal.append(at(epoch, times));
+      const changes = await change(sinks);
+      assert.deepEqual(changes, { ...noChanges, added: names.slice(1) });
+      assert.deepEqual(
+        set.all.map(({ name }) => journal.sinkBook.get(name)?.start?.position),
+        [0, 0, 6, 3],
+        'kept before the answer',
+      );
+      await end();
+    }
+    // Restarted by kill or not, with whatever stands in the file by then.
+    await using journal = await openJournal(place);
+    const { start, caughtUp, end } = setOf(journal, servers, {
+      own,
+      sinks: names.map(name => configOf(name)),
+    });
+    await start();
+    await journal.append(at(epoch, [7000]));
+    await caughtUp();
+    await end();
+    assert.deepEqual(
+      names.map(name => servers[name]!.seqs),
+      [[1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 4, 5, 6, 7], [7], [4, 5, 6, 7]],
+      `cursor ${own ? 'of its own' : 'kept by the journal'}`,
+    );
+    assert.match(told(journal).join(), /Sink now was added: it starts at now, behind position 6\./);
+  }
+});
+
+test(
+  'a sink that is removed is told and forgotten; back again it begins anew, or where its own store stands',
+  limit,
+  async t => {
+    for (const own of [true, false]) {
+      await using journal = await openJournal(await folderFor(t));
+      const gateway = new TestGateway();
+      const [stays, goes] = [new FakeServer(), new FakeServer()];
+      const both = [configOf('stays'), configOf('goes')];
+      const { set, start, change, caughtUp, end } = setOf(journal, { stays, goes }, { own });
+      await start();
+      await journal.append(gateway.incoming(3));
+      await caughtUp();
+      assert.deepEqual((await change(both.slice(0, 1))).removed, ['goes']);
+      assert.deepEqual([goes.closed, set.all.length, journal.cursor('goes')], [1, 1, undefined]);
+      assert.equal(journal.sinkBook.get('goes'), undefined);
+      assert.match(told(journal).join(), /Sink goes was removed: it stood at position 3\./);
+      await journal.append(gateway.incoming(2));
+      await change(both);
+      await caughtUp();
+      await end();
+      assert.deepEqual(goes.seqs, own ? [1, 2, 3, 4, 5] : [1, 2, 3, 1, 2, 3, 4, 5]);
+      assert.deepEqual(stays.seqs, [1, 2, 3, 4, 5]);
+    }
+  },
+);
+
+test('a removed sink that never ends its write does not hold up what follows', limit, async t => {
+  await using journal = await openJournal(await folderFor(t));
+  const [stays, hangs] = [new FakeServer(), new FakeServer()];
+  const { start, change, caughtUp, end } = setOf(journal, { stays, hangs });
+  await start();
+  hangs.hangs = true;
+  await journal.append(new TestGateway().incoming(2));
+  await until('the other one has stored', () => stays.seqs.length === 2);
+  await change([configOf('stays')]);
+  await caughtUp();
+  assert.match(told(journal).join(), /had not stored the last 2 blocks/);
+  await end();
+});
+
+test('with other options a sink goes on where it stood; of another type it begins anew', limit, async t => {
+  const folder = await folderFor(t);
+  await using journal = await openJournal(folder);
+  const gateway = new TestGateway();
+  const server = new FakeServer();
+  const { start, change, caughtUp, end } = setOf(journal, { server }, { own: false });
+  await start();
+  await journal.append(gateway.incoming(2));
+  await caughtUp();
+  const other = { maxBytes: 2048 };
+  assert.deepEqual((await change([configOf('server', other)])).replaced, ['server']);
+  const later = configOf('server', { ...other, startAt: 'now' });
+  const changes = await change([later]);
+  assert.deepEqual([changes.replaced, changes.notes.length], [[], 1]);
+  await journal.append(gateway.incoming(1));
+  await caughtUp();
+  assert.deepEqual([server.seqs, server.closed], [[1, 2, 3], 1]);
+  const typed = { ...later, type: 'other' } as unknown as SinkConfig;
+  const retyped = await change([typed]);
+  assert.deepEqual([retyped.added, retyped.removed, retyped.replaced], [['server'], ['server'], []]);
+  await caughtUp();
+  await journal.append(gateway.incoming(1));
+  await caughtUp();
+  await end();
+  assert.deepEqual(server.seqs, [1, 2, 3, 4]);
+});
+
+test('what cannot be changed leaves all as it was', limit, async t => {
+  await using journal = await openJournal(await folderFor(t));
+  const server = new FakeServer();
+  const { set, start, change, caughtUp, end } = setOf(journal, { server });
+  await start();
+  await assert.rejects(change([configOf('missing'), configOf('added')], ['added']), TypeError);
+  await journal.append(new TestGateway().incoming(1));
+  await caughtUp();
+  assert.deepEqual([set.all.map(({ name }) => name), set.required, server.seqs], [['server'], [], [1]]);
+  assert.deepEqual(journal.sinkBook.names(), ['server']);
+  await end();
+});
+
+test('sinks that left while nothing ran are told and forgotten at the next start', limit, async t => {
+  const folder = await folderFor(t);
+  const servers = { stays: new FakeServer(), goes: new FakeServer() };
+  {
+    await using journal = await openJournal(folder);
+    const { start, end } = setOf(journal, servers);
+    await start();
+    await journal.append(new TestGateway().incoming(2));
+    await end();
+  }
+  await using journal = await openJournal(folder);
+  const { start, end } = setOf(journal, servers, { sinks: [configOf('stays')] });
+  await start();
+  await end();
+  assert.match(told(journal).join(), /Sink goes is no longer configured: it stood at position 2/);
+  assert.deepEqual(journal.sinkBook.names(), ['stays']);
+});
+
+test('a store that was emptied is filled again with what the journal has', limit, async t => {
+  const folder = await folderFor(t);
+  const server = new FakeServer();
+  const gateway = new TestGateway();
+  for (const wiped of [false, true]) {
+    if (wiped) server.wipe();
+    await using journal = await openJournal(folder);
+    const { start, caughtUp, end } = setOf(journal, { server });
+    await start();
+    await journal.append(gateway.incoming(2));
+    await caughtUp();
+    await end();
+    assert.equal(told(journal).filter(text => /begins again with/.test(text)).length, wiped ? 1 : 0);
+  }
+  assert.deepEqual(server.seqs, [1, 2, 3, 4]);
+});

@@ -176,6 +176,7 @@ export const auditBooks = z.strictObject({
   cursors: z.record(z.string(), count).readonly().meta({ description: 'Last position stored, by consumer' }),
   lost: inside.meta({ description: 'By sink: what it never got' }),
   refused: inside.meta({ description: 'By sink: rows in its dead letters, and how many were deleted' }),
+  begun: inside.meta({ description: 'By sink: where it began, and which rows are therefore not for it' }),
   events: list(
     z.strictObject({ gateway: z.string(), epoch: z.string(), kind: z.string(), text: z.string() }),
   ),

@@ -35,6 +35,7 @@ function booksOf(more: object = {}): Books {
     reports: {},
     cursors: {},
     lost: {},
+    begun: {},
     events: [],
     ...more,
   });
@@ -127,6 +128,22 @@ test('refused rows are in dead letters: not missing, and no cover for others', a
   assert.deepEqual([deleted.discrepancies, deleted.explained[0]?.count], [[], 10]);
   const fewer = await check(booksOf({ refused: refused([], 9) }), new FakeSinkAudit(without, 10), all);
   assert.deepEqual(brief(fewer.discrepancies), [{ kind: 'rows-missing', rows: [[31, 40]], count: 10 }]);
+});
+
+test('rows before a sink began are not its own to have; those after are', async () => {
+  const start = { position: 4, asked: 'now', atMs: 1 };
+  const skipped = { [`gw-1/${first}`]: { 'pump-1': [[1, 40]] } };
+  const begun = { file: { start, skipped } };
+  for (const gone of [[], [[1, 2]]]) {
+    const books = booksOf({ begun, gone });
+    const kept = blocks(gone.length > 0 ? 3 : 1, 10);
+    const whole = await check(books, new FakeSinkAudit(blocks(5, 10), 10), kept);
+    assert.deepEqual([whole.walked, whole.discrepancies], [[], []]);
+    assert.deepEqual(brief(whole.explained), [{ kind: 'rows-before-start', rows: undefined, count: 40 }]);
+    const fewer = await check(books, new FakeSinkAudit(blocks(6, 10), 10), kept);
+    assert.deepEqual(brief(fewer.discrepancies), [{ kind: 'rows-missing', rows: [[41, 50]], count: 10 }]);
+    assert.deepEqual(brief(fewer.explained), [{ kind: 'rows-before-start', rows: undefined, count: 40 }]);
+  }
 });
 
 test('where files were taken away, what the journal has from the first row on must be there', async () => {

@@ -6,6 +6,13 @@ import { Account, Accounts, accountSchema } from '../journal/accounts.js';
 import type { Journal } from '../journal/journal.js';
 import type { Loss } from '../journal/losses.js';
 import { Received, ReceivedEpoch, receivedSchema } from '../journal/received.js';
+import {
+  type SinkBook,
+  type SinkRecord,
+  type SkippedRows,
+  skippedSchema,
+  startSchema,
+} from '../journal/sink-book.js';
 import { refusedRows, type SinkLetters } from '../journal/sink-letters.js';
 import { reportSchema } from '../report.js';
 
@@ -30,8 +37,16 @@ export interface Books {
   readonly lost: ReadonlyMap<string, Pick<Loss, 'blocks' | 'rows' | 'ranges'>>;
   /** By sink: what its server has refused. */
   readonly refused: ReadonlyMap<string, Refused>;
+  /** Where sinks began, and which rows are therefore not theirs; by sink. */
+  readonly begun: ReadonlyMap<string, Begun>;
   /** Of the kinds that explain missing rows, oldest first. */
   readonly events: readonly Pick<AgentEvent, 'gateway' | 'epoch' | 'kind' | 'text'>[];
+}
+
+/** What a sink was not to have, or what the journal no longer had for it. */
+export interface Begun {
+  readonly start?: SinkRecord['start'];
+  readonly skipped: SkippedRows;
 }
 
 const ranges = z.array(z.tuple([z.number(), z.number()]));
@@ -52,6 +67,9 @@ const booksSchema = z.object({
       z.object({ rows: z.record(z.string(), z.record(z.string(), ranges)), deleted: z.number() }),
     )
     .default({}),
+  begun: z
+    .record(z.string(), z.object({ start: startSchema.optional(), skipped: skippedSchema }))
+    .default({}),
   events: z.array(z.object({ gateway: z.string(), epoch: z.string(), kind: z.string(), text: z.string() })),
 });
 
@@ -66,12 +84,13 @@ export interface BooksJson {
   readonly cursors: Readonly<Record<string, number>>;
   readonly lost: Readonly<Record<string, unknown>>;
   readonly refused: Readonly<Record<string, unknown>>;
+  readonly begun: Readonly<Record<string, unknown>>;
   readonly events: Books['events'];
 }
 
 /** Of one instant: nothing is awaited. */
 export function booksJson(
-  { id, position, gone, received, accounts, losses, sinkLetters, eventLog }: Journal,
+  { id, position, gone, received, accounts, losses, sinkLetters, sinkBook, eventLog }: Journal,
   cursors: Readonly<Record<string, number>>,
 ): BooksJson {
   return {
@@ -88,6 +107,7 @@ export function booksJson(
     cursors,
     lost: Object.fromEntries(losses.all()),
     refused: Object.fromEntries(refusedBySink(sinkLetters)),
+    begun: Object.fromEntries(begunIn(sinkBook)),
     events: explainingEvents(eventLog.events),
   };
 }
@@ -101,6 +121,15 @@ export function refusedBySink(letters: SinkLetters): Map<string, Refused> {
       { rows: refusedRows(letters.list(Number.POSITIVE_INFINITY, sink)), deleted: gone.get(sink)?.rows ?? 0 },
     ]),
   );
+}
+
+/** Those of them that began later than the journal. */
+export function begunIn(book: SinkBook): Map<string, Begun> {
+  const begun = [...book.skipped()].map(([sink, skipped]): [string, Begun] => {
+    const start = book.get(sink)?.start;
+    return [sink, { ...(start && { start }), skipped }];
+  });
+  return new Map(begun);
 }
 
 export function explainingEvents(events: readonly AgentEvent[]): Books['events'] {
@@ -125,6 +154,7 @@ export function parseBooks(json: unknown): Books {
     cursors: new Map(Object.entries(books.cursors)),
     lost: new Map(Object.entries(books.lost)),
     refused: new Map(Object.entries(books.refused)),
+    begun: new Map(Object.entries(books.begun)) as Books['begun'],
     events: books.events as Books['events'],
   };
 }

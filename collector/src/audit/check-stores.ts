@@ -70,8 +70,8 @@ async function checkJournal(store: string, { db }: StoreSnapshot): Promise<Store
   const position = Math.max(await lastNumber(db, 'd'), newestTold({ received, cursors, gone }));
   const lost = (await Losses.load({ db })).all();
   const events = explainingEvents((await EventLog.load({ db })).events);
-  const refused = new Map();
-  const books = { journal: '', position, gone, received, accounts, cursors, lost, refused, events };
+  const none = { refused: new Map(), begun: new Map() };
+  const books = { journal: '', position, gone, received, accounts, cursors, lost, ...none, events };
   const found = await new Walk(books, []).run(listBlocks(db, id => schemas.get(id), 0, true));
   const problems = garbage.map(key => ({
     kind: 'record-unreadable',

@@ -9,9 +9,10 @@ import { EventLog } from '../journal/event-log.js';
 import { journalStoreVersion, lastNumber } from '../journal/layout.js';
 import { load, newestTold } from '../journal/load.js';
 import { Losses } from '../journal/losses.js';
+import { SinkBook } from '../journal/sink-book.js';
 import { SinkLetters } from '../journal/sink-letters.js';
 import { type BadBlock, type BlockPage, blockPage, type ListedBlock, listBlocks } from './block-list.js';
-import { type Books, explainingEvents, parseBooks, refusedBySink } from './books.js';
+import { type Books, begunIn, explainingEvents, parseBooks, refusedBySink } from './books.js';
 
 export interface JournalReader extends AsyncDisposable {
   readonly books: Books;
@@ -50,10 +51,14 @@ async function readStore(directory: string, snapshot: StoreSnapshot): Promise<Jo
   const lost = (await Losses.load(snapshot)).all();
   const described = (id: string) => schemas.get(id);
   const letters = await SinkLetters.load({ store: snapshot, maxBytes: 0, described, clock: systemClock });
-  const refused = refusedBySink(letters);
+  const bySink = {
+    lost,
+    refused: refusedBySink(letters),
+    begun: begunIn(await SinkBook.load(snapshot, cursors)),
+  };
   const events = explainingEvents((await EventLog.load(snapshot)).events);
   return {
-    books: { journal: marker?.id ?? '', position, gone, received, accounts, cursors, lost, refused, events },
+    books: { journal: marker?.id ?? '', position, gone, received, accounts, cursors, ...bySink, events },
     damage: [...damage, ...garbage.map(key => `Record ${key} is unreadable.`)],
     source: `collector: read from its journal ${directory}`,
     blocks: after => listBlocks(db, id => schemas.get(id), after),

@@ -69,6 +69,7 @@ class SinkCheck {
   readonly #missing: Finding[] = [];
   readonly #gone: Finding[] = [];
   readonly #discrepancies: Finding[] = [];
+  #skipped = 0;
   readonly #explained: Finding[] = [];
 
   constructor(books: Books, read: ReadSink, mark: Mark) {
@@ -87,6 +88,7 @@ class SinkCheck {
           `its oldest rows were taken away: it now begins with ${begin ?? 'the next row'}`,
         );
       this.#compareAll();
+      this.#explainStart();
       this.#explainMissing();
     } else {
       this.#explainLoss();
@@ -153,6 +155,8 @@ class SinkCheck {
     rows.removeAll(refused);
     const thinner = own ? thinnerSpans(required, own, refused) : [];
     for (const [first, last] of thinner) rows.add(first, last);
+    const skipped = this.#takeSkipped(rows, `${gateway}/${epoch}`, device);
+    this.#skipped += required.countIn(skipped) - (own?.countIn(skipped) ?? 0);
     if (rows.isEmpty) return;
     const ranges = rows.toJSON();
     const known = (own?.countIn(ranges) ?? 0) + countIn(refused, ranges);
@@ -185,6 +189,22 @@ class SinkCheck {
         count: refused.count,
       });
     return refused;
+  }
+
+  /** Takes out of missing rows those that are not for this sink. */
+  #takeSkipped(rows: RangeSet, key: string, device: string): RangeList {
+    const all = this.#books.begun.get(this.#read.sink)?.skipped[key]?.[device] ?? [];
+    const skipped = all.flatMap(([from, through]) => rows.within(from, through));
+    for (const [from, through] of skipped) rows.remove(from, through);
+    return skipped;
+  }
+
+  #explainStart(): void {
+    if (this.#skipped === 0) return;
+    const { start } = this.#books.begun.get(this.#read.sink) ?? {};
+    const told = start && `it begins behind position ${start.position} (startAt: ${start.asked})`;
+    const reason = told ?? 'when it came back to this journal, that no longer had them';
+    this.#explain('rows-before-start', reason, { count: this.#skipped });
   }
 
   #findUnknown(

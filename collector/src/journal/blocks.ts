@@ -151,6 +151,18 @@ export class Blocks {
     return found;
   }
 
+  /** The last position before the first block that came at this time or later. */
+  async before(ms: number, newest: number): Promise<number> {
+    let [low, high] = [0, newest];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const next = await this.#nextAfter(middle);
+      if (!next || next.position > high || next.ingestedMs >= ms) high = middle;
+      else low = next.position;
+    }
+    return low;
+  }
+
   async clear(ranges: Iterable<readonly [number, number]>): Promise<void> {
     for (const [from, through] of ranges)
       await this.#options.store.db.clear({ gte: blockKey(from), lte: blockKey(through) });
@@ -170,6 +182,16 @@ export class Blocks {
 
   #stored(after: number) {
     return this.#options.store.db.iterator({ gt: blockKey(after), lt: blockEnd });
+  }
+
+  async #nextAfter(position: number): Promise<{ position: number; ingestedMs: number } | undefined> {
+    for await (const [key, value] of this.#options.store.db.iterator({
+      gt: blockKey(position),
+      lt: blockEnd,
+      limit: 1,
+    }))
+      return { position: numberInKey(key, 0), ingestedMs: ingestedMsOf(value) ?? 0 };
+    return undefined;
   }
 
   #size(from: number, through: number): Promise<number> {

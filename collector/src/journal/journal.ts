@@ -47,12 +47,14 @@ import {
   put,
   schemaPut,
   toDelivery,
+  unusedKey,
   type Write,
 } from './layout.js';
 import { LetterTeller } from './letter-teller.js';
-import { catchUp, type Loaded, load, newestTold } from './load.js';
+import { catchUp, type Loaded, load, loadPositions, newestTold } from './load.js';
 import { Losses } from './losses.js';
 import type { Received } from './received.js';
+import { SinkBook } from './sink-book.js';
 import { SinkLetters } from './sink-letters.js';
 
 export type { Incoming, Poison } from './append-plan.js';
@@ -80,15 +82,21 @@ export interface Along {
   readonly writes?: readonly Write[];
 }
 
+/** More blocks than can be lost unnoticed, which is what LevelDB had not made a table of. */
+const leftOutAtLeast = 1_000_000;
+
 export class Journal implements AsyncDisposable {
   readonly received: Received;
   readonly accounts: Accounts;
   readonly deadLetters: DeadLetters;
   readonly sinkLetters: SinkLetters;
   readonly losses: Losses;
+  readonly sinkBook: SinkBook;
   readonly eventLog: EventLog;
   /** Positions without a block: removed, given up, or lost. */
   readonly gone: RangeSet;
+  /** Of these, positions that no block ever had. */
+  readonly #unused: RangeSet;
   /** The collector's own epoch, for rows it was given without one. */
   readonly epoch: string;
   readonly arrivals = new Arrivals();
@@ -106,14 +114,16 @@ export class Journal implements AsyncDisposable {
   readonly #checkpoint = new Checkpoint();
   #busy: Promise<unknown> = Promise.resolve();
   #position = 0;
-  /** Positions of this start that no block ever had. */
+  /** Positions that this start has left out. */
   #leftOut = { from: 0, through: -1 };
 
   private constructor(
     options: JournalOptions,
     store: Store,
     loaded: Loaded,
-    parts: Pick<Journal, 'deadLetters' | 'sinkLetters' | 'losses' | 'eventLog'>,
+    parts: Pick<Journal, 'deadLetters' | 'sinkLetters' | 'losses' | 'sinkBook' | 'eventLog'> & {
+      readonly unused: RangeSet;
+    },
   ) {
     this.#options = options;
     this.#store = store;
@@ -135,7 +145,9 @@ export class Journal implements AsyncDisposable {
     this.deadLetters = parts.deadLetters;
     this.sinkLetters = parts.sinkLetters;
     this.losses = parts.losses;
+    this.sinkBook = parts.sinkBook;
     this.eventLog = parts.eventLog;
+    this.#unused = parts.unused;
     this.epoch = `${String(store.starts).padStart(9, '0')}-${randomBytes(8).toString('hex')}`;
   }
 
@@ -163,7 +175,9 @@ export class Journal implements AsyncDisposable {
       deadLetters: await DeadLetters.load(store, maxDeadLetterBytes),
       sinkLetters: await SinkLetters.load(letters),
       losses: await Losses.load(store),
+      sinkBook: await SinkBook.load(store, loaded.cursors),
       eventLog: await EventLog.load(store),
+      unused: await loadPositions(store, unusedKey),
     });
     await journal.#check(loaded);
     for (const { position, ingestedMs, rows } of await journal.#blocks.samples(journal.position))
@@ -275,21 +289,24 @@ export class Journal implements AsyncDisposable {
   }
 
   /**
-   * Leaves so many positions unused. For a consumer that cannot be asked yet how far it has come: if the disk has
-   * lost blocks that it has stored, what comes meanwhile gets positions that it has not passed.
+   * Leaves positions unused. For a consumer that cannot be asked yet how far it has come: if the disk has lost blocks
+   * that it has stored, what comes meanwhile gets positions that it has not passed.
    */
-  leaveOut(positions: number): Promise<void> {
+  leaveOut(): Promise<void> {
     return this.#exclusively(async () => {
       if (this.#position === 0) return;
+      // What an earlier start had left out may be lost, too: this one leaves out another number.
+      const positions = leftOutAtLeast * (1 + (this.#store.starts % 1000));
       const end = this.gone.toJSON().at(-1);
       // A start without any block behind it has done so already.
-      if (!end || end[1] !== this.#position || end[1] - end[0] < positions - 1) {
-        this.gone.add(this.#position + 1, this.#position + positions);
+      if (!end || end[1] !== this.#position || end[1] - end[0] < leftOutAtLeast - 1) {
+        for (const set of [this.gone, this.#unused]) set.add(this.#position + 1, this.#position + positions);
         this.#pass(this.#position + positions);
-        await this.write([put(goneKey, this.gone)], true).catch(() => undefined);
+        this.#leftOut = { from: this.#position - positions + 1, through: this.#position };
+        const writes = [put(goneKey, this.gone), put(unusedKey, this.#unused)];
+        await this.write(writes, true).catch(() => undefined);
         this.#changed.open();
       }
-      this.#leftOut = { from: this.#position - positions + 1, through: this.#position };
     });
   }
 
@@ -405,6 +422,17 @@ export class Journal implements AsyncDisposable {
   /** The last position that has to go so that at most so many bytes are left; 0 = none. Never the newest one. */
   cutoff(bytes: number): Promise<number> {
     return this.#blocks.cutoff(bytes, this.#position);
+  }
+
+  /** The last position before the first block that came at this time or later, by the collector's clock then. */
+  positionBefore(ms: number): Promise<number> {
+    return this.#blocks.before(ms, this.#position);
+  }
+
+  /** Whether all blocks behind a position are still there. */
+  hasAllBehind(position: number): boolean {
+    const from = position + 1;
+    return this.gone.countWithin(from, this.#position) === this.#unused.countWithin(from, this.#position);
   }
 
   /** What from…through holds. */

@@ -1,10 +1,12 @@
 /**
  * Keys and values of the journal. One letter tells what a record is:
  *   d position → block     r gateway/epoch → received    c consumer → cursor       q id → schema
+ *   p 3 → positions of those that no block ever had
  *   p 2 → checkpoint: what was received through that position is in the r records
  *   g gateway/outbox → last report    a gateway/outbox → account    i gateway → identity
  *   n number → event       x id → dead letter            l sink → what it lost     p 1 → positions that are gone
  *   f id → dead letter of a sink      k sink → such letters that were given up      w → dead letters that were
+ *   o sink → how it is followed         b sink → rows that are not for it
  *   j gateway → fields of JSON publishers                y gateway, number → id of a JSON message     s marker
  */
 import type { Delivery, Described } from '@edgeward/shared/contracts';
@@ -23,6 +25,7 @@ export const blockKey = (position: number) => numberKey('d', position);
 export const blockEnd = Buffer.from('e');
 export const goneKey = numberKey('p', 1);
 export const checkpointKey = numberKey('p', 2);
+export const unusedKey = numberKey('p', 3);
 export const markerKey = Buffer.from('s');
 
 export type Write =

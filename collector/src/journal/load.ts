@@ -63,13 +63,14 @@ export async function load(store: Pick<Store, 'db'>): Promise<Loaded> {
     if (described?.id === key) schemas.set(key, described);
     else garbage.push(`q${key}`);
   }
-  const [gone, checkpoint] = [await loadGone(store), await loadCheckpoint(store)];
+  const [gone, checkpoint] = [await loadPositions(store, goneKey), await loadCheckpoint(store)];
   const known = { received, accounts, cursors, schemas, gone, checkpoint, garbage };
   return { ...known, behind: await catchUp(store, known, checkpoint) };
 }
 
-async function loadGone({ db }: Pick<Store, 'db'>): Promise<RangeSet> {
-  const value = await db.get(goneKey);
+/** @param key  of positions */
+export async function loadPositions({ db }: Pick<Store, 'db'>, key: Buffer): Promise<RangeSet> {
+  const value = await db.get(key);
   return new RangeSet(value && (ranges.safeParse(parseJson(value)).data ?? []));
 }
 

@@ -2,7 +2,7 @@ import type { RangeList } from '@edgeward/shared/contracts';
 import { RangeSet } from '@edgeward/shared/ranges';
 import { type Store, textKey } from '@edgeward/shared/store';
 import { z } from 'zod';
-import { jsonRecords, put, type Write } from './layout.js';
+import { del, jsonRecords, put, type Write } from './layout.js';
 
 const schema = z.object({
   blocks: z.number(),
@@ -34,6 +34,11 @@ export class Losses {
 
   all(): ReadonlyMap<string, Loss> {
     return this.#sinks;
+  }
+
+  /** What it lost is no longer asked for. @returns what to write */
+  forget(sink: string): Write[] {
+    return this.#sinks.delete(sink) ? [del(textKey('l', sink))] : [];
   }
 
   /** @returns what to write */

@@ -17,18 +17,33 @@ const writeTimeoutMs = z.int().min(1000).default(60_000).meta({
   unit: 'ms',
 });
 
-/** A sink's own options, `type`, and a name that defaults to the type. */
+/** What every sink has beside its own options. */
+export interface SinkPlace {
+  readonly name: string;
+  /** `beginning`, `now`, or an ISO time. */
+  readonly startAt: string;
+  readonly writeTimeoutMs: number;
+}
+
 type OptionsOf<D> =
-  D extends SinkDefinition<infer Type, infer Config>
-    ? Config & { readonly type: Type; readonly name: string; readonly writeTimeoutMs: number }
-    : never;
+  D extends SinkDefinition<infer Type, infer Config> ? Config & SinkPlace & { readonly type: Type } : never;
 
 export type SinkConfig = OptionsOf<Definition>;
+
+const startOption = z
+  .union([z.enum(['beginning', 'now']), z.iso.datetime({ offset: true })])
+  .default('beginning')
+  .meta({
+    description:
+      'Where a sink begins that this collector has not had before: with the oldest block that the journal still has, with what comes from now on, or with the first block that came at a time or later. Kept once it has begun; beginning, because then no reading is left out',
+    examples: ['beginning', 'now', '2026-11-22T06:00:00Z'],
+  });
 
 function schemaOf({ type, config, check }: SinkDefinition<string, never>) {
   const options = z.strictObject({
     type: z.literal(type).meta({ description: 'Kind of sink' }),
     name: nameOption().default(type).meta({ description: 'Name of this sink, unique within the collector' }),
+    startAt: startOption,
     writeTimeoutMs,
     ...config.shape,
   });
@@ -58,6 +73,6 @@ export async function auditSink(config: SinkConfig, context: AuditContext): Prom
 function definitionOf(config: SinkConfig): { definition: SinkDefinition<string, never>; options: unknown } {
   const definition = sinks.find(({ type }) => type === config.type);
   if (!definition) throw new TypeError(`no sink of type ${config.type}`);
-  const { type: _type, name: _name, writeTimeoutMs: _ms, ...options } = config;
+  const { type: _type, name: _name, startAt: _startAt, writeTimeoutMs: _ms, ...options } = config;
   return { definition, options };
 }

@@ -186,6 +186,7 @@ export class FakeViews implements CollectorViews {
       cursors: {},
       lost: {},
       refused: {},
+      begun: {},
       events: [],
     };
     return { journal: 'fake', position: 0, ...nothing };

@@ -12,8 +12,18 @@ export class FakeServer {
   /** Sinks that were disposed. */
   closed = 0;
 
+  get isAway(): boolean {
+    return this.isDown || this.hangs;
+  }
+
   get seqs(): number[] {
     return this.kept.map(({ seq }) => seq);
+  }
+
+  /** Somebody has deleted all that was there. */
+  wipe(): void {
+    this.kept.length = 0;
+    this.cursor = undefined;
   }
 
   /** @param own  it keeps the cursor beside the rows; else the journal does */

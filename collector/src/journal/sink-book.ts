@@ -1,0 +1,98 @@
+/**
+ * What the journal knows of each configured sink, beside where it stands: where it was told to begin, which rows it
+ * will therefore never get, whether somebody has paused it. All of it is on disk before it counts.
+ */
+import type { RangeList } from '@edgeward/shared/contracts';
+import { type Store, textKey } from '@edgeward/shared/store';
+import { z } from 'zod';
+import { writeBatch } from './batch.js';
+import { del, jsonRecords, put, type Write } from './layout.js';
+
+export const startSchema = z.object({ position: z.number(), asked: z.string(), atMs: z.number() });
+
+const recordSchema = z.object({
+  type: z.string(),
+  paused: z.boolean(),
+  /** It has been open: its own store, if it has one, was asked for a cursor. */
+  joined: z.boolean(),
+  /** Absent: it was there before starts were kept, or goes on from its own store. */
+  start: startSchema.optional(),
+});
+
+export type SinkRecord = z.output<typeof recordSchema>;
+
+export const skippedSchema = z.record(
+  z.string(),
+  z.record(z.string(), z.array(z.tuple([z.number(), z.number()]))),
+);
+
+/** Row numbers by `gateway/epoch` and device. */
+export type SkippedRows = Readonly<Record<string, Readonly<Record<string, RangeList>>>>;
+
+/** What changes together with a record. */
+export interface Beside {
+  /** Where it stands. */
+  readonly position?: number;
+  readonly skipped?: SkippedRows;
+}
+
+export class SinkBook {
+  readonly #store: Pick<Store, 'db'>;
+  readonly #cursors: Map<string, number>;
+  readonly #records = new Map<string, SinkRecord>();
+  readonly #skipped = new Map<string, SkippedRows>();
+
+  private constructor(store: Pick<Store, 'db'>, cursors: Map<string, number>) {
+    this.#store = store;
+    this.#cursors = cursors;
+  }
+
+  /** @param cursors  positions by consumer; kept in step */
+  static async load(store: Pick<Store, 'db'>, cursors: Map<string, number>): Promise<SinkBook> {
+    const book = new SinkBook(store, cursors);
+    for await (const [sink, json] of jsonRecords(store, 'o')) {
+      const { data } = recordSchema.safeParse(json);
+      if (data) book.#records.set(sink, data);
+    }
+    for await (const [sink, json] of jsonRecords(store, 'b')) {
+      const { data } = skippedSchema.safeParse(json);
+      if (data) book.#skipped.set(sink, data);
+    }
+    return book;
+  }
+
+  get(sink: string): SinkRecord | undefined {
+    return this.#records.get(sink);
+  }
+
+  /** Everything that has a record or a position. */
+  names(): string[] {
+    return [...new Set([...this.#records.keys(), ...this.#cursors.keys()])];
+  }
+
+  /** Rows that are not the sink's to have, by sink. */
+  skipped(): ReadonlyMap<string, SkippedRows> {
+    return this.#skipped;
+  }
+
+  async set(sink: string, record: SinkRecord, { position, skipped }: Beside = {}): Promise<void> {
+    const writes: Write[] = [put(textKey('o', sink), record)];
+    if (position !== undefined) writes.push(put(textKey('c', sink), { position }));
+    const isNone = skipped && Object.keys(skipped).length === 0;
+    if (skipped) writes.push(isNone ? del(textKey('b', sink)) : put(textKey('b', sink), skipped));
+    await writeBatch(this.#store.db, writes, true);
+    this.#records.set(sink, record);
+    if (position !== undefined) this.#cursors.set(sink, position);
+    if (isNone) this.#skipped.delete(sink);
+    else if (skipped) this.#skipped.set(sink, skipped);
+  }
+
+  /** Nothing is left of it, neither where it stood nor what else was counted for it. */
+  async forget(sink: string, along: readonly Write[] = []): Promise<void> {
+    const keys = ['o', 'b', 'c'].map(letter => del(textKey(letter, sink)));
+    await writeBatch(this.#store.db, [...keys, ...along], true);
+    this.#records.delete(sink);
+    this.#skipped.delete(sink);
+    this.#cursors.delete(sink);
+  }
+}

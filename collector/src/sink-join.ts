@@ -1,0 +1,105 @@
+/**
+ * How a sink comes to its place in the journal: it goes on where its own store or the journal says it stood, or, the
+ * first time, begins where it was told to. That place is kept and never moves again.
+ */
+import type { Clock, Cursor, Sink } from '@edgeward/shared/contracts';
+import type { Logger } from '@edgeward/shared/log';
+import type { Journal } from './journal/journal.js';
+import type { SinkRecord, SkippedRows } from './journal/sink-book.js';
+import { findStart, missedBehind } from './sink-start.js';
+
+export interface JoinOptions {
+  readonly name: string;
+  readonly type: string;
+  /** `beginning`, `now`, or an ISO time. */
+  readonly startAt: string;
+  readonly sink: Sink;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class SinkJoin {
+  readonly #options: JoinOptions;
+  readonly #asked: Sink['cursor'];
+
+  /** Where the sink's own store knows of no cursor, `sink.cursor` tells the place that is kept for it from now on. */
+  constructor(options: JoinOptions) {
+    this.#options = options;
+    const { sink } = options;
+    this.#asked = sink.cursor?.bind(sink);
+    if (this.#asked) sink.cursor = () => this.#cursor();
+  }
+
+  /** Its place is kept once this resolves, whether its server is there or not. */
+  async place(): Promise<SinkRecord> {
+    const { name, type, startAt, journal, clock } = this.#options;
+    const known = journal.sinkBook.get(name);
+    if (known) return known;
+    // It has followed this journal since before such records were kept.
+    const isFollowing = !this.#asked && journal.cursor(name) !== undefined;
+    if (isFollowing) return this.#keep({ type, paused: false, joined: true });
+    const { start, skipped } = await findStart(journal, startAt, clock.now());
+    const record = { type, paused: false, joined: !this.#asked, start };
+    return this.#keep(record, start.position, skipped);
+  }
+
+  async #cursor(): Promise<Cursor> {
+    const { name, journal } = this.#options;
+    const cursor = await this.#asked?.();
+    const record = await this.place();
+    if (cursor) {
+      if (!record.joined) await this.#goOn(record, cursor);
+      return cursor;
+    }
+    if (this.#isEmptied(record)) await this.#beginAgain(record);
+    else if (!record.joined) await this.#keep({ ...record, joined: true });
+    const position = journal.sinkBook.get(name)?.start?.position ?? 0;
+    return { journal: journal.id, position, received: {} };
+  }
+
+  /** Its store knows it, and this journal did not: it was away, or followed another one. */
+  async #goOn({ type, paused }: SinkRecord, cursor: Cursor): Promise<void> {
+    const { name, journal } = this.#options;
+    const position = cursor.journal === journal.id ? cursor.position : 0;
+    const skipped = await missedBehind(journal, position);
+    await this.#keep({ type, paused, joined: true }, position, skipped);
+    if (Object.keys(skipped).length > 0)
+      await this.#tell(
+        `Sink ${name} goes on from its own store, at position ${position}: of what came since, the journal no longer has all.`,
+      );
+  }
+
+  /** It had stored something of what the journal has or had, and its own store says that there is nothing. */
+  #isEmptied({ joined, start }: SinkRecord): boolean {
+    const { name, journal } = this.#options;
+    const [from, through] = [start?.position ?? 0, journal.cursor(name) ?? 0];
+    return joined && journal.gone.countWithin(from + 1, through) < through - from;
+  }
+
+  async #beginAgain(record: SinkRecord): Promise<void> {
+    const { name, journal, clock } = this.#options;
+    const position = record.start?.position ?? 0;
+    const had = journal.cursor(name);
+    const start = { position, asked: record.start?.asked ?? 'beginning', atMs: clock.now() };
+    await this.#keep({ ...record, start }, position, await missedBehind(journal, position));
+    await this.#tell(
+      `The store of sink ${name} is empty, and it had come to position ${had}: it begins again with what the journal still has.`,
+    );
+  }
+
+  async #keep(record: SinkRecord, position?: number, skipped?: SkippedRows): Promise<SinkRecord> {
+    const { name, journal } = this.#options;
+    await journal.sinkBook.set(name, record, {
+      ...(position !== undefined && { position }),
+      ...(skipped && { skipped }),
+    });
+    return record;
+  }
+
+  async #tell(text: string): Promise<void> {
+    const { name, journal, log } = this.#options;
+    log.warn(text);
+    await journal.tell('journal', text, { sink: name });
+  }
+}
