@@ -105,6 +105,7 @@ export class SinkMember implements Follower {
 
   /** It takes nothing more; resolves once what it has in hand is stored, or is given up, and it has closed. */
   async leave(): Promise<void> {
+    this.#consumer.pause();
     this.#leaving.abort();
     await this.#atMost(finishMs, this.#running);
     this.#cutOff.abort();
