@@ -8,7 +8,13 @@ import { fileURLToPath } from 'node:url';
 
 const folder =
   process.env.EDGEWARD_SECRETS ?? path.join(path.dirname(fileURLToPath(import.meta.url)), 'secrets');
-const single = ['api_password', 'influxdb_password', 'influxdb_token', 'grafana_password'];
+const single = [
+  'agent_metrics_token',
+  'api_password',
+  'influxdb_password',
+  'influxdb_token',
+  'grafana_password',
+];
 const users = ['collector', 'pump-station', ...process.argv.slice(2)];
 
 const bad = users.find(name => !/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(name));

@@ -47,9 +47,7 @@ for (const [name, service] of services) {
     assert.doesNotMatch(service.user ?? fromDockerfile(service, 'USER') ?? 'root', /^(root|0)\b/);
     assert.ok(service.cap_drop?.includes('ALL') && service.security_opt?.includes('no-new-privileges:true'));
     assert.ok(service.read_only || name === 'kafka', 'read-only root');
-    if (name !== 'agent')
-      // it answers nobody
-      assert.ok(service.healthcheck?.test ?? fromDockerfile(service, 'HEALTHCHECK'), 'health check');
+    assert.ok(service.healthcheck?.test ?? fromDockerfile(service, 'HEALTHCHECK'), 'health check');
     for (const limit of ['memory', 'cpus', 'pids'])
       assert.ok(service.deploy?.resources.limits[limit], `no limit of ${limit}`);
     for (const port of service.ports ?? [])

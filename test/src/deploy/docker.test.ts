@@ -54,13 +54,14 @@ test('agent and collector run as they are built: not root, root read-only, stopp
   timeout: 120_000,
 }, async () => {
   for (const image of [collector, agent]) assert.equal(image.user, '1000:1000');
-  const [mqtt, http] = [await freePort(), await freePort()];
+  const [mqtt, http, metrics] = [await freePort(), await freePort(), await freePort()];
   const dataDir = '/var/lib/edgeward';
   const central = mountsFor('collector', { dataDir, broker: { port: mqtt }, api: { port: http } });
   const edge = mountsFor('agent', {
     gateway: 'boxed',
     dataDir,
     uplink: { url: `mqtt://127.0.0.1:${mqtt}` },
+    metrics: { port: metrics },
     models: ['/app/models/bundles/pump'],
     sources: [{ type: 'simulated', devices: [{ name: 'pump-1', type: 'pump' }], intervalMs: 50 }],
   });
@@ -77,10 +78,11 @@ test('agent and collector run as they are built: not root, root read-only, stopp
       const { gateways } = await getJson<{ gateways: { id: string; stored: number }[] }>(url);
       return gateways.some(({ id, stored }) => id === 'boxed' && stored > 20);
     }).catch((error: Error) => assert.fail(`${error.message}\n${said}`));
-    const health = (port: number) =>
-      collector.check(central, { EDGEWARD_HEALTH_URL: `http://127.0.0.1:${port}/healthz` });
-    assert.deepEqual(await once(health(http), 'close'), [0, null]);
-    assert.deepEqual(await once(health(await freePort()), 'close'), [1, null]);
+    const health = (port: number, path: string) =>
+      once(collector.check(central, { EDGEWARD_HEALTH_URL: `http://127.0.0.1:${port}/${path}` }), 'close');
+    assert.deepEqual(await health(http, 'healthz'), [0, null]);
+    assert.deepEqual(await health(metrics, 'metrics'), [0, null]);
+    assert.deepEqual(await health(await freePort(), 'healthz'), [1, null]);
     assert.equal(await end(running[1]!), 0, said);
     assert.equal(await end(running[0]!), 0, said);
   } finally {
