@@ -34,6 +34,8 @@ export interface Stage {
   readonly seed: number;
   readonly apiPort: number;
   readonly brokerPort: number;
+  /** Of the collector, beside the files. */
+  readonly sinks?: readonly object[];
 }
 
 const recordedType = 'office';
@@ -46,10 +48,15 @@ const seedRule = { name: 'seed-rule', when: 'temperature > 40 or pressure > 120'
 /** JSON is YAML: no writer is needed. */
 export function collectorConfig(stage: Stage): string {
   return JSON.stringify({
+    // A collector of the user's own may write to the same Kafka.
+    name: 'demo',
     dataDir: path.join(stage.directory, 'collector'),
     broker: { port: stage.brokerPort },
     api: { port: stage.apiPort },
-    sinks: [{ type: 'file', name: 'file', directory: path.join(stage.directory, 'readings') }],
+    sinks: [
+      { type: 'file', name: 'file', directory: path.join(stage.directory, 'readings') },
+      ...(stage.sinks ?? []),
+    ],
     score: { rules: [seedRule, plainRule], models: Object.keys(bundles).map(bundleFolder) },
     mail: { from: 'edgeward@localhost', to: ['plant-engineer@localhost'] },
   });

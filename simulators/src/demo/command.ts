@@ -7,8 +7,9 @@ import type { Command, CommandIo, CommandValues } from '@edgeward/shared/command
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { removeFolder } from '@edgeward/shared/files';
 import { Director } from './director.js';
+import { finish } from './ending.js';
 import { due } from './play.js';
-import { demoReport, faultWasFound } from './report.js';
+import { sinkOptions, sinksOf } from './sinks.js';
 import { onKeys, StatusLine } from './terminal.js';
 
 const startedMs = Date.now() - performance.now();
@@ -17,7 +18,11 @@ const startedMs = Date.now() - performance.now();
 export const command: Command = {
   name: 'demo',
   summary: 'Watch a simulated plant and a real recording flow, break, and be explained',
-  examples: ['edgeward demo', 'edgeward demo --duration 45 --json'],
+  examples: [
+    'edgeward demo',
+    'edgeward demo --duration 45 --json',
+    'EDGEWARD_INFLUX_TOKEN=… edgeward demo --kafka 127.0.0.1:9092 --influx http://127.0.0.1:8086',
+  ],
   options: {
     duration: {
       type: 'string',
@@ -36,6 +41,7 @@ export const command: Command = {
       placeholder: 'FOLDER',
       description: 'Keep all data here; default: a temporary folder, deleted at the end',
     },
+    ...sinkOptions,
   },
   run: play,
 };
@@ -46,6 +52,7 @@ interface Options {
   readonly port: number | undefined;
   readonly seed: number;
   readonly dir: string | undefined;
+  readonly sinks: readonly object[];
 }
 
 async function play(values: CommandValues, io: CommandIo): Promise<number> {
@@ -62,6 +69,7 @@ async function play(values: CommandValues, io: CommandIo): Promise<number> {
     seed: options.seed,
     apiPort: await apiPort(options.port),
     brokerPort: await freePort(),
+    sinks: options.sinks,
   };
   try {
     await using director = new Director(stage, text => say(`  ${clockTime()}  ${text}`));
@@ -112,38 +120,6 @@ async function watch(
   }
   releaseKeys();
   return firstRowMs;
-}
-
-/** Agents first, so that all they hold is received; then the ledger is read; then the collector. */
-async function finish(
-  director: Director,
-  options: Options,
-  firstRowMs: number | null,
-  screen: StatusLine,
-  io: CommandIo,
-): Promise<number> {
-  screen.status(['Stopping: agents hand over what they hold …']);
-  const codes = await director.stopAgents();
-  const { client } = director;
-  const ledger = await client.ledger();
-  const incidents = (await client.incidents()) ?? [];
-  const mails = (await client.mails()) ?? [];
-  codes.push(await director.stopCollector());
-  screen.end();
-  const report = demoReport(ledger, incidents, mails, firstRowMs);
-  if (options.json) io.stdout.write(`${JSON.stringify(report)}\n`);
-  else io.stdout.write(`${summary(report)}\n`);
-  if (!options.json) return codes.every(code => code === 0) ? 0 : 1;
-  return report.balanced && faultWasFound(director.injected, incidents) && codes.every(code => code === 0)
-    ? 0
-    : 1;
-}
-
-function summary(report: ReturnType<typeof demoReport>): string {
-  const read = report.gateways.reduce((sum, gateway) => sum + gateway.read, 0);
-  const stored = report.gateways.reduce((sum, gateway) => sum + gateway.stored, 0);
-  const verdict = report.balanced ? 'the ledger balances' : 'THE LEDGER DOES NOT BALANCE';
-  return `${read} rows read, ${stored} stored, ${report.incidents} incidents, ${report.mails} mails; ${verdict}.`;
 }
 
 /** What can be seen of the play from outside, and what of it is new. */
@@ -233,6 +209,7 @@ function optionsOf(values: CommandValues): Options {
     port: number('port', 0, 65_535),
     seed: Math.trunc(number('seed', 0, 2 ** 31) ?? 1),
     dir: values.dir as string | undefined,
+    sinks: sinksOf(values),
   };
 }
 

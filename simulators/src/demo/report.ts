@@ -1,4 +1,4 @@
-import type { GatewayLedger, IncidentSummary, Ledger, MailSummary } from './collector-client.js';
+import type { GatewayLedger, IncidentSummary, Ledger, MailSummary, SinkSummary } from './collector-client.js';
 
 /** What a headless demo prints at its end. */
 export interface DemoReport {
@@ -8,6 +8,8 @@ export interface DemoReport {
   /** From the command to the first journaled row. */
   readonly firstRowMs: number | null;
   readonly balanced: boolean;
+  /** Kafka and InfluxDB, where they were asked for. */
+  readonly sinks?: readonly SinkSummary[];
 }
 
 export function demoReport(
@@ -15,6 +17,7 @@ export function demoReport(
   incidents: readonly IncidentSummary[],
   mails: readonly MailSummary[],
   firstRowMs: number | null,
+  sinks: readonly SinkSummary[],
 ): DemoReport {
   const gateways = (ledger?.gateways ?? []).map(countsOf);
   // The equation once more, from the very numbers that are printed.
@@ -22,7 +25,13 @@ export function demoReport(
     g => g.read === g.stored + g.inFlight + g.rejected + g.thinned + g.dropped + g.damaged,
   );
   const balanced = gateways.length > 0 && sums && ledger?.balanced === true;
-  return { gateways, incidents: incidents.length, mails: mails.length, firstRowMs, balanced };
+  const counts = { incidents: incidents.length, mails: mails.length };
+  return { gateways, ...counts, firstRowMs, balanced, ...(sinks.length > 0 && { sinks }) };
+}
+
+/** All that was received is in every sink. */
+export function sinksHaveAll({ sinks = [] }: Pick<DemoReport, 'sinks'>): boolean {
+  return sinks.every(({ lagBlocks, lostRows }) => lagBlocks === 0 && lostRows === 0);
 }
 
 /** What is promised, and nothing that the API says besides. */
