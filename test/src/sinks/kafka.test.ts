@@ -4,16 +4,17 @@ import { after, before, describe } from 'node:test';
 import { readTopic } from '@edgeward/collector/testing/kafka-reader';
 import { type StoredRow, sinkConformance } from '@edgeward/collector/testing/sink-conformance';
 import { seededRng } from '@edgeward/shared/rng';
-import { failingWire, kafkaSink, readingsOf } from '../support/kafka.js';
-import { noService, type Service, startKafka } from '../support/services.js';
+import { failingWire, kafkaSink, readingsOf, startBroker, type TestBroker } from '../support/kafka.js';
+import { noService } from '../support/services.js';
 
 describe('Kafka', { skip: noService('kafka'), timeout: 240_000 }, () => {
-  let service: Service | undefined;
+  let server: TestBroker | undefined;
   let broker = '';
   before(async () => {
-    ({ service, bootstrap: broker } = await startKafka());
+    server = await startBroker();
+    broker = server.direct;
   });
-  after(() => service?.[Symbol.asyncDispose]());
+  after(() => server?.[Symbol.asyncDispose]());
 
   const nameOf = (dir: string) => path.basename(dir);
   sinkConformance('kafka', {

@@ -1,4 +1,7 @@
 /** Kafka sinks for tests: options, and a wire that fails. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { kafka } from '@edgeward/collector/sinks/kafka';
 import type { KafkaConfig } from '@edgeward/collector/sinks/kafka/config';
 import { openWire } from '@edgeward/collector/sinks/kafka/connect';
@@ -7,6 +10,9 @@ import type { Wire } from '@edgeward/collector/sinks/kafka/wire';
 import { systemClock } from '@edgeward/shared/clock';
 import type { Refusal, Rng } from '@edgeward/shared/contracts';
 import { silentLogger } from '@edgeward/shared/log';
+import type { AnswerCutter } from './answer-cutter.js';
+import { freePort } from './processes.js';
+import { Service } from './services.js';
 
 export interface SinkOptions {
   readonly broker: string;
@@ -43,6 +49,52 @@ export function kafkaSink(options: SinkOptions): KafkaSink {
     config,
     openWire: async () => wrap(await openWire(config, silentLogger)),
   });
+}
+
+export interface BrokerOptions {
+  /** Where clients are told to go instead of the broker itself. */
+  readonly through?: AnswerCutter;
+  /** Further lines for server.properties. */
+  readonly properties?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface TestBroker extends AsyncDisposable {
+  readonly service: Service;
+  /** Past whatever clients are sent through. */
+  readonly direct: string;
+}
+
+/** A broker that keeps records however old they say they are: those of tests have times of their own. */
+export async function startBroker({
+  through,
+  properties = [],
+  env = {},
+}: BrokerOptions = {}): Promise<TestBroker> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'edgeward-broker-'));
+  const extra = path.join(folder, 'extra.properties');
+  const [port, controller, clients] = [await freePort(), await freePort(), await freePort()];
+  const host = '127.0.0.1';
+  const lines = ['log.retention.ms=-1', ...properties];
+  if (through) {
+    through.target = clients;
+    lines.push(
+      `listeners=PLAINTEXT://${host}:${port},CLIENT://${host}:${clients},CONTROLLER://${host}:${controller}`,
+      `advertised.listeners=PLAINTEXT://${host}:${port},CLIENT://${host}:${through.port}`,
+      'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    );
+  }
+  writeFileSync(extra, `${lines.join('\n')}\n`);
+  const ports = { KAFKA_PORT: String(port), KAFKA_CTRL_PORT: String(controller) };
+  const service = await Service.start('kafka', { ...ports, KAFKA_EXTRA: extra, ...env });
+  return {
+    service,
+    direct: `${host}:${port}`,
+    [Symbol.asyncDispose]: async () => {
+      await service[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 /** Fails while `failing()` says so: before the broker hears of it, or once it has done it and nobody hears its answer. */
