@@ -28,8 +28,8 @@ export interface SinkDefinition<Type extends string = string, Config = unknown> 
   check?(config: Config, context: z.RefinementCtx): void;
   /** Does no I/O: the sink opens in `cursor` or at its first `write`. */
   create(config: Config, context: SinkContext): Sink;
-  /** Reads back what it has stored, also while it runs. Absent: an audit goes by its cursor alone. */
-  audit?(config: Config, context: AuditContext): Promise<SinkAudit>;
+  /** Reads back what it has stored, also while it runs. Absent or undefined: an audit goes by its cursor alone. */
+  audit?(config: Config, context: AuditContext): Promise<SinkAudit | undefined>;
 }
 
 export function defineSink<const Type extends string, Schema extends z.ZodObject>(definition: {
@@ -37,7 +37,7 @@ export function defineSink<const Type extends string, Schema extends z.ZodObject
   config: Schema;
   check?(config: z.output<Schema>, context: z.RefinementCtx): void;
   create(config: z.output<Schema>, context: SinkContext): Sink;
-  audit?(config: z.output<Schema>, context: AuditContext): Promise<SinkAudit>;
+  audit?(config: z.output<Schema>, context: AuditContext): Promise<SinkAudit | undefined>;
 }): SinkDefinition<Type, z.output<Schema>> & { readonly config: Schema } {
   return definition;
 }

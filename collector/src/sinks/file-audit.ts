@@ -3,19 +3,9 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { z } from 'zod';
 import type { SinkAudit, SinkRows } from './audit.js';
 import { type Checkpoint, readCheckpoint, segmentFiles } from './file-segments.js';
-
-const lineSchema = z.object({
-  gateway: z.string(),
-  device: z.string(),
-  epoch: z.string(),
-  seq: z.number(),
-  row: z.number(),
-});
-
-type Line = z.output<typeof lineSchema>;
+import { parseRow, Runs } from './row-runs.js';
 
 interface Part {
   readonly name: string;
@@ -69,8 +59,8 @@ async function* rowsOf(
     const runs = new Runs();
     let bad = 0;
     for await (const text of linesOf(path.join(directory, part.name), part.bytes)) {
-      const line = parseLine(text);
-      if (line) yield* runs.add(line);
+      const row = parseRow(text);
+      if (row) yield* runs.add(row);
       else bad += 1;
     }
     yield* runs.end();
@@ -83,40 +73,4 @@ function linesOf(file: string, bytes: number): AsyncIterable<string> {
     input: createReadStream(file, { end: bytes - 1 }),
     crlfDelay: Number.POSITIVE_INFINITY,
   });
-}
-
-function parseLine(text: string): Line | undefined {
-  try {
-    return lineSchema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Rows of one block that follow each other, device by device. */
-class Runs {
-  #block = '';
-  readonly #open = new Map<string, { -readonly [K in keyof SinkRows]: SinkRows[K] }>();
-  /** Rows that came before. */
-  readonly #again: SinkRows[] = [];
-
-  *add({ row, ...line }: Line): Generator<SinkRows> {
-    const block = `${line.gateway}/${line.epoch}/${line.seq}`;
-    if (block !== this.#block) yield* this.end();
-    this.#block = block;
-    const run = this.#open.get(line.device);
-    const alone = { ...line, first: row, last: row, count: 1 };
-    if (!run) this.#open.set(line.device, alone);
-    else if (row <= run.last) this.#again.push(alone);
-    else {
-      run.last = row;
-      run.count += 1;
-    }
-  }
-
-  *end(): Generator<SinkRows> {
-    yield* this.#open.values();
-    yield* this.#again.splice(0);
-    this.#open.clear();
-  }
 }

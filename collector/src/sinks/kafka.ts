@@ -1,4 +1,5 @@
 import { defineSink } from './define.js';
+import { auditKafka } from './kafka/audit.js';
 import { checkKafka, kafkaConfig } from './kafka/config.js';
 import { openWire } from './kafka/connect.js';
 import { KafkaSink } from './kafka/sink.js';
@@ -10,4 +11,5 @@ export const kafka = defineSink({
   check: checkKafka,
   create: (config, context) =>
     new KafkaSink({ ...context, config, openWire: () => openWire(config, context.log) }),
+  audit: auditKafka,
 });

@@ -96,6 +96,11 @@ export class Producer {
     }, options);
   }
 
+  /** Given by the broker; mostly the same for each producer of a transactional id. */
+  get id(): bigint {
+    return this.#identity.producerId;
+  }
+
   /**
    * Resolves once all replicas in sync have it. What is to be sent is copied before it returns. More than one may be
    * under way: they go in the order of the calls.

@@ -27,6 +27,7 @@ export async function offsetsOf(cluster: Cluster, topic: string, partition: numb
  * What has been committed of a partition, up to an offset, in order. Transactions that are open before `end` are waited
  * for: they end at their time-out at the latest. Offsets have gaps: markers of transactions take one each, what was
  * given up and what compaction has removed leave theirs.
+ * @param by  whose records; all unless told
  */
 export async function* readCommitted(
   cluster: Cluster,
@@ -34,6 +35,7 @@ export async function* readCommitted(
   partition: number,
   { first, end }: Offsets,
   deadline: AbortSignal,
+  by: (producerId: bigint) => boolean = () => true,
 ): AsyncGenerator<KafkaRecord[]> {
   const leader = await cluster.leader(topic, partition);
   for (let at = first; at < end; ) {
@@ -42,7 +44,7 @@ export async function* readCommitted(
       fetchCall(topic, partition, at, { maxBytes, maxWaitMs, committed: true }),
     );
     const batches = readBatches(fetched.data, decompress);
-    const records = committedOf(batches, fetched.aborted).filter(
+    const records = committedOf(batches, fetched.aborted, by).filter(
       ({ offset }) => offset >= at && offset < end,
     );
     if (records.length > 0) yield records;
@@ -53,7 +55,11 @@ export async function* readCommitted(
   }
 }
 
-function committedOf(batches: readonly StoredBatch[], aborted: Fetched['aborted']): KafkaRecord[] {
+function committedOf(
+  batches: readonly StoredBatch[],
+  aborted: Fetched['aborted'],
+  by: (producerId: bigint) => boolean,
+): KafkaRecord[] {
   const coming = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
   const givenUp = new Set<bigint>();
   const records: KafkaRecord[] = [];
@@ -61,7 +67,7 @@ function committedOf(batches: readonly StoredBatch[], aborted: Fetched['aborted'
     while (coming[0] && coming[0].firstOffset <= batch.lastOffset) givenUp.add(coming.shift()!.producerId);
     if (batch.marker !== undefined) {
       if (batch.marker === 'abort') givenUp.delete(batch.producerId);
-    } else if (!(batch.transactional && givenUp.has(batch.producerId)))
+    } else if (by(batch.producerId) && !(batch.transactional && givenUp.has(batch.producerId)))
       for (const record of batch.records()) records.push(record);
   }
   return records;

@@ -59,6 +59,7 @@ export async function openSession(options: SessionOptions, deadline: AbortSignal
       new Standing(collector, name),
       deadline,
     );
+    standing.use(producer.id);
     return { cluster, producer, topics, standing };
   } catch (error) {
     cluster.close();

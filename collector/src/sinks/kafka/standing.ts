@@ -23,6 +23,8 @@ const headSchema = z.object({
   journal: z.string(),
   position: z.number(),
   notes: z.record(z.string(), z.number()),
+  /** Ids the broker has given to producers of this sink. */
+  producers: z.array(z.string()),
 });
 const rangesSchema = z.object({ ranges: z.array(z.tuple([z.number(), z.number()])) });
 
@@ -40,6 +42,7 @@ export class Standing {
   #notes = new Map<string, number>();
   readonly #received = new Map<string, RangeSet>();
   readonly #letters = new Set<string>();
+  readonly #producers = new Set<string>();
   #writes = 0;
 
   constructor(collector: string, sink: string) {
@@ -62,6 +65,16 @@ export class Standing {
     const received = Object.fromEntries([...this.#received].map(([key, set]) => [key, set.toJSON()]));
     const notes = Object.fromEntries(this.#notes);
     return { journal: this.#journal, position: this.#position, received, notes };
+  }
+
+  /** Ids of the producers that have written for this sink. */
+  get producers(): ReadonlySet<string> {
+    return this.#producers;
+  }
+
+  /** What is stored from now on is by this producer, too. */
+  use(producerId: bigint): void {
+    this.#producers.add(String(producerId));
   }
 
   hasLetter(id: string): boolean {
@@ -120,6 +133,7 @@ export class Standing {
 
   replayed(letter: string): Change[] {
     const changes = [this.#change('letter', letter, {})];
+    if (this.#journal !== undefined) changes.push(this.#head());
     this.#letters.add(letter);
     for (const oldest of this.#letters) {
       if (this.#letters.size <= maxLetters) break;
@@ -150,6 +164,7 @@ export class Standing {
     this.#journal = head.journal;
     this.#position = head.position;
     this.#notes = new Map(Object.entries(head.notes));
+    for (const id of head.producers) this.#producers.add(id);
   }
 
   #takeLetter(id: string, value: string | null): void {
@@ -159,7 +174,9 @@ export class Standing {
 
   #head(): Change {
     const notes = Object.fromEntries(this.#notes);
-    return this.#change('head', '', { version, journal: this.#journal, position: this.#position, notes });
+    const producers = [...this.#producers];
+    const head = { version, journal: this.#journal, position: this.#position, notes, producers };
+    return this.#change('head', '', head);
   }
 
   #epoch(id: string): Change {

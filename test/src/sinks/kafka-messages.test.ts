@@ -1,0 +1,317 @@
+/** What stands in Kafka, and what an audit reads back. One broker for all. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { kafka } from '@edgeward/collector/sinks/kafka';
+import { cursorAfter, Tape } from '@edgeward/collector/testing/deliveries';
+import { readTopic } from '@edgeward/collector/testing/kafka-reader';
+import { systemClock } from '@edgeward/shared/clock';
+import type { Delivery, Evidence, Note, Refusal } from '@edgeward/shared/contracts';
+import { hasCode } from '@edgeward/shared/errors';
+import { silentLogger } from '@edgeward/shared/log';
+import { Quality } from '@edgeward/shared/quality';
+import { z } from 'zod';
+import {
+  kafkaConfigOf,
+  kafkaSink,
+  readingsOf,
+  type SinkOptions,
+  startBroker,
+  type TestBroker,
+} from '../support/kafka.js';
+import { root } from '../support/root.js';
+import { noService } from '../support/services.js';
+
+const never = new AbortController().signal;
+const schemaFolder = path.join(root, 'deploy', 'schemas');
+
+/** The published schemas, by the header that names them. */
+const schemas = new Map(
+  readdirSync(schemaFolder).map(name => {
+    const schema = JSON.parse(readFileSync(path.join(schemaFolder, name), 'utf8'));
+    return [String(schema.$id).split(':').at(-1), z.fromJSONSchema(schema)] as const;
+  }),
+);
+
+const flag: Omit<Evidence, 'at'> = {
+  detector: 'forest',
+  source: 'pump-3',
+  score: 0.9,
+  threshold: 0.7,
+  channels: [{ field: 'flow', value: 3, expected: [20, 30], direction: 'low', weight: 0.8 }],
+};
+
+const notes: readonly Note[] = [
+  {
+    feed: 'incident',
+    store: 's',
+    number: 1,
+    gateway: 'gw-1',
+    device: 'pump-1',
+    atMs: 1.7e12,
+    value: { id: 'i-1' },
+  },
+  { feed: 'event', store: 's', number: 1, gateway: 'gw-1', atMs: 1.7e12, value: { kind: 'gap' } },
+];
+
+describe('Kafka', { skip: noService('kafka'), timeout: 240_000 }, () => {
+  let server: TestBroker | undefined;
+  let broker = '';
+  before(async () => {
+    server = await startBroker();
+    broker = server.direct;
+  });
+  after(() => server?.[Symbol.asyncDispose]());
+
+  /** All four kinds of topics. */
+  function everything(name: string, more: object = {}): SinkOptions {
+    const topics = {
+      readings: readingsOf(name),
+      anomalies: `${name}.anomalies`,
+      incidents: `${name}.incidents`,
+      events: `${name}.events`,
+    };
+    return { broker, name, config: { topics, createTopics: { partitions: 3 }, ...more } };
+  }
+
+  async function auditOf(name: string, config: object = {}) {
+    const options = { broker, name, config: { topics: { readings: readingsOf(name) }, ...config } };
+    const context = { name, collector: 'test', log: silentLogger, clock: systemClock };
+    const audit = await kafka.audit!(kafkaConfigOf(options), context);
+    assert.ok(audit);
+    const rows: string[] = [];
+    for await (const { gateway, seq, device, first, last, count } of audit.rows())
+      rows.push(`${gateway}/${seq} ${device} ${first}-${last} (${count})`);
+    return {
+      ...audit,
+      cursor: audit.cursor,
+      begunLater: audit.begunLater,
+      problems: audit.problems,
+      rows: rows.sort(),
+    };
+  }
+
+  test('messages are as the published schemas say, with key, headers and time', async () => {
+    const name = 'messages';
+    await using sink = kafkaSink(everything(name));
+    const tape = new Tape({ seed: 21 });
+    const trace = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) };
+    const odd = tape.block(
+      [
+        {
+          device: 'pump-1',
+          pressure: Number.NaN,
+          missing: ['flow'],
+          quality: Quality.missing,
+          timeMs: 1767225600000.001,
+        },
+        { device: 'pump-2', flag },
+      ],
+      { late: true },
+    );
+    (odd.batch.values[2] as BigInt64Array)[0] = 2n ** 60n;
+    const deliveries: Delivery[] = [{ ...odd, trace }, tape.next(3)];
+    await sink.write(deliveries, cursorAfter(deliveries), never, notes);
+
+    const readings = await readTopic(broker, readingsOf(name));
+    const anomalies = await readTopic(broker, `${name}.anomalies`);
+    const incidents = await readTopic(broker, `${name}.incidents`);
+    const events = await readTopic(broker, `${name}.events`);
+    assert.deepEqual(
+      [readings, anomalies, incidents, events].map(({ length }) => length),
+      [8, 1, 1, 1],
+    );
+    for (const { value, headers } of [...readings, ...anomalies, ...incidents, ...events])
+      schemas.get(headers.schema!)!.parse(JSON.parse(value!));
+
+    const first = readings.find(({ value }) => value!.includes('1152921504606846976'))!;
+    assert.equal(first.key, 'gw-1/pump-1');
+    assert.equal(first.timestamp, '1767225600000');
+    assert.deepEqual(first.headers, {
+      gateway: 'gw-1',
+      epoch: '1-a1b2',
+      seq: '1',
+      schema: 'edgeward.reading.v1',
+      type: 'pump',
+      traceparent: `00-${trace.traceId}-${trace.spanId}-01`,
+    });
+    const { values, ...row } = JSON.parse(first.value!);
+    assert.deepEqual(row, {
+      gateway: 'gw-1',
+      device: 'pump-1',
+      time: 1767225600000.001,
+      epoch: '1-a1b2',
+      seq: 1,
+      row: 1,
+      quality: ['missing', 'invalid'],
+      score: row.score,
+      anomaly: false,
+      late: true,
+    });
+    assert.deepEqual(values, {
+      discharge_pressure: null,
+      starts: '1152921504606846976',
+      running: false,
+      mode: values.mode,
+    });
+    assert.deepEqual(JSON.parse(anomalies[0]!.value!).evidence, [flag]);
+    assert.deepEqual(JSON.parse(incidents[0]!.value!).value, { id: 'i-1' });
+    // A device stays in its partition.
+    const places = new Set(readings.map(({ key, partition }) => `${key} ${partition}`));
+    assert.equal(places.size, 2);
+  });
+
+  test('the schemas refuse what is no such message', () => {
+    for (const schema of schemas.values()) {
+      assert.ok(!schema.safeParse({}).success);
+      assert.ok(!schema.safeParse({ gateway: 'gw-1', other: 1 }).success);
+    }
+  });
+
+  test('topics are created as wanted, or asked for', async () => {
+    const name = 'topics';
+    const missing = kafkaSink(everything(name, { createTopics: { allowed: false } }));
+    await assert.rejects(missing.cursor!(), error => {
+      assert.ok(hasCode(error, 'EW_SINK_DENIED'));
+      assert.match(
+        error.message,
+        /no topic .*topics\.readings.*Remedy: create it, or set createTopics\.allowed/,
+      );
+      return true;
+    });
+    await using sink = kafkaSink(everything(name));
+    await sink.cursor();
+    const about = await server!.service.run(
+      'tool',
+      'org.apache.kafka.tools.TopicCommand',
+      '--bootstrap-server',
+      broker,
+      '--describe',
+    );
+    assert.match(about, /Topic: topics\.readings\s.*PartitionCount: 3\s/);
+    assert.match(about, /Topic: edgeward\.cursors\s.*PartitionCount: 1\s.*cleanup\.policy=compact/);
+  });
+
+  test('a row that is too large goes to the dead letters, and the rest is stored', async () => {
+    const name = 'large';
+    const refused: Refusal[] = [];
+    const small = { maxMessageBytes: 2000, createTopics: { partitions: 1 } };
+    const refuse = async (refusals: readonly Refusal[]) => void refused.push(...refusals);
+    await using sink = kafkaSink({ ...everything(name, small), refuse });
+    const tape = new Tape({ seed: 22 });
+    const deliveries = [tape.next(4), tape.next(4), tape.next(4)];
+    (deliveries[1]!.batch.values[4] as string[])[5] = 'x'.repeat(2000);
+    await sink.write(deliveries, cursorAfter(deliveries), never);
+    assert.equal((await readTopic(broker, readingsOf(name))).length, 23);
+    const [{ delivery, rows, reason }] = refused as [Extract<Refusal, { delivery: Delivery }>];
+    assert.deepEqual([refused.length, delivery.seq, rows], [1, 2, [5]]);
+    assert.match(reason, /a message of 2\d\d\d bytes, and a batch for topic large\.readings may have 2000/);
+  });
+
+  test("a topic's own limit is heeded", async () => {
+    const name = 'limited';
+    const refused: Refusal[] = [];
+    const topic = ['--topic', readingsOf(name), '--partitions', '1', '--config', 'max.message.bytes=1500'];
+    await server!.service.run(
+      'tool',
+      'org.apache.kafka.tools.TopicCommand',
+      '--bootstrap-server',
+      broker,
+      '--create',
+      ...topic,
+    );
+    const refuse = async (refusals: readonly Refusal[]) => void refused.push(...refusals);
+    await using sink = kafkaSink({ ...everything(name), refuse });
+    const tape = new Tape({ seed: 23 });
+    const deliveries = [tape.next(20)];
+    (deliveries[0]!.batch.values[4] as string[])[7] = 'x'.repeat(1500);
+    await sink.write(deliveries, cursorAfter(deliveries), never);
+    assert.equal((await readTopic(broker, readingsOf(name))).length, 39);
+    assert.equal(refused.length, 1);
+  });
+
+  test('a second collector of the same name fences the first, which says so', async () => {
+    const options = everything('zombie');
+    await using former = kafkaSink(options);
+    await using latter = kafkaSink(options);
+    const tape = new Tape({ seed: 24 });
+    const deliveries = [tape.next(), tape.next(), tape.next()];
+    await former.cursor();
+    await former.write(deliveries.slice(0, 1), cursorAfter(deliveries.slice(0, 1)), never);
+    assert.equal((await latter.cursor())?.position, 1);
+    await assert.rejects(former.write(deliveries, cursorAfter(deliveries), never), error => {
+      assert.ok(hasCode(error, 'EW_SINK_DENIED'));
+      assert.match(
+        error.message,
+        /transactional id edgeward-test-zombie.*stop one of them or give it another name/,
+      );
+      return true;
+    });
+    await latter.write(deliveries, cursorAfter(deliveries), never);
+    await former.write(deliveries, cursorAfter(deliveries), never); // it takes over again, and finds all stored
+    assert.equal((await readTopic(broker, readingsOf('zombie'))).length, 18);
+  });
+
+  test('epochs that are over are forgotten, and the rest outlives the journal', async () => {
+    const options = everything('epochs');
+    await using sink = kafkaSink(options);
+    const tapes = ['1-aa', '2-aa'].map((epoch, i) => new Tape({ seed: 25 + i, epoch }));
+    const old = tapes[0]!.next(1);
+    let cursor = cursorAfter([old]);
+    await sink.write([old], cursor, never);
+    for (let i = 0; i < 130; i++) {
+      const delivery = { ...tapes[1]!.next(1), position: 2 + i };
+      cursor = cursorAfter([delivery], 'journal-1', cursor);
+      const { 'gw-1/1-aa': _over, ...received } = cursor.received;
+      cursor = { ...cursor, received };
+      await sink.write([delivery], cursor, never);
+    }
+    await using again = kafkaSink(options);
+    assert.deepEqual(await again.cursor(), { ...cursor, notes: {} });
+  });
+
+  test('notes come once, and a letter is replayed once', async () => {
+    const name = 'letters';
+    const options = everything(name);
+    const tape = new Tape({ seed: 27 });
+    const [stored, letter] = [tape.next(2), tape.next(2)];
+    const cursor = cursorAfter([stored, letter]);
+    {
+      await using sink = kafkaSink(options);
+      await sink.write([stored], cursor, never, notes);
+      await sink.write([stored], cursor, never, notes);
+      await sink.replay('letter-1', [letter], [], never);
+      assert.equal((await sink.cursor())?.position, cursor.position);
+    }
+    await using sink = kafkaSink(options);
+    await sink.replay('letter-1', [letter], [], never);
+    await sink.write([stored], cursor, never, notes);
+    assert.deepEqual((await sink.cursor())?.notes, { 'incident/s': 1, 'event/s': 1 });
+    assert.equal((await readTopic(broker, readingsOf(name))).length, 8);
+    assert.equal((await readTopic(broker, `${name}.incidents`)).length, 1);
+  });
+
+  test('an audit reads back what the sink itself has stored', async () => {
+    const name = 'audited';
+    assert.deepEqual((await auditOf(name)).rows, []);
+    const options = { ...everything(name, { compression: 'gzip' }) };
+    await using sink = kafkaSink(options);
+    const tape = new Tape({ seed: 28, devices: ['a', 'b'] });
+    const deliveries = [tape.next(3), tape.next(2)];
+    const cursor = cursorAfter(deliveries);
+    await sink.write(deliveries, cursor, never);
+    // Another sink writes to the same topic.
+    await using other = kafkaSink({ ...options, name: 'neighbour' });
+    await other.write([new Tape({ seed: 29, gateway: 'gw-9' }).next()], cursorAfter([]), never);
+    const audit = await auditOf(name);
+    assert.deepEqual(audit.rows, [
+      'gw-1/1 a 1-3 (3)',
+      'gw-1/1 b 1-3 (3)',
+      'gw-1/2 a 4-5 (2)',
+      'gw-1/2 b 4-5 (2)',
+    ]);
+    assert.deepEqual(audit.cursor, { ...cursor, notes: {} });
+    assert.deepEqual([audit.begunLater, audit.problems], [false, []]);
+  });
+});
