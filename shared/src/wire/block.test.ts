@@ -2,8 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Field, RecordBatch } from '../contracts.js';
 import fc from '../testing/properties.js';
-import { type BlockId, decodeBlock, describe, encodeBlock, readHeader, wireLimits } from './block.js';
-import { anyBatch, anyId } from './testing/arbitrary.js';
+import {
+  type BlockId,
+  decodeBlock,
+  describe,
+  encodeBlock,
+  readHeader,
+  wireLimits,
+  withTrace,
+} from './block.js';
+import { anyBatch, anyId, anyTrace } from './testing/arbitrary.js';
 import { bits } from './testing/bits.js';
 import { evidenceAt, sample, sampleId, steadyRows } from './testing/samples.js';
 
@@ -36,6 +44,32 @@ test('every batch comes back to the bit, wherever its bytes lie in memory', () =
     }),
     { numRuns: runs },
   );
+});
+
+test('a block is the same whether it was made with its trace or got it later', () => {
+  fc.assert(
+    fc.property(anyId, anyBatch, anyTrace, ({ trace: _, ...id }, batch, trace) => {
+      const traced = encodeBlock({ ...id, trace }, batch);
+      const plain = encodeBlock(id, batch);
+      assert.deepEqual([plain[0], traced[0]], [1, 2]);
+      assert.deepEqual(withTrace(plain, trace), traced);
+      assert.deepEqual(withTrace(traced, trace), traced, 'it has one already');
+      assert.deepEqual(readHeader(traced), { ...readHeader(plain), trace });
+    }),
+    { numRuns: runs },
+  );
+});
+
+test('a block that has no room for a trace goes without', () => {
+  const batch = sample();
+  const text = (length: number) => ({
+    ...batch,
+    values: [...batch.values.slice(0, 3), ['x'.repeat(length), '', '']],
+  });
+  const overhead = encodeBlock(sampleId, text(0)).length;
+  const largest = encodeBlock(sampleId, text(wireLimits.maxBytes - overhead - 20));
+  assert.ok(largest.length > wireLimits.maxBytes - 24);
+  assert.equal(withTrace(largest, { traceId: '1'.repeat(32), spanId: '1'.repeat(16) }), largest);
 });
 
 test('the header counts rows by device, in the order of their first rows', () => {
@@ -196,6 +230,8 @@ const unusableIds: readonly [string, Partial<BlockId>][] = [
   ['an epoch of another form', { epoch: '2-aa' }],
   ['seq 0', { seq: 0 }],
   ['a time that is none', { atMs: Number.NaN }],
+  ['a trace that is none', { trace: { traceId: '0'.repeat(32), spanId: '1'.repeat(16) } }],
+  ['a span that is none', { trace: { traceId: '1'.repeat(32), spanId: 'x' } }],
   ['a boot id that is none', { clock: { boot: 'x', monotonicMs: 0 } }],
   [
     'voids that touch',

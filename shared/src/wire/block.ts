@@ -1,10 +1,11 @@
 /**
- * Wire version 1: one block = one batch, as one stream of bits, then CRC-32C of all before. The page that says how
- * to read one is shared/wire.md.
+ * Wire versions 1 and 2: one block = one batch, as one stream of bits, then CRC-32C of all before. Version 2 is that of
+ * a traced block: its header carries the context, and all else is as in version 1. The page that says how to read one
+ * is shared/wire.md.
  *
  * Every block stands alone but for its schema, which it names. What comes back is what went in, to the bit.
  */
-import type { RecordBatch, Schema } from '../contracts.js';
+import type { RecordBatch, Schema, TraceContext } from '../contracts.js';
 import { crc32c } from '../crc32c.js';
 import { EdgewardError, messageOf } from '../errors.js';
 import { BitReader } from './bit-reader.js';
@@ -12,13 +13,15 @@ import { BitWriter } from './bit-writer.js';
 import { checkBatch } from './check-batch.js';
 import { readColumns, writeColumns } from './columns.js';
 import { type Described, describe } from './described.js';
-import { type BlockHeader, type BlockId, parseHeader, writeHeader } from './header.js';
-import { corrupt, wireLimits, wireVersion } from './limits.js';
+import { type BlockHeader, type BlockId, parseHeader, parseLead, writeHeader } from './header.js';
+import { corrupt, tracedWireVersion, wireLimits, wireVersion } from './limits.js';
 import { type BlockDevice, surveyRows } from './row-order.js';
+import { spliced } from './splice.js';
+import { bytesOfTrace, traceBytes } from './trace.js';
 
 export { type Described, describe, describedToJson, parseDescribed } from './described.js';
 export { type BlockClock, type BlockHeader, type BlockId, epochPattern } from './header.js';
-export { wireLimits, wireVersion } from './limits.js';
+export { tracedWireVersion, wireLimits, wireVersion } from './limits.js';
 export type { BlockDevice } from './row-order.js';
 
 export interface Block {
@@ -57,8 +60,30 @@ export function encodeWithRows(id: BlockId, batch: RecordBatch): Encoded {
   if (total > wireLimits.maxBytes) throw new TypeError(`${total} bytes are more than ${wireLimits.maxBytes}`);
   const bytes = Buffer.allocUnsafe(total);
   writer.copyInto(bytes);
-  bytes.writeUInt32LE(crc32c(bytes, length), length);
+  seal(bytes);
   return { bytes, described, devices };
+}
+
+/**
+ * A block of version 1 as one of version 2: to the bit what `encodeBlock` makes with that trace in the id. One that
+ * would become too large stays as it is.
+ * @throws EW_BLOCK_CORRUPT; TypeError for a trace that is none
+ */
+export function withTrace(bytes: Uint8Array, trace: TraceContext): Uint8Array {
+  const context = bytesOfTrace(trace);
+  const from = open(bytes);
+  if (bytes[0] !== wireVersion || bytes.length + traceBytes > wireLimits.maxBytes) return bytes;
+  parseLead(from);
+  const made = spliced(bytes, from.at, context);
+  made[0] = tracedWireVersion;
+  seal(made);
+  return made;
+}
+
+/** The last bytes become the checksum of all before. */
+function seal(bytes: Buffer): void {
+  const length = bytes.length - checksumBytes;
+  bytes.writeUInt32LE(crc32c(bytes, length), length);
 }
 
 /**
@@ -109,7 +134,7 @@ function checkFit({ rows, devices }: BlockHeader, schema: Schema): void {
 /** Its bits, once they are known to be all there and as they were sent. */
 function open(bytes: Uint8Array): BitReader {
   if (bytes.length <= checksumBytes) throw corrupt(`${bytes.length} bytes are none`);
-  if (bytes[0] !== wireVersion) throw otherVersion(bytes);
+  if (bytes[0] !== wireVersion && bytes[0] !== tracedWireVersion) throw otherVersion(bytes);
   if (bytes.length > wireLimits.maxBytes)
     throw corrupt(`${bytes.length} bytes are more than ${wireLimits.maxBytes}`);
   const length = bytes.length - checksumBytes;
@@ -125,5 +150,8 @@ function checksumAt(bytes: Uint8Array, at: number): number {
 function otherVersion(bytes: Uint8Array): EdgewardError {
   const old = bytes[0] === 0x45 && bytes[1] === 0x57 && bytes[2] === 0;
   const version = old ? 0 : bytes[0];
-  return new EdgewardError('EW_BLOCK_VERSION', `Version ${version}; this release reads ${wireVersion}.`);
+  return new EdgewardError(
+    'EW_BLOCK_VERSION',
+    `Version ${version}; this release reads ${wireVersion} and ${tracedWireVersion}.`,
+  );
 }

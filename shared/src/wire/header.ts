@@ -1,11 +1,13 @@
 /** What a block says of itself before its columns: whose it is, and of which rows of which devices. */
-import type { RangeList } from '../contracts.js';
+import type { RangeList, TraceContext } from '../contracts.js';
 import type { BitReader } from './bit-reader.js';
 import type { BitWriter } from './bit-writer.js';
 import { readDevices, writeDevices } from './header-devices.js';
-import { corrupt, wireLimits, wireVersion } from './limits.js';
+import { corrupt, tracedWireVersion, wireLimits, wireVersion } from './limits.js';
 import type { BlockDevice } from './row-order.js';
 import { TextCache } from './text-cache.js';
+import { readTrace, writeTrace } from './trace.js';
+import { hexOf, wordsOfHex } from './words.js';
 
 /** What tells one block of a gateway from all others. The gateway is not in it: the topic, the outbox and the journal know. */
 export interface BlockId {
@@ -19,6 +21,8 @@ export interface BlockId {
   readonly voids?: RangeList;
   /** Only while the sender's clock was not known to be right. */
   readonly clock?: BlockClock;
+  /** Only of a block that is traced: it makes it one of version 2. */
+  readonly trace?: TraceContext;
 }
 
 /** Rows of one boot can be moved together once the time is known. */
@@ -49,9 +53,9 @@ const bootPattern = /^[0-9a-f]{32}$/;
 
 /** @throws TypeError for what no decoder would take */
 export function writeHeader(out: BitWriter, id: BlockId, { schemaId, rows, devices }: BlockRows): void {
-  const { epoch, oldestEpoch, seq, atMs, voids = [], clock } = id;
+  const { epoch, oldestEpoch, seq, atMs, voids = [], clock, trace } = id;
   if (!(Number.isSafeInteger(seq) && seq >= 1)) throw new TypeError(`${seq} is no seq`);
-  out.put(wireVersion, 8);
+  out.put(trace ? tracedWireVersion : wireVersion, 8);
   out.flag(oldestEpoch === epoch);
   out.flag(voids.length > 0);
   out.flag(clock !== undefined);
@@ -64,6 +68,7 @@ export function writeHeader(out: BitWriter, id: BlockId, { schemaId, rows, devic
     writeHex(out, expect(bootPattern, clock.boot));
     writeMs(out, clock.monotonicMs);
   }
+  if (trace) writeTrace(out, trace);
   writeSchemaId(out, schemaId);
   out.count(rows);
   writeDevices(out, devices);
@@ -71,7 +76,21 @@ export function writeHeader(out: BitWriter, id: BlockId, { schemaId, rows, devic
 
 /** @throws EW_BLOCK_CORRUPT */
 export function parseHeader(from: BitReader): BlockHeader {
-  from.get(8);
+  const { version, epoch, seq, oldestEpoch, atMs, voids, clock } = parseLead(from);
+  const trace = version === tracedWireVersion ? readTrace(from) : undefined;
+  const schemaId = readSchemaId(from);
+  const rows = from.countUpTo(wireLimits.maxRows, 'rows');
+  const devices = readDevices(from, rows);
+  const header: Mutable<BlockHeader> = { epoch, seq, oldestEpoch, atMs, schemaId, rows, devices };
+  if (voids) header.voids = voids;
+  if (clock) header.clock = clock;
+  if (trace) header.trace = trace;
+  return header;
+}
+
+/** As far as where the context of a trace stands, or would. @throws EW_BLOCK_CORRUPT */
+export function parseLead(from: BitReader) {
+  const version = from.get(8);
   const isOldest = from.flag();
   const hasVoids = from.flag();
   const hasClock = from.flag();
@@ -82,13 +101,7 @@ export function parseHeader(from: BitReader): BlockHeader {
   const atMs = readMs(from);
   const voids = hasVoids ? readVoids(from) : undefined;
   const clock = hasClock ? { boot: readBoot(from), monotonicMs: readMs(from) } : undefined;
-  const schemaId = readSchemaId(from);
-  const rows = from.countUpTo(wireLimits.maxRows, 'rows');
-  const devices = readDevices(from, rows);
-  const header: Mutable<BlockHeader> = { epoch, seq, oldestEpoch, atMs, schemaId, rows, devices };
-  if (voids) header.voids = voids;
-  if (clock) header.clock = clock;
-  return header;
+  return { version, epoch, seq, oldestEpoch, atMs, voids, clock };
 }
 
 function expect(pattern: RegExp, text: string): string {
@@ -145,18 +158,6 @@ function readBoot(from: BitReader): string {
   let boot = '';
   for (let w = 0; w < 4; w++) boot += hexOf(from.get(32));
   return boot;
-}
-
-const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-
-function hexOf(word: number): string {
-  const high = hexOfByte[word >>> 24]! + hexOfByte[(word >>> 16) & 255]!;
-  return high + hexOfByte[(word >>> 8) & 255]! + hexOfByte[word & 255]!;
-}
-
-/** Eight digits at a time. */
-function wordsOfHex(hex: string): number[] {
-  return Array.from({ length: hex.length / 8 }, (_, w) => Number.parseInt(hex.slice(8 * w, 8 * w + 8), 16));
 }
 
 function writeHex(out: BitWriter, hex: string): void {

@@ -14,9 +14,11 @@ import { forged, refused, sealed, unsealed } from './testing/sealed.js';
 const described = describe(sampleSchema, 'pump-3');
 const bytes = encodeBlock(sampleId, sample());
 const steady = steadyRows(70);
+const trace = { traceId: '4bf92f3577b34da6a3ce929d0e0e4736', spanId: '00f067aa0ba902b7' };
 const blocks: readonly [Uint8Array, Described][] = [
   [bytes, described],
   [encodeBlock(sampleId, steady), describe(steady.schema)],
+  [encodeBlock({ ...sampleId, trace }, steady), describe(steady.schema)],
 ];
 
 test('a block cut anywhere, or with anything behind it, is refused', () => {
@@ -77,10 +79,10 @@ test('whatever is taken keeps its word: rows rise, and are those that the header
   );
 });
 
-test('random bytes, with and without our version in front, are refused', () => {
+test('random bytes, with and without a version of ours in front, are refused', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 200 }), fc.boolean(), (random, marked) => {
-      const made = marked ? sealed(Uint8Array.of(1, ...random)) : random;
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(2), (random, version) => {
+      const made = version > 0 ? sealed(Uint8Array.of(version, ...random)) : random;
       assert.ok(refused(made, described, 'random'));
     }),
   );
@@ -213,11 +215,31 @@ test('nothing is made room for that cannot be there', () => {
 });
 
 test('a version of later, and the one before, are told apart from damage', () => {
-  for (const version of [0, 2, 255]) {
+  for (const version of [0, 3, 255]) {
     const other = unsealed(bytes);
     other[0] = version;
     for (const decode of [() => readHeader(sealed(other)), () => decodeBlock(sealed(other), () => described)])
       assert.throws(decode, { code: 'EW_BLOCK_VERSION' });
   }
   assert.throws(() => readHeader(Buffer.from('EW\0\0.............')), /Version 0/);
+});
+
+test('a block of one version under the number of the other is refused', () => {
+  for (const [whole, of] of blocks) {
+    const other = unsealed(whole);
+    other[0] = 3 - other[0]!;
+    assert.ok(refused(sealed(other), of, `version ${other[0]}`));
+  }
+});
+
+test('a trace or span of zeros is none', () => {
+  for (const id of ['traceId', 'spanId'] as const) {
+    const made = (digit: string) => {
+      const hex = digit.repeat(trace[id].length);
+      return unsealed(encodeBlock({ ...sampleId, trace: { ...trace, [id]: hex } }, steady));
+    };
+    const [ones, twos] = [made('1'), made('2')];
+    const zeros = sealed(ones.map((byte, i) => byte & twos[i]!));
+    assert.throws(() => readHeader(zeros), { code: 'EW_BLOCK_CORRUPT', message: /its trace is none/ });
+  }
 });

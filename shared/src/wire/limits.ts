@@ -1,6 +1,8 @@
 import { EdgewardError } from '../errors.js';
 
 export const wireVersion = 1;
+/** Version 1 and the context of a trace in its header. */
+export const tracedWireVersion = 2;
 
 /** A block beyond any of these is refused before anything is allocated for what it claims to hold. */
 export const wireLimits = {

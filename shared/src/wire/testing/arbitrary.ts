@@ -1,7 +1,8 @@
 /** Batches of every kind for fast-check, with the values that codecs get wrong. */
 
-import type { Column, Field, FieldKind, RecordBatch } from '../../contracts.js';
+import type { Column, Field, FieldKind, RecordBatch, TraceContext } from '../../contracts.js';
 import fc from '../../testing/properties.js';
+import { isSpanId, isTraceId } from '../../trace/context.js';
 import type { BlockId } from '../block.js';
 
 const listOf = <T>(one: fc.Arbitrary<T>, n: number) => fc.array(one, { minLength: n, maxLength: n });
@@ -224,6 +225,11 @@ const voids = fc.array(fc.tuple(fc.nat(9), fc.nat(2 ** 30)), { minLength: 1, max
   });
 });
 
+export const anyTrace: fc.Arbitrary<TraceContext> = fc
+  .record({ traceId: hex(32), spanId: hex(16) })
+  .filter(({ traceId, spanId }) => isTraceId(traceId) && isSpanId(spanId))
+  .map(trace => ({ ...trace }));
+
 export const anyId: fc.Arbitrary<BlockId> = fc
   .record({
     epoch,
@@ -232,10 +238,12 @@ export const anyId: fc.Arbitrary<BlockId> = fc
     atMs: ms,
     voids: optional(voids),
     clock: optional(fc.record({ boot: hex(32), monotonicMs: ms })),
+    trace: optional(anyTrace),
   })
-  .map(({ oldest, voids, clock, ...id }) => ({
+  .map(({ oldest, voids, clock, trace, ...id }) => ({
     ...id,
     oldestEpoch: oldest ?? id.epoch,
     ...(voids && { voids }),
     ...(clock && { clock: { ...clock } }),
+    ...(trace && { trace }),
   }));

@@ -5,7 +5,7 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Column, RecordBatch } from '../../contracts.js';
+import type { Column, RecordBatch, TraceContext } from '../../contracts.js';
 import { gaussian, seededRng } from '../../rng.js';
 import { type BlockId, decodeBlock, describe, describedToJson, encodeBlock } from '../block.js';
 import { sample, sampleId, steadyRows } from './samples.js';
@@ -18,6 +18,9 @@ interface Case {
 }
 
 const newest: BlockId = { ...sampleId, oldestEpoch: sampleId.epoch, atMs: 1_790_000_019_003 };
+
+/** The example of W3C Trace Context. */
+const trace: TraceContext = { traceId: '4bf92f3577b34da6a3ce929d0e0e4736', spanId: '00f067aa0ba902b7' };
 
 /** What each is for stands in shared/wire.md. */
 const cases: Readonly<Record<string, () => Case>> = {
@@ -38,6 +41,7 @@ const cases: Readonly<Record<string, () => Case>> = {
     id: { ...newest, clock: { boot: '00112233445566778899aabbccddeeff', monotonicMs: 1234.5 } },
     batch: otherNumbers(),
   }),
+  traced: () => ({ id: { ...newest, voids: [[2, 3]], trace }, batch: steadyRows(3) }),
 };
 
 /** Devices in no order, rows left out, own times of which one moved by 1 µs, and a time before 1970. */
