@@ -15,7 +15,7 @@ export const command: Command = {
   options: { config: configFileOption },
   async run(values, io) {
     const config = await loadConfig(String(values.config), agentConfig);
-    const log = createLogger('agent', config.log.level);
+    const log = createLogger('agent', config.log.level, config.trace !== undefined);
     await runAgent({ config, log, onSources: listenForFaults }, io.stop, io.deadline);
     return 0;
   },

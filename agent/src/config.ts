@@ -1,6 +1,7 @@
 import { distinctNames, nameOption, pathOption, secret } from '@edgeward/shared/config';
 import { isLoopback } from '@edgeward/shared/hosts';
 import { logLevels } from '@edgeward/shared/log';
+import { traceOption } from '@edgeward/shared/trace/config';
 import { z } from 'zod';
 import { checkDevices } from './sources/devices-config.js';
 import { sourceConfig } from './sources/index.js';
@@ -124,6 +125,16 @@ export const agentConfig = z.strictObject({
   metrics: metricsConfig
     .prefault({})
     .meta({ description: 'GET /metrics for Prometheus; off without a port' }),
+  trace: traceOption({
+    sampleRatio: z.number().min(0).max(1).default(0.01).meta({
+      description: 'Part of the blocks that are traced, from 0 to 1',
+    }),
+    anomalies: z.boolean().default(true).meta({
+      description: 'Trace blocks with anomalous rows besides, up to one a second, ten at once',
+    }),
+  }).meta({
+    description: 'Traces for OpenTelemetry; absent: none. What becomes of them never holds data up',
+  }),
   log: z
     .strictObject({
       level: z.enum(logLevels).default('info').meta({ description: 'Least level that is logged' }),

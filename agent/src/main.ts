@@ -7,7 +7,7 @@ import { Ballast } from '@edgeward/shared/ballast';
 import { RowNumbers } from '@edgeward/shared/batch';
 import { systemClock } from '@edgeward/shared/clock';
 import { readSecret } from '@edgeward/shared/config';
-import type { AgentEvent, AgentReport, Clock, Source } from '@edgeward/shared/contracts';
+import type { AgentEvent, AgentReport, Clock, Source, Stage } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { version } from '@edgeward/shared/version';
@@ -24,6 +24,9 @@ import { RuleStage } from './stages/rules.js';
 import { Validate } from './stages/validate.js';
 import { GatewayTime } from './time/gateway-time.js';
 import type { Timekeeper } from './time/timekeeper.js';
+import { AgentTrace } from './trace/agent-trace.js';
+import type { PublishSpans } from './trace/publish-spans.js';
+import type { SourceSpans } from './trace/source-spans.js';
 import { MqttUplink } from './uplinks/mqtt.js';
 
 export interface AgentOptions {
@@ -53,6 +56,8 @@ export async function runAgent(
   const { config, log, clock = systemClock } = options;
   // Every source waits on these; ten is node's guess at a leak.
   setMaxListeners(0, stop, deadline);
+  const traceLog = log.child({ component: 'trace' });
+  await using trace = await AgentTrace.open(config, { clock, log: traceLog, rng: Math.random });
   const early: Notice[] = [];
   let notice = (event: Notice): void => {
     early.push(event);
@@ -83,7 +88,9 @@ export async function runAgent(
   );
   await using scorer = new Scorer({ models, log: modelLog });
   const report = () => reportOf(config, outbox, scorer, clock);
-  await using uplink = await openUplink(config, outbox, keeper, report, clock, log);
+  const uplinkLog = log.child({ component: 'uplink' });
+  const spans = trace?.ofUplink(uplinkLog);
+  await using uplink = await openUplink({ config, outbox, keeper, report, clock, log: uplinkLog, spans });
   notice = event =>
     uplink.event({ gateway: config.gateway, epoch: outbox.epoch, atMs: clock.now(), ...event });
   for (const event of early) notice(event);
@@ -96,13 +103,7 @@ export async function runAgent(
   const drained = new AbortController();
   const watching = keeper.run(drained.signal);
   const forwarding = forward(
-    {
-      outbox,
-      uplink,
-      clock,
-      log: log.child({ component: 'uplink' }),
-      onFailure: metrics && (error => metrics.linkFailed(error)),
-    },
+    { outbox, uplink, clock, log: uplinkLog, onFailure: metrics && (error => metrics.linkFailed(error)) },
     drained.signal,
     deadline,
   );
@@ -118,24 +119,17 @@ export async function runAgent(
 
   await Promise.all(
     [...sources].map(([name, source]) => {
-      const stages = [new Validate(times), rules, metrics?.timed(scorer) ?? scorer, sealing];
       const onFailure = (error: unknown) =>
         notice({
           kind: 'source',
           text: `Source ${name} has stopped: ${messageOf(error)}`.slice(0, 900),
           details: { source: name },
         });
+      const score = metrics?.timed(scorer) ?? scorer;
+      const parts = { source, check: [new Validate(times), rules], score, sealing, outbox };
+      const way = wayOf(parts, trace?.ofSource(name));
       return pump(
-        {
-          name,
-          source,
-          stages,
-          outbox,
-          clock,
-          log: log.child({ source: name }),
-          watcher: metrics?.of(name),
-          onFailure,
-        },
+        { name, ...way, clock, log: log.child({ source: name }), watcher: metrics?.of(name), onFailure },
         stop,
         deadline,
       );
@@ -155,14 +149,34 @@ function ballastOf({ dataDir, outbox }: AgentConfig): Ballast {
   return new Ballast({ file: path.join(dataDir, 'outbox.ballast'), bytes: Math.floor(bytes) });
 }
 
-async function openUplink(
-  config: AgentConfig,
-  outbox: LevelOutbox,
-  keeper: Timekeeper,
-  report: () => AgentReport,
-  clock: Clock,
-  log: Logger,
-): Promise<MqttUplink> {
+interface WayParts {
+  readonly source: Source;
+  readonly check: readonly Stage[];
+  readonly score: Stage;
+  readonly sealing: Stage;
+  readonly outbox: LevelOutbox;
+}
+
+/** What a batch passes; with traces, each part within what times it. */
+function wayOf({ source, check, score, sealing, outbox }: WayParts, spans: SourceSpans | undefined) {
+  if (!spans) return { source, stages: [...check, score, sealing], outbox };
+  const checks = check.map(stage => spans.stage('check', stage));
+  const stages = [...checks, spans.stage('score', score), sealing];
+  return { source: spans.source(source), stages, outbox: spans.outbox(outbox) };
+}
+
+interface UplinkParts {
+  readonly config: AgentConfig;
+  readonly outbox: LevelOutbox;
+  readonly keeper: Timekeeper;
+  readonly report: () => AgentReport;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly spans: PublishSpans | undefined;
+}
+
+async function openUplink(parts: UplinkParts): Promise<MqttUplink> {
+  const { config, outbox, keeper, report, clock, log, spans } = parts;
   const { url, username, password, keepAliveS, connectTimeoutMs, windowBytes } = config.uplink;
   return new MqttUplink({
     url,
@@ -173,7 +187,8 @@ async function openUplink(
     connectTimeoutMs,
     windowBytes,
     clock,
-    log: log.child({ component: 'uplink' }),
+    log,
+    spans,
     birth: {
       epoch: outbox.epoch,
       outbox: outbox.id,

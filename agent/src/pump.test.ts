@@ -17,7 +17,7 @@ function keepingOutbox(durable: () => Promise<void> = async () => undefined) {
     epoch: '000000001-00000000000000aa',
     append: async (batch, { source, position }) => {
       kept.push({ batch, source, position });
-      return { durable: durable() };
+      return { durable: durable().then(() => 'disk' as const) };
     },
     async *entries() {},
     receive: async () => undefined,

@@ -12,7 +12,7 @@ export interface PumpOptions {
   readonly name: string;
   readonly source: Source;
   readonly stages: readonly Stage[];
-  readonly outbox: Outbox;
+  readonly outbox: Pick<Outbox, 'append'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Whoever counts; mostly nobody. */

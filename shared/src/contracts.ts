@@ -133,6 +133,8 @@ export interface Entry {
   readonly bytes: Uint8Array;
   /** What is needed to decode it; must have reached the collector before it. */
   readonly described: Described;
+  /** Only of a block that is traced: its `publish` span, which the bytes do not name yet. */
+  readonly trace?: TraceContext;
 }
 
 /** "I have from…through of this epoch", and no claim about anything else. */
@@ -151,12 +153,17 @@ export interface Origin {
   readonly position?: SourcePosition | undefined;
   /** Somebody waits for `durable`: the batch is written at once and offered only then. */
   readonly acknowledges?: boolean;
+  /** Goes with the block, also through a restart. */
+  readonly trace?: TraceContext;
 }
+
+/** Where a batch is safe first: on our disk, or in the collector's journal. */
+export type Safe = 'disk' | 'journal';
 
 /** Handed back by `Outbox.append`. */
 export interface Admission {
   /** Resolves once fsynced here (with the source's position, if it has one) or journaled there. */
-  readonly durable: Promise<void>;
+  readonly durable: Promise<Safe>;
 }
 
 export interface Outbox extends AsyncDisposable {

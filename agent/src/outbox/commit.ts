@@ -4,7 +4,7 @@ import type { Core } from './core.js';
 import type { FreshBlock } from './fresh.js';
 import { blockKey, type Put, timePut } from './layout.js';
 import type { Unsaved } from './ledger.js';
-import { Flag, packValue } from './stored-value.js';
+import { Flag, packValue, traceNotes } from './stored-value.js';
 
 /** What somebody wants to be durable. */
 export interface Item {
@@ -152,10 +152,11 @@ function unsavedOf(core: Core, written: ReadonlySet<FreshBlock>, rejected: Unsav
   return { rows, rejected };
 }
 
-/** In a pure commit, records travel as notes: a position with its own block, all else with the last one. */
+/** In a pure commit, records travel as notes: a position with its own block, all else with the last one. A trace always does. */
 function putsOf(core: Core, writes: readonly Write[], pure: boolean, saved: readonly Put[]): Put[] {
   return writes.map(({ block, position, flags }, i) => {
-    const notes = pure && position ? [core.records.positionPut(...position)] : [];
+    const notes = traceNotes(block.trace);
+    if (pure && position) notes.push(core.records.positionPut(...position));
     if (pure && i === writes.length - 1) notes.push(...saved);
     return {
       key: blockKey(core.live.counter, block.id.seq),
@@ -205,7 +206,7 @@ function stored(core: Core, { block, flags }: Write): void {
     if (!block.sent && !clock) live.due.add(seq);
     fresh.move(block, 'gone');
   }
-  block.resolve();
+  block.resolve('disk');
 }
 
 /** The live lane does not keep up: what is on disk anyway goes with the backlog. */

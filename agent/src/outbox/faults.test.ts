@@ -77,7 +77,7 @@ function open(
 async function filled(base: string, blocks: number): Promise<void> {
   await using outbox = await open(base, systemClock);
   const batches = new TestBatches();
-  let durable = Promise.resolve();
+  let durable: Promise<unknown> = Promise.resolve();
   for (let i = 0; i < blocks; i++) ({ durable } = await outbox.append(batches.next(2), origin, never));
   await durable;
 }

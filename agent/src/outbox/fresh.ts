@@ -4,7 +4,7 @@
  * volatile: nowhere but here. kept: journaled there, not released. cached: on disk too, its bytes spare a read.
  */
 import type { DeviceRows } from '@edgeward/shared/batch';
-import type { Described } from '@edgeward/shared/contracts';
+import type { Described, Safe, TraceContext } from '@edgeward/shared/contracts';
 import type { BlockId } from '@edgeward/shared/wire';
 
 export interface FreshBlock {
@@ -12,6 +12,7 @@ export interface FreshBlock {
   readonly described: Described;
   readonly devices: readonly DeviceRows[];
   readonly bytes: Uint8Array;
+  readonly trace?: TraceContext | undefined;
   /** Monotonic, ms. */
   readonly bornMs: number;
   readonly anomalous: boolean;
@@ -24,7 +25,7 @@ export interface FreshBlock {
   sent: boolean;
   /** On its way to the disk as one that was never sent: not to be sent meanwhile. */
   writing: boolean;
-  readonly resolve: () => void;
+  readonly resolve: (safe: Safe) => void;
   readonly reject: (error: Error) => void;
 }
 

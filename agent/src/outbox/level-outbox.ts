@@ -20,6 +20,7 @@ import type {
   OutboxReport,
   Receipt,
   RecordBatch,
+  Safe,
   SourcePosition,
 } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
@@ -243,10 +244,10 @@ export class LevelOutbox implements Outbox {
 
   #advance({ source, position, acknowledges }: Origin): Admission {
     const rejected = this.#rejects.release(source);
-    if (!position && !(rejected && acknowledges)) return { durable: Promise.resolve() };
+    if (!position && !(rejected && acknowledges)) return { durable: Promise.resolve('disk') };
     this.#press(rejected);
-    const durable = new Promise<void>((resolve, reject) => {
-      this.#writer.add({ source, position, rejected, resolve, reject });
+    const durable = new Promise<Safe>((resolve, reject) => {
+      this.#writer.add({ source, position, rejected, resolve: () => resolve('disk'), reject });
     });
     durable.catch(() => undefined); // not everybody waits for it
     return { durable };
@@ -292,18 +293,19 @@ export class LevelOutbox implements Outbox {
 
   #admit(
     { id, bytes, described, devices, anomalous }: Made,
-    { source, position, acknowledges = false }: Origin,
+    { source, position, acknowledges = false, trace }: Origin,
     rejected: ReadonlyMap<string, number> | undefined,
-  ): Promise<void> {
+  ): Promise<Safe> {
     const { fresh, options, changed } = this.#core;
     const urgent = acknowledges || position !== undefined || options.durability === 'always';
-    const durable = new Promise<void>((resolve, reject) => {
+    const durable = new Promise<Safe>((resolve, reject) => {
       const block: FreshBlock = {
         id,
         bytes,
         described,
         devices,
         anomalous,
+        trace,
         bornMs: options.clock.monotonic(),
         urgent,
         place: 'volatile',
@@ -314,7 +316,8 @@ export class LevelOutbox implements Outbox {
         reject,
       };
       fresh.add(block);
-      if (urgent) this.#writer.add({ block, source, position, rejected, resolve, reject });
+      const written = () => resolve('disk');
+      if (urgent) this.#writer.add({ block, source, position, rejected, resolve: written, reject });
       else if (!id.clock) fresh.enqueue(block);
     });
     durable.catch(() => undefined); // not everybody waits for it

@@ -23,7 +23,7 @@ test('40,000 blocks on disk take next to nothing in memory, nor does offering an
   await using outbox = await open(await folder(), { maxBytes: 1e9, maxLossMs: 50 });
   const batches = new TestBatches();
   const append = async (count: number) => {
-    let durable: Promise<void> | undefined;
+    let durable: Promise<unknown> | undefined;
     for (let i = 0; i < count; i++) ({ durable } = await outbox.append(batches.next(1), polled, never));
     await durable;
   };

@@ -1,6 +1,6 @@
 /** Reads stored blocks back, in chunks, and counts what is no longer readable as damaged. */
 import type { DeviceRows } from '@edgeward/shared/batch';
-import type { Described } from '@edgeward/shared/contracts';
+import type { Described, TraceContext } from '@edgeward/shared/contracts';
 import { type BlockHeader, namedRows, readHeader } from '@edgeward/shared/wire';
 import type { Core } from './core.js';
 import type { Epoch } from './epochs.js';
@@ -20,6 +20,7 @@ export interface StoredBlock {
   readonly header: BlockHeader;
   readonly described: Described;
   readonly devices: readonly DeviceRows[];
+  readonly trace?: TraceContext;
 }
 
 /** As the quota counts it. */

@@ -93,7 +93,7 @@ class Ends {
       ledger.settle(live.counter, block.devices, 'delivered', false);
       this.core.voids.journaled(seq);
       live.journal(seq, undefined);
-      if (!block.urgent) block.resolve();
+      if (!block.urgent) block.resolve('journal');
     }
     block.queued = false;
     this.walk?.settle(live, seq, mark);

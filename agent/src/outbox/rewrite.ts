@@ -5,7 +5,7 @@ import { type BlockId, decodeBlock, encodeBlock } from '@edgeward/shared/wire';
 import type { Core } from './core.js';
 import { blockKey, type Put } from './layout.js';
 import type { StoredBlock } from './reader.js';
-import { packValue } from './stored-value.js';
+import { packValue, traceNotes } from './stored-value.js';
 
 export interface Rewritten {
   readonly block: StoredBlock;
@@ -38,7 +38,7 @@ export function rewritten(
   const bytes = encodeBlock(id, batch);
   return {
     block,
-    put: { key: blockKey(block.epoch.counter, seq), value: packValue(flags, bytes) },
+    put: { key: blockKey(block.epoch.counter, seq), value: packValue(flags, bytes, traceNotes(block.trace)) },
     bySize: bytes.length - block.bytes.length,
     devices,
   };

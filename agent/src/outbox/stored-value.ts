@@ -5,8 +5,10 @@
  * their keys only ever rise; a record rewritten under a fixed key in every commit makes it merge them instead, which
  * costs half as much again. So while blocks are only put, as in an outage, records travel within them.
  */
+import type { TraceContext } from '@edgeward/shared/contracts';
 import { crc32c } from '@edgeward/shared/crc32c';
-import type { Put } from './layout.js';
+import { parseTrace } from '@edgeward/shared/trace/context';
+import { keptKey, type Put, packRecord, parseRecord } from './layout.js';
 
 export const Flag = {
   /** It may have been sent: only a receipt may end its life. */
@@ -22,6 +24,7 @@ const allFlags = 0xf;
 export interface StoredValue {
   readonly flags: number;
   readonly notes: readonly Put[];
+  readonly trace?: TraceContext;
   readonly bytes: Buffer;
 }
 
@@ -42,7 +45,17 @@ export function unpackValue(value: Buffer): StoredValue | undefined {
   const end = 9 + value.readUInt32LE(1);
   const packed = value.subarray(9, end);
   if (end > value.length || crc32c(packed) !== value.readUInt32LE(5)) return undefined;
-  return { flags, notes: parseNotes(packed), bytes: value.subarray(end) };
+  return { flags, ...parseNotes(packed), bytes: value.subarray(end) };
+}
+
+/**
+ * The context of a trace goes beside its block and not within: a release that knows no traces still reads the block,
+ * and takes this note for something that somebody else has saved.
+ */
+const traceKey = keptKey('trace');
+
+export function traceNotes(trace: TraceContext | undefined): Put[] {
+  return trace ? [{ key: traceKey, value: packRecord({ n: 0, state: trace }) }] : [];
 }
 
 /** Length, checksum, then keys and values as base64 in JSON. */
@@ -56,10 +69,14 @@ function packNotes(notes: readonly Put[]): Buffer {
   return Buffer.concat([head, json]);
 }
 
-function parseNotes(json: Buffer): Put[] {
+function parseNotes(json: Buffer): Pick<StoredValue, 'notes' | 'trace'> {
   const list = JSON.parse(json.toString('utf8')) as [string, string][];
-  return list.map(([key, value]) => ({
+  const all = list.map(([key, value]) => ({
     key: Buffer.from(key, 'base64'),
     value: Buffer.from(value, 'latin1'),
   }));
+  const traced = all.find(({ key }) => key.equals(traceKey));
+  if (!traced) return { notes: all };
+  const trace = parseTrace(parseRecord('k', traced.value)?.state);
+  return { notes: all.filter(note => note !== traced), ...(trace && { trace }) };
 }

@@ -33,7 +33,7 @@ export class Walk {
   readonly #writer: Writer;
   readonly #offered = new Map<Epoch, Map<number, Offered>>();
   readonly #asking: Asking;
-  /** Journaled blocks that are offered again, for the collector to say whether they are released. */
+  /** Journaled blocks that are offered again, for the collector to say whether they are released. No trace tells of it. */
   #asks: (Entry & { readonly of: Epoch })[] = [];
   #ready: StoredBlock[] = [];
   #readyBytes = 0;
@@ -141,8 +141,8 @@ export class Walk {
         live.sent.add(block.id.seq);
         fresh.move(block, 'gone');
       }
-      const { id, bytes, described } = block;
-      return { epoch: id.epoch, seq: id.seq, lane: 'live', bytes, described };
+      const { id, bytes, described, trace } = block;
+      return { epoch: id.epoch, seq: id.seq, lane: 'live', bytes, described, ...(trace && { trace }) };
     }
     return undefined;
   }
@@ -154,13 +154,13 @@ export class Walk {
 
   #backlog(): Entry | undefined {
     for (let block = this.#ready.shift(); block; block = this.#ready.shift()) {
-      const { epoch, seq, bytes, described, devices } = block;
+      const { epoch, seq, bytes, described, devices, trace } = block;
       this.#readyBytes -= bytes.length;
       if (!epoch.stored.has(seq) || epoch.journaled.has(seq)) continue;
       this.#sinceBacklog = 0;
       this.#note(epoch, seq, { devices, size: sizeOf(block) });
       this.#load();
-      return { epoch: epoch.name, seq, lane: 'backlog', bytes, described };
+      return { epoch: epoch.name, seq, lane: 'backlog', bytes, described, ...(trace && { trace }) };
     }
     return undefined;
   }

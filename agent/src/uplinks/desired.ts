@@ -6,6 +6,8 @@ const desiredSchema = z.object({
   journal: z.string().max(64).optional(),
   /** The collector's time when it said so, ms since Unix epoch. */
   timeMs: z.number().optional(),
+  /** The newest version of blocks that it reads and has a use for; absent = 1. */
+  wire: z.int().optional(),
   /** A block came whose schema it does not know. */
   ask: z.literal('state').optional(),
   /** Why it takes nothing from this gateway. */

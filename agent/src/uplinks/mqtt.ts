@@ -16,6 +16,8 @@ import type { Logger } from '@edgeward/shared/log';
 import type { Histogram } from '@edgeward/shared/metrics/histogram';
 import { parseReceipts } from '@edgeward/shared/receipts';
 import { topicOf } from '@edgeward/shared/topics';
+import { tracedWireVersion, withTrace } from '@edgeward/shared/wire';
+import type { PublishSpans } from '../trace/publish-spans.js';
 import { parseDesired } from './desired.js';
 import { EventBox } from './event-box.js';
 import { Exchange } from './exchange.js';
@@ -44,6 +46,8 @@ export interface MqttUplinkOptions {
   readonly report: () => AgentReport;
   /** The collector has answered on a new link. */
   readonly onHello?: (hello: Hello) => void;
+  /** Only where blocks are traced. */
+  readonly spans?: PublishSpans | undefined;
 }
 
 /** What the collector says of itself when a link is up. */
@@ -95,6 +99,8 @@ export class MqttUplink implements Uplink {
   };
   #bornAtMs = 0;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
+  /** The collector has said that it takes traces; one that does not might not even read such a block. */
+  #takesTraces = false;
 
   constructor(options: MqttUplinkOptions) {
     this.#options = options;
@@ -212,10 +218,11 @@ export class MqttUplink implements Uplink {
       log.warn({ bytes: payload.length }, 'ignored a message from the collector');
       return;
     }
-    const { journal, timeMs, ask, refused } = desired;
+    const { journal, timeMs, ask, refused, wire = 1 } = desired;
     if (ask && this.#link) this.#bear(this.#link);
     if (refused !== undefined) log.error({ reason: refused }, 'the collector refuses this gateway');
     if (journal === undefined && timeMs === undefined) return;
+    this.#takesTraces = wire >= tracedWireVersion;
     onHello?.({ journal, timeMs, roundTripMs: clock.monotonic() - this.#bornAtMs });
   }
 
@@ -226,6 +233,8 @@ export class MqttUplink implements Uplink {
       return;
     }
     for (const { mark } of receipts) this.#counts.receipts[mark] += 1;
+    const { spans } = this.#options;
+    if (spans) for (const receipt of receipts) spans.received(receipt);
     this.#exchange?.received(receipts);
   }
 
@@ -239,10 +248,12 @@ export class MqttUplink implements Uplink {
   }
 
   /** It is of no use before its schema, and the broker keeps the order of one connection. */
-  #sendBlock(link: Link, { described, bytes }: Entry): void {
+  #sendBlock(link: Link, entry: Entry): void {
+    const { described, bytes, trace } = entry;
     if (this.#schemas.need(described)) this.#bear(link);
     this.#counts.blocks += 1;
     this.#counts.bytes += bytes.length;
-    link.publish(this.#topic('block'), bytes);
+    link.publish(this.#topic('block'), trace && this.#takesTraces ? withTrace(bytes, trace) : bytes);
+    this.#options.spans?.sent(entry, this.#takesTraces);
   }
 }

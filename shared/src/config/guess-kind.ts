@@ -12,6 +12,7 @@ const kinds = new Map<string, ConfigName | undefined>([
   ['dataDir', undefined],
   ['log', undefined],
   ['metrics', undefined],
+  ['trace', undefined],
   ...ownKeys.agent.map(key => [key, 'agent'] as const),
   ...ownKeys.collector.map(key => [key, 'collector'] as const),
 ]);

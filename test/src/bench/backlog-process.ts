@@ -69,7 +69,7 @@ function look(): Resident | undefined {
 
 async function fill(target: number, rowsPerBlock: number): Promise<void> {
   const noise = noiseOf(rowsPerBlock);
-  let durable: Promise<void> | undefined;
+  let durable: Promise<unknown> | undefined;
   while (outbox.report().outbox.bytes < target)
     for (let i = 0; i < 16; i++) ({ durable } = await outbox.append(noise(), { source: 'polled' }, never));
   await durable;

@@ -34,7 +34,7 @@ class World implements AsyncDisposable {
   #batches = new TestBatches();
   /** Devices whose source waits until its last batch is admitted; each device has its own. */
   #waiting = new Set<number>();
-  #durable = Promise.resolve();
+  #durable: Promise<unknown> = Promise.resolve();
   #walk: AsyncIterator<Entry>;
   #pulling: AsyncIterator<Entry> | undefined;
   #sent: Entry[] = [];
