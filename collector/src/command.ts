@@ -13,7 +13,7 @@ export const command: Command = {
   options: { config: configFileOption },
   async run(values, io) {
     const config = await loadConfig(String(values.config), collectorConfig);
-    const log = createLogger('collector', config.log.level);
+    const log = createLogger('collector', config.log.level, config.trace !== undefined);
     const onListening = (ports: object) => process.send?.({ listening: ports });
     stopWithParent();
     await runCollector({ config, log, demo: demoLink(), onListening }, io.stop, io.deadline);

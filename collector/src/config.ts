@@ -2,6 +2,7 @@ import path from 'node:path';
 import { distinct, distinctNames, nameOption, pathOption, ruleOption } from '@edgeward/shared/config';
 import { bare, isLoopback, isWildcard } from '@edgeward/shared/hosts';
 import { logLevels } from '@edgeward/shared/log';
+import { traceOption } from '@edgeward/shared/trace/config';
 import { z } from 'zod';
 import { alertsConfig } from './alerts/config.js';
 import { apiConfig } from './api/config.js';
@@ -142,6 +143,10 @@ const options = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'POST /score: single rows, judged by rules and the plain forest' }),
+  trace: traceOption({}).meta({
+    description:
+      'Traces for OpenTelemetry, of the blocks that agents sample; absent: none. What becomes of them never holds data up',
+  }),
   log: z
     .strictObject({
       level: z.enum(logLevels).default('info').meta({ description: 'Least level that is logged' }),

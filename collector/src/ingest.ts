@@ -5,6 +5,7 @@ import type { Logger } from '@edgeward/shared/log';
 import { getOrMake } from '@edgeward/shared/maps';
 import { encodeReceipts, receiptsOf } from '@edgeward/shared/receipts';
 import { type TopicKind, topicOf } from '@edgeward/shared/topics';
+import { tracedWireVersion } from '@edgeward/shared/wire';
 import { Crowd } from './crowd.js';
 import type { Gateways } from './gateways.js';
 import type { Identities } from './identity.js';
@@ -16,6 +17,7 @@ import { Limiter } from './limiter.js';
 import { parseEvent, parseReport } from './messages.js';
 import type { Releases } from './releases.js';
 import { isOutdated } from './report.js';
+import type { IngestSpans } from './trace/ingest-spans.js';
 
 export interface Message {
   readonly gateway: string;
@@ -34,6 +36,8 @@ export interface IngestOptions {
   readonly send?: (gateway: string, kind: TopicKind, payload: string) => boolean;
   /** Told of what is stored, while its columns are at hand. */
   readonly onStored?: (deliveries: readonly Delivery[]) => void;
+  /** Only where blocks are traced: then gateways are told that they may send such. */
+  readonly spans?: IngestSpans | undefined;
   /** Why nothing may be stored now: what is needed of the journal's room a sink has not stored yet. */
   readonly blocked?: () => string | null;
   /** Rows older than this on arrival raise no new alarm. */
@@ -124,6 +128,7 @@ export class Ingest {
 
   /** Only enqueues: the broker must never wait inside its own delivery. */
   offer(message: Queued): void {
+    if (message.kind === 'block') this.#options.spans?.arrived(message.payload);
     this.#queue.push(message);
     // A dead letter that is tried again came long ago.
     if (message.kind !== 'block' || !message.settle)
@@ -240,6 +245,7 @@ export class Ingest {
       releases.journaled(stored);
       gateways.stored(stored);
       this.#options.onStored?.(stored);
+      this.#options.spans?.stored(blocks, stored);
       return true;
     } catch (error) {
       this.#fail(`cannot be written: ${messageOf(error)}`);
@@ -295,8 +301,9 @@ export class Ingest {
 
   /** A new link may have missed receipts, and a new start wants to know the time and whose journal this is. */
   async #greet(gateway: string, outbox: string): Promise<void> {
-    const { journal, clock, releases } = this.#options;
-    await this.#publish(gateway, 'desired', JSON.stringify({ journal: journal.id, timeMs: clock.now() }));
+    const { journal, clock, releases, spans } = this.#options;
+    const hello = { journal: journal.id, timeMs: clock.now(), ...(spans && { wire: tracedWireVersion }) };
+    await this.#publish(gateway, 'desired', JSON.stringify(hello));
     await this.sendReceipts(gateway, releases.standing(gateway, outbox));
   }
 

@@ -29,6 +29,8 @@ import { Retention } from './retention.js';
 import { ScoreService } from './score-service.js';
 import { SinkSet } from './sink-set.js';
 import { createSink, type SinkConfig } from './sinks/index.js';
+import { CollectorTrace } from './trace/collector-trace.js';
+import { afterIngest } from './trace/ingest-spans.js';
 import type { DemoControls, HealthView } from './views.js';
 
 export interface CollectorOptions {
@@ -59,14 +61,15 @@ export async function runCollector(
   deadline: AbortSignal,
 ): Promise<void> {
   const { config, log, clock = systemClock } = options;
-  await using stores = await openStores(options);
+  await using trace = await CollectorTrace.open(config, clock, log.child({ component: 'trace' }));
+  await using stores = await openStores(options, trace);
   const { journal, gateways, engine } = stores;
   await using scores = new ScoreService({ ...config.score, log: log.child({ component: 'score' }) });
   const onMoved = () => releases.moved();
   const follower = { journal, clock, log: log.child({ sink: 'incidents' }), lingerMs: incidentLingerMs };
   const incidents = new Consumer({ name: 'incidents', sink: engine, ...follower });
   await incidents.open();
-  const sinks = createSinks(config, journal, clock, log, onMoved);
+  const sinks = createSinks(config, journal, clock, log, onMoved, trace);
   const followers = () => [incidents, ...sinks.all];
   const releases: Releases = new Releases({
     journal,
@@ -106,6 +109,7 @@ export async function runCollector(
     publish,
     send: (gateway, kind, payload) => broker?.send?.(gateway, kind, payload) ?? false,
     onStored: deliveries => feed.take(deliveries),
+    spans: trace?.ingest,
     blocked: () => retention.blocked,
     ...config.ingest,
     clock,
@@ -183,13 +187,17 @@ interface Stores extends AsyncDisposable {
   readonly mails: MailQueue;
 }
 
-async function openStores({ config, log, clock = systemClock }: CollectorOptions): Promise<Stores> {
+async function openStores(
+  { config, log, clock = systemClock }: CollectorOptions,
+  trace: CollectorTrace | undefined,
+): Promise<Stores> {
   const inData = (name: string) => path.join(config.dataDir, name);
   const journal = await Journal.open({
     directory: inData('journal'),
     maxDeadLetterBytes: config.journal.maxDeadLetterBytes,
     maxRefusedBytes: config.journal.maxRefusedBytes,
     keepsColumns: () => config.sinks.length > 0,
+    nextTrace: trace && afterIngest,
     ballastBytes: Math.max(mebibyte, Math.min(4 * mebibyte, config.journal.maxBytes / 100)),
     clock,
     log: log.child({ component: 'journal' }),
@@ -197,12 +205,19 @@ async function openStores({ config, log, clock = systemClock }: CollectorOptions
   const gateways = new Gateways(clock, journal.reports(), journal.events());
   journal.eventLog.listen(event => gateways.event(event));
   const store = new AlertStore({ directory: inData('alerts'), log: log.child({ component: 'alerts' }) });
-  const mails = new MailQueue({ store, config: config.mail, log: log.child({ component: 'mail' }), clock });
+  const mails = new MailQueue({
+    store,
+    config: config.mail,
+    log: log.child({ component: 'mail' }),
+    clock,
+    spans: trace?.mails,
+  });
   const engine = new IncidentEngine({
     store,
     mails,
     config: config.alerts,
     siteOf: gateway => siteOf(gateways, gateway),
+    spans: trace?.incidents,
     log: log.child({ component: 'incidents' }),
     clock,
   });
@@ -230,11 +245,13 @@ function createSinks(
   clock: Clock,
   log: Logger,
   onMoved: () => void,
+  trace: CollectorTrace | undefined,
 ): SinkSet {
-  const create = (options: SinkConfig) => {
+  const create = (options: SinkConfig, own: Logger) => {
     const { name } = options;
     const refuse = (refusals: readonly Refusal[]) => journal.sinkLetters.keep(name, refusals);
-    return createSink(options, { name, collector, log: log.child({ sink: name }), clock, refuse });
+    const sink = createSink(options, { name, collector, log: own, clock, refuse });
+    return trace ? trace.sink(name, sink, own) : sink;
   };
   return new SinkSet({ journal, create, sinks, receiptAfter, onMoved, lingerMs: sinkLingerMs, clock, log });
 }

@@ -13,8 +13,8 @@ import type { SinkConfig } from './sinks/index.js';
 
 export interface SinkSetOptions extends SinkOptions {
   readonly journal: Journal;
-  /** Does no I/O. */
-  readonly create: (config: SinkConfig) => Sink;
+  /** Does no I/O. @param log  of the sink and of what runs it */
+  readonly create: (config: SinkConfig, log: Logger) => Sink;
   /** A sink has stored more, or others are required than before. */
   readonly onMoved: () => void;
   readonly lingerMs: number;
@@ -153,7 +153,7 @@ export class SinkSet {
   #memberOf(config: SinkConfig): SinkMember {
     const { create, journal, clock, log, lingerMs, onMoved } = this.#options;
     const own = log.child({ sink: config.name });
-    const sink = create(config);
+    const sink = create(config, own);
     return new SinkMember({ config, sink, journal, clock, log: own, lingerMs, onStored: onMoved });
   }
 

@@ -2,6 +2,7 @@
  * All that the incident engine knows, in memory, and the drafts through which it changes: a draft is committed
  * to the store or dropped as a whole. Changes that may wait for the next commit are merged as "unsaved".
  */
+import type { TraceContext } from '@edgeward/shared/contracts';
 import type { MailKind } from '../notifiers/mail.js';
 import type { AlertStore, Operation } from './alert-store.js';
 import { type AlarmState, isIdle } from './device-alarm.js';
@@ -15,6 +16,8 @@ export interface IncidentRecord {
   readonly noted?: string;
   /** It opened in an alarm storm: no mails. */
   readonly held: boolean;
+  /** Where the spans of mails hang: the last change that a traced block made. */
+  readonly trace?: TraceContext;
 }
 
 export const deviceKey = (gateway: string, device: string) => `${gateway}/${device}`;

@@ -7,7 +7,8 @@ export function dueMails(draft: Draft): MailRequest[] {
     const kinds = dueKinds(record, draft.isSettled(record.incident.id));
     if (kinds.length === 0) return [];
     draft.setRecord({ ...record, mailed: [...record.mailed, ...withImplied(kinds, record)] });
-    return kinds.map(kind => ({ kind, incident: record.incident }));
+    const { incident, trace } = record;
+    return kinds.map(kind => ({ kind, incident, ...(trace && { trace }) }));
   });
 }
 

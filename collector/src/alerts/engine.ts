@@ -13,6 +13,7 @@ import { settled } from '@edgeward/shared/settled';
 import { rowsOf } from '../journal/kept-delivery.js';
 import type { MailOutlet } from '../notifiers/mail-queue.js';
 import { notYetStored } from '../sinks/received.js';
+import type { IncidentSpans } from '../trace/incident-spans.js';
 import type { AlertStore } from './alert-store.js';
 import { Board, Draft, deviceKey } from './board.js';
 import type { AlertsConfig } from './config.js';
@@ -29,6 +30,8 @@ export interface EngineOptions {
   readonly config: AlertsConfig;
   /** Site of a gateway, for titles and mails. */
   readonly siteOf?: (gateway: string) => string | null;
+  /** Only where blocks are traced. */
+  readonly spans?: IncidentSpans | undefined;
   readonly log: Logger;
   readonly clock: Clock;
 }
@@ -84,10 +87,17 @@ export class IncidentEngine implements Sink {
   /** @throws EW_STORE_WRITE with nothing changed; the same call may be made again */
   write(deliveries: readonly Delivery[], after: Cursor, _deadline?: AbortSignal): Promise<void> {
     return this.#exclusively(async () => {
-      const draft = new Draft(await this.#loaded());
+      const board = await this.#loaded();
+      const draft = new Draft(board);
       const fresh = notYetStored(deliveries, this.#cursor, after.journal);
-      for (const delivery of fresh) this.#observe(draft, delivery);
+      const trail = this.#options.spans?.begin(board, draft);
+      for (const delivery of fresh) {
+        const { trace } = delivery;
+        if (trail && trace) trail.around(trace, () => this.#observe(draft, delivery));
+        else this.#observe(draft, delivery);
+      }
       await this.#finish(draft, after);
+      trail?.tell();
       this.#count(fresh);
     });
   }

@@ -2,7 +2,15 @@ import type { Delivery, Described } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import type { RangeSet } from '@edgeward/shared/ranges';
 import { numberInKey, type Store } from '@edgeward/shared/store';
-import { blockEnd, blockKey, ingestedMsOf, storedBlock, storedHeader, toDelivery } from './layout.js';
+import {
+  blockEnd,
+  blockKey,
+  ingestedMsOf,
+  type NextTrace,
+  storedBlock,
+  storedHeader,
+  toDelivery,
+} from './layout.js';
 import { Tail, type TailLimits } from './tail.js';
 
 /** What a read found. `through` is the last position looked at: the next read goes on behind it. */
@@ -23,6 +31,7 @@ export interface BlocksOptions {
   /** Positions without a block. */
   readonly gone: RangeSet;
   readonly described: (id: string) => Described | undefined;
+  readonly nextTrace?: NextTrace | undefined;
   /** There must be blocks from…through and there are none. */
   readonly onLost: (from: number, through: number) => Promise<void>;
   /** A block cannot be read. */
@@ -206,7 +215,8 @@ export class Blocks {
 
   async #decode(position: number, value: Buffer): Promise<Delivery | undefined> {
     try {
-      return toDelivery(position, storedBlock(value, this.#options.described));
+      const { described, nextTrace } = this.#options;
+      return toDelivery(position, storedBlock(value, described), nextTrace);
     } catch (error) {
       await this.#options.onBroken(position, messageOf(error));
       return undefined;

@@ -44,6 +44,7 @@ import {
   jsonRecords,
   lastNumber,
   markerKey,
+  type NextTrace,
   put,
   schemaPut,
   toDelivery,
@@ -70,6 +71,8 @@ export interface JournalOptions {
   readonly maxRefusedBytes?: number;
   /** Whoever follows mostly reads the columns: the newest are kept as they are, instead of decoded when asked for. */
   readonly keepsColumns?: () => boolean;
+  /** Where spans hang that follow a traced block's journaling; absent = where the block itself says. */
+  readonly nextTrace?: NextTrace | undefined;
   /** Opens the store; tests give one that fails. */
   readonly openStore?: (options: StoreOptions) => Promise<Store>;
   readonly clock: Clock;
@@ -136,6 +139,7 @@ export class Journal implements AsyncDisposable {
       store,
       gone: loaded.gone,
       described: id => this.described(id),
+      nextTrace: options.nextTrace,
       onLost: (from, through) => this.#lose(from, through, 'are lost'),
       onBroken: (position, why) => this.#tellBroken(position, why),
     });
@@ -234,7 +238,9 @@ export class Journal implements AsyncDisposable {
       if (!this.#savedSchemas.has(described.id)) schemas.add(described);
     }
     for (const one of poison) plan.reject(one);
-    const deliveries = taken.map((block, i) => toDelivery(this.#position + 1 + i, block));
+    const deliveries = taken.map((block, i) =>
+      toDelivery(this.#position + 1 + i, block, this.#options.nextTrace),
+    );
     const blocks = taken.map((block, i) => put(blockKey(this.#position + 1 + i), stored(block)));
     const all = [...blocks, ...plan.writes(), ...[...schemas].map(schemaPut), ...writes];
     if (all.length === 0) return [];

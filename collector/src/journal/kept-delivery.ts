@@ -1,4 +1,4 @@
-import type { Delivery, RecordBatch } from '@edgeward/shared/contracts';
+import type { Delivery, RecordBatch, TraceContext } from '@edgeward/shared/contracts';
 import { type Described, decodeBlock, describe } from '@edgeward/shared/wire';
 
 /** What is known of a block without its columns. */
@@ -22,13 +22,14 @@ export class KeptDelivery implements Delivery, Summary {
   readonly site?: string;
   readonly rows: number;
   readonly inOrder: boolean;
+  readonly trace?: TraceContext;
   readonly #block: Uint8Array;
   readonly #described: Described;
   #batch: RecordBatch | undefined;
 
   /** @param block  that its columns can be made of again */
   constructor(
-    { gateway, epoch, seq, position, ingestedMs, late, site, batch }: Delivery,
+    { gateway, epoch, seq, position, ingestedMs, late, site, trace, batch }: Delivery,
     inOrder: boolean,
     block: Uint8Array,
   ) {
@@ -41,6 +42,7 @@ export class KeptDelivery implements Delivery, Summary {
     if (site !== undefined) this.site = site;
     this.rows = batch.time.length;
     this.inOrder = inOrder;
+    if (trace) this.trace = trace;
     this.#block = block;
     this.#described = describe(batch.schema, batch.model);
   }

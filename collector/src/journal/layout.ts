@@ -9,7 +9,7 @@
  *   o sink → how it is followed         b sink → rows that are not for it
  *   j gateway → fields of JSON publishers                y gateway, number → id of a JSON message     s marker
  */
-import type { Delivery, Described } from '@edgeward/shared/contracts';
+import type { Delivery, Described, TraceContext } from '@edgeward/shared/contracts';
 import { jsonValue, numberKey, type Store, type StoreDatabase, textKey } from '@edgeward/shared/store';
 import {
   type Block,
@@ -120,12 +120,18 @@ function split(value: Buffer): { facts: BlockFacts; bytes: Uint8Array } {
   return { facts, bytes: value.subarray(blockAt) };
 }
 
+/** Of the trace that a block carries, where the next span hangs. */
+export type NextTrace = (carried: TraceContext) => TraceContext;
+
+/** @param next  absent = nothing was put between: where the block says */
 export function toDelivery(
   position: number,
   { gateway, ingestedMs, late, site, header, batch }: Omit<BlockFacts, 'outbox'> & Block,
+  next?: NextTrace,
 ): Delivery {
-  const { epoch, seq } = header;
+  const { epoch, seq, trace } = header;
   const delivery = { gateway, epoch, seq, position, ingestedMs, late, batch };
+  if (trace) Object.assign(delivery, { trace: next ? next(trace) : trace });
   return site === undefined ? delivery : { ...delivery, site };
 }
 

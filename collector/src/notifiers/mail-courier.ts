@@ -7,6 +7,7 @@ import { Backoff } from '@edgeward/shared/clock';
 import type { Clock } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
+import { setTrace } from '@edgeward/shared/trace/log-scope';
 import type { MailQueue, QueuedMail } from './mail-queue.js';
 import type { MailOutcome, MailSender } from './smtp.js';
 
@@ -66,6 +67,7 @@ export class MailCourier {
     const { queue, sender, clock, log } = this.#options;
     const { view, pending, references, messageId } = mail;
     const { from, to, createdMs } = view;
+    setTrace(log, mail.trace);
     try {
       const body = await queue.body(view.id);
       if (!body) return await queue.save(failed(mail, 'its text was lost with a damaged store'));
@@ -79,6 +81,8 @@ export class MailCourier {
       this.#outage.dueMs = clock.monotonic() + this.#outage.backoff.next();
       log.warn({ mail: view.id, reason: messageOf(error) }, 'mails are delayed');
       await queue.save(this.#delayed(mail, messageOf(error)));
+    } finally {
+      setTrace(log, undefined);
     }
   }
 

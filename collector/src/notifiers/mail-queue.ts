@@ -2,11 +2,12 @@
  * Mails that wait, were sent, failed, or are only kept because no SMTP server is configured. They enter in the
  * commit of whoever queues them, so that an incident and its mail are stored together or not at all.
  */
-import type { Clock } from '@edgeward/shared/contracts';
+import type { Clock, TraceContext } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
 import type { AlertStore, Operation } from '../alerts/alert-store.js';
+import type { MailSpans } from '../trace/mail-spans.js';
 import type { MailBody, MailView } from '../views.js';
 import type { MailConfig } from './config.js';
 import { type MailKind, type MailRequest, mailId, messageId, type RenderedMail, renderMail } from './mail.js';
@@ -26,6 +27,7 @@ export interface MailQueueOptions {
   readonly config: MailConfig;
   readonly log: Logger;
   readonly clock: Clock;
+  readonly spans?: MailSpans | undefined;
 }
 
 export interface QueuedMail {
@@ -39,6 +41,8 @@ export interface QueuedMail {
   readonly pending: readonly string[];
   readonly refused: readonly string[];
   readonly attempts: number;
+  /** Where its span hangs. */
+  readonly trace?: TraceContext;
 }
 
 type Listener = (mail: MailView) => void;
@@ -166,7 +170,7 @@ export class MailQueue implements MailOutlet {
 
   #entry(request: MailRequest, order: number): { mail: QueuedMail; body: RenderedMail } {
     const { config, clock } = this.#options;
-    const { kind, incident } = request;
+    const { kind, incident, trace } = request;
     const body = this.render(request);
     const view: MailView = {
       id: mailId(incident.id, kind),
@@ -191,6 +195,7 @@ export class MailQueue implements MailOutlet {
         pending: config.to,
         refused: [],
         attempts: 0,
+        ...(trace && { trace }),
       },
     };
   }
@@ -216,6 +221,7 @@ export class MailQueue implements MailOutlet {
   }
 
   #keep(mail: QueuedMail): void {
+    this.#options.spans?.changed(mail);
     this.#mails.set(mail.view.id, mail);
     for (const listener of this.#listeners) {
       try {

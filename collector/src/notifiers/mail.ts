@@ -1,3 +1,4 @@
+import type { TraceContext } from '@edgeward/shared/contracts';
 import type { Incident } from '../alerts/incident.js';
 import { mailFacts, placeOf } from './facts.js';
 import { clean } from './format.js';
@@ -10,6 +11,7 @@ export type MailKind = 'opened' | 'critical' | 'closed';
 export interface MailRequest {
   readonly kind: MailKind;
   readonly incident: Incident;
+  readonly trace?: TraceContext;
 }
 
 export interface RenderedMail {

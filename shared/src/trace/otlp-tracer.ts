@@ -66,10 +66,13 @@ export class OtlpTracer implements Tracer, AsyncDisposable {
   }
 
   record(span: Span): void {
-    if (this.#end.signal.aborted) return this.#drop(1, 'they came after the end');
     const { maxQueue = defaultMaxQueue } = this.#options;
-    if (this.#queue.length >= maxQueue)
-      return this.#drop(1, this.#why || `more than ${maxQueue} came at once`);
+    if (this.#end.signal.aborted) this.#drop(1, 'they came after the end');
+    else if (this.#queue.length < maxQueue) this.#take(span);
+    else this.#drop(1, this.#why || `more than ${maxQueue} came at once`);
+  }
+
+  #take(span: Span): void {
     this.#queue.push(span);
     if (this.#queue.length === maxBatch) this.#changed.open();
     this.#sending ??= this.#sendAll().finally(() => {
