@@ -96,7 +96,7 @@ test('no remedy is a regular expression', () => {
 });
 
 test('edgeward check knows the file by any key that is its own', () => {
-  const ofBoth = ['dataDir', 'log', 'metrics'];
+  const ofBoth = ['dataDir', 'log', 'metrics', 'trace'];
   for (const key of Object.keys(agentConfig.shape)) {
     if (!ofBoth.includes(key)) assert.equal(guessKind({ [key]: {} }), 'agent', key);
   }

@@ -28,6 +28,8 @@ import { Window } from './window.js';
 
 /** The collector hears of a gateway this often, ms, even where blocks need all of the way. */
 const reportAtLeastMs = 60_000;
+/** What the first blocks wait for a collector's first word, where they are traced. */
+const toldWithinMs = 1000;
 
 export interface MqttUplinkOptions {
   readonly url: string;
@@ -99,8 +101,8 @@ export class MqttUplink implements Uplink {
   };
   #bornAtMs = 0;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
-  /** The collector has said that it takes traces; one that does not might not even read such a block. */
-  #takesTraces = false;
+  /** Whether the collector takes traces: one that does not say so might not even read such a block. Until it has spoken, undefined. */
+  #takesTraces: boolean | undefined;
 
   constructor(options: MqttUplinkOptions) {
     this.#options = options;
@@ -139,6 +141,7 @@ export class MqttUplink implements Uplink {
     const way = { closed: () => link.closed, send: (entry: Entry) => this.#sendBlock(link, entry) };
     let complete = false;
     try {
+      if (this.#options.spans) await this.#untilTold(link, deadline);
       yield* exchange.run(way, entries, deadline);
       // All is received: the last report is the one the ledger is held against while this gateway is away.
       this.report();
@@ -196,6 +199,17 @@ export class MqttUplink implements Uplink {
     return link;
   }
 
+  /** A backlog would be gone without its traces before the collector has said that it takes them. */
+  async #untilTold(link: Link, deadline: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const untilMs = clock.monotonic() + toldWithinMs;
+    while (this.#takesTraces === undefined && !link.closed && !deadline.aborted) {
+      const leftMs = untilMs - clock.monotonic();
+      if (leftMs <= 0) return;
+      await this.#changed.wait(deadline, leftMs);
+    }
+  }
+
   #state(online: boolean): string {
     const { birth } = this.#options;
     return JSON.stringify({ ...birth, link: this.#counts.links, online, schemas: this.#schemas });
@@ -223,6 +237,7 @@ export class MqttUplink implements Uplink {
     if (refused !== undefined) log.error({ reason: refused }, 'the collector refuses this gateway');
     if (journal === undefined && timeMs === undefined) return;
     this.#takesTraces = wire >= tracedWireVersion;
+    this.#changed.open();
     onHello?.({ journal, timeMs, roundTripMs: clock.monotonic() - this.#bornAtMs });
   }
 
@@ -253,7 +268,8 @@ export class MqttUplink implements Uplink {
     if (this.#schemas.need(described)) this.#bear(link);
     this.#counts.blocks += 1;
     this.#counts.bytes += bytes.length;
-    link.publish(this.#topic('block'), trace && this.#takesTraces ? withTrace(bytes, trace) : bytes);
-    this.#options.spans?.sent(entry, this.#takesTraces);
+    const carried = trace !== undefined && this.#takesTraces === true;
+    link.publish(this.#topic('block'), carried ? withTrace(bytes, trace) : bytes);
+    this.#options.spans?.sent(entry, carried);
   }
 }
