@@ -26,11 +26,12 @@ export async function readSink(sink: string, audit: SinkAudit | undefined): Prom
   const doubled: Finding[] = [];
   let begin: string | undefined;
   if (!audit) return { sink, rows, doubled };
-  for await (const { gateway, epoch, seq, device, first, last, count } of audit.rows()) {
+  for await (const { gateway, epoch, seq, device, ...span } of audit.rows()) {
     begin ??= `${gateway}/${epoch}/${seq}`;
     const own = rows.of(gateway, epoch);
     own.seqs.add(seq);
-    const before = own.add(device, { first, last, count });
+    const { first, last, count } = span;
+    const before = own.add(device, span);
     if (before === 0) continue;
     const what = { gateway, epoch, device, rows: [[first, last]] as const, seqs: [[seq, seq]] as const };
     doubled.push({

@@ -53,6 +53,15 @@ export class DeviceRows {
     this.#thinned = this.#thinned.filter(one => one[0] !== first || one[1] !== last);
   }
 
+  /** Rows that were left out of a thinned block are there after all. */
+  fill(from: number, through: number): void {
+    const at = this.#thinned.findIndex(([first, last]) => first <= from && through <= last);
+    const hole = this.#thinned[at];
+    if (!hole) return;
+    hole[2] -= through - from + 1;
+    if (hole[2] <= 0) this.#thinned.splice(at, 1);
+  }
+
   /** Rows there are of from…through, whose ends must not lie within a thinned block. */
   countWithin(from: number, through: number): number {
     let sum = this.#spans.countWithin(from, through);

@@ -1,4 +1,4 @@
-import type { Cursor } from '@edgeward/shared/contracts';
+import type { Cursor, RangeList } from '@edgeward/shared/contracts';
 
 /** Rows of one device within one block, as a sink has them. */
 export interface SinkRows {
@@ -10,6 +10,8 @@ export interface SinkRows {
   readonly first: number;
   readonly last: number;
   readonly count: number;
+  /** Which they are, where that is known and `count` is less than the span. */
+  readonly rows?: RangeList;
 }
 
 /** A sink's own store, read back for an audit. Reads only; the sink may be running meanwhile. */

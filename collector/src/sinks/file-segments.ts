@@ -36,6 +36,8 @@ const checkpointSchema = z.strictObject({
   number: z.int().min(0),
   /** Null once the file is gone or none was begun. */
   file: z.strictObject({ name: z.string(), bytes: z.int().min(0), openedMs: z.number() }).nullable(),
+  /** The last dead letters that were replayed; absent = none. */
+  letters: z.array(z.string()).optional(),
 });
 
 export type Checkpoint = z.output<typeof checkpointSchema>;
@@ -49,11 +51,15 @@ interface Segment {
   dirty: boolean;
 }
 
+/** A replay that was cut off is repeated soon, if at all. */
+const maxLetters = 1000;
 const checkpointName = 'checkpoint.json';
 const namePattern = /^readings-\d{8}T\d{6}Z-(\d{6,})\.ndjson$/;
 
 export class Segments {
   cursor: Cursor | undefined;
+  /** Of dead letters that are among the rows. */
+  letters: readonly string[] = [];
   readonly #options: SegmentOptions;
   readonly #open: typeof open;
   #number = 0;
@@ -72,6 +78,7 @@ export class Segments {
     await this.#removeNewerThan(checkpoint.number);
     this.#number = checkpoint.number;
     this.cursor = checkpoint.cursor ?? undefined;
+    this.letters = checkpoint.letters ?? [];
     this.#current = checkpoint.file ? await this.#reopen(checkpoint.file) : undefined;
   }
 
@@ -95,12 +102,20 @@ export class Segments {
   }
 
   /** Resolves once all that was appended, and the cursor with it, would survive a power cut. */
-  async commit(cursor: Cursor): Promise<void> {
+  async commit(cursor: Cursor | undefined, letters = this.letters): Promise<void> {
     const segment = this.#current;
     if (segment) await flush(segment);
     const file = segment ? { name: segment.name, bytes: segment.bytes, openedMs: segment.openedMs } : null;
-    await this.#writeCheckpoint({ version: 1, cursor: asStored(cursor), number: this.#number, file });
+    const kept = letters.slice(-maxLetters);
+    await this.#writeCheckpoint({
+      version: 1,
+      cursor: cursor ? asStored(cursor) : null,
+      number: this.#number,
+      file,
+      ...(kept.length > 0 && { letters: kept }),
+    });
     this.cursor = cursor;
+    this.letters = kept;
     await this.#removeOldest();
   }
 

@@ -1,5 +1,5 @@
 import { pathOption } from '@edgeward/shared/config';
-import type { Cursor, Delivery, Sink } from '@edgeward/shared/contracts';
+import type { Cursor, Delivery, Note, Sink } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { settled } from '@edgeward/shared/settled';
 import { z } from 'zod';
@@ -57,15 +57,24 @@ export class FileSink implements Sink {
 
   /** @throws EW_SINK_WRITE with nothing committed; the same call may be made again */
   write(deliveries: readonly Delivery[], after: Cursor, deadline: AbortSignal): Promise<void> {
-    return this.#exclusively(async () => {
-      await this.#recover();
-      try {
-        await this.#store(deliveries, after, deadline);
-      } catch (error) {
-        // The way back is the same as after a crash: from the checkpoint.
-        this.#recovered = false;
-        throw unwritable(error);
-      }
+    return this.#changing(async () => {
+      await this.#append(notYetStored(deliveries, this.#segments.cursor, after.journal), deadline);
+      await this.#segments.commit(after);
+    });
+  }
+
+  /** @throws as `write` */
+  replay(
+    letter: string,
+    deliveries: readonly Delivery[],
+    _notes: readonly Note[],
+    deadline: AbortSignal,
+  ): Promise<void> {
+    return this.#changing(async () => {
+      const { letters, cursor } = this.#segments;
+      if (letters.includes(letter)) return;
+      await this.#append(deliveries, deadline);
+      await this.#segments.commit(cursor, [...letters, letter]);
     });
   }
 
@@ -76,13 +85,25 @@ export class FileSink implements Sink {
     });
   }
 
-  async #store(deliveries: readonly Delivery[], after: Cursor, deadline: AbortSignal): Promise<void> {
-    for (const delivery of notYetStored(deliveries, this.#segments.cursor, after.journal)) {
+  #changing(change: () => Promise<void>): Promise<void> {
+    return this.#exclusively(async () => {
+      await this.#recover();
+      try {
+        await change();
+      } catch (error) {
+        // The way back is the same as after a crash: from the checkpoint.
+        this.#recovered = false;
+        throw unwritable(error);
+      }
+    });
+  }
+
+  async #append(deliveries: readonly Delivery[], deadline: AbortSignal): Promise<void> {
+    for (const delivery of deliveries) {
       deadline.throwIfAborted();
       await this.#segments.append(encodeRows(delivery));
     }
     deadline.throwIfAborted();
-    await this.#segments.commit(after);
   }
 
   async #recover(): Promise<void> {

@@ -21,10 +21,16 @@ export function parseRow(text: string): Row | undefined {
   }
 }
 
+interface Run extends Omit<SinkRows, 'last' | 'count' | 'rows'> {
+  last: number;
+  count: number;
+  readonly rows: [number, number][];
+}
+
 /** Rows of one block that follow each other, device by device. */
 export class Runs {
   #block = '';
-  readonly #open = new Map<string, { -readonly [K in keyof SinkRows]: SinkRows[K] }>();
+  readonly #open = new Map<string, Run>();
   /** Rows that came before. */
   readonly #again: SinkRows[] = [];
 
@@ -34,16 +40,19 @@ export class Runs {
     this.#block = block;
     const run = this.#open.get(line.device);
     const alone = { ...line, first: row, last: row, count: 1 };
-    if (!run) this.#open.set(line.device, alone);
+    if (!run) this.#open.set(line.device, { ...alone, rows: [[row, row]] });
     else if (row <= run.last) this.#again.push(alone);
     else {
+      const piece = run.rows.at(-1)!;
+      if (row === run.last + 1) piece[1] = row;
+      else run.rows.push([row, row]);
       run.last = row;
       run.count += 1;
     }
   }
 
   *end(): Generator<SinkRows> {
-    yield* this.#open.values();
+    for (const { rows, ...run } of this.#open.values()) yield rows.length > 1 ? { ...run, rows } : run;
     yield* this.#again.splice(0);
     this.#open.clear();
   }

@@ -30,7 +30,12 @@ export async function auditKafka(config: KafkaConfig, context: AuditContext): Pr
     return kafkaError(error, { transactionalId: transactionalIdOf(context), collector: context.collector });
   };
   try {
-    return await new KafkaAudit(cluster, { readings, cursors: config.topics.cursors }, context, explain).open();
+    return await new KafkaAudit(
+      cluster,
+      { readings, cursors: config.topics.cursors },
+      context,
+      explain,
+    ).open();
   } catch (error) {
     throw explain(error);
   }
