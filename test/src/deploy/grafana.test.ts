@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { parse } from 'yaml';
@@ -57,6 +57,46 @@ test('deploy/grafana/dashboards is what npm run generate would write', () => {
       .sort(),
   );
 });
+
+test('the types that Grafana publishes take every dashboard, and nothing that Grafana does not know', () => {
+  const files = Object.keys(dashboards).map(name => path.join(grafana, 'dashboards', `${name}.json`));
+  const texts = files.map(file => readFileSync(file, 'utf8'));
+  assert.equal(typeErrors(texts), '');
+  const bad = texts.map(text => text.replace('"colorMode": "value"', '"colorMode": "colourful"'));
+  assert.match(typeErrors(bad), /dashboard-0\.ts.*"colourful"/s);
+  const unknown = texts.map(text => text.replace('"graphTooltip"', '"graphTooltips"'));
+  assert.match(typeErrors(unknown), /dashboard-0\.ts.*graphTooltips.* does not exist in type 'Dashboard'/s);
+});
+
+/** What the compiler says to these texts where it wants a dashboard. */
+function typeErrors(texts: readonly string[]): string {
+  // Within the repository, so that Grafana's package is found.
+  const folder = mkdtempSync(path.join(root, 'test/dist/deploy/dashboards/check-'));
+  try {
+    const head = "import type { Dashboard } from '../types.js';\nexport const dashboard: Dashboard = ";
+    const files = texts.map((text, i) => {
+      const file = path.join(folder, `dashboard-${i}.ts`);
+      writeFileSync(file, `${head}${text}`);
+      return file;
+    });
+    const options = [
+      '--noEmit',
+      '--ignoreConfig',
+      '--strict',
+      '--skipLibCheck',
+      '--exactOptionalPropertyTypes',
+    ];
+    const words = [...options, '--module', 'nodenext', '--target', 'es2022', ...files];
+    const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
+    const { stdout, stderr } = spawnSync(process.execPath, [tsc, ...words], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    return stdout + stderr;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 test('the data sources that dashboards name are provisioned', () => {
   const file = path.join(grafana, 'provisioning/datasources/edgeward.yaml');
