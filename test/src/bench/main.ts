@@ -9,6 +9,7 @@ import { benchDelivery, deliveryText, sections } from './delivery.js';
 import { benchHttp, httpText } from './http.js';
 import { benchMqtt, mqttText } from './mqtt-source.js';
 import { chainText } from './print.js';
+import { benchSinks, sinkSections, sinksText } from './sinks.js';
 
 const help = `Measure Edgeward on this machine.
 
@@ -17,6 +18,7 @@ Usage: npm run bench -- delivery [--full] [--only SECTION,SECTION] [--skab FOLDE
        npm run bench -- codec [--json FILE] [--rounds N] [--skab FOLDER]
        npm run bench -- http [--json FILE] [--seconds N] [--connections N] [--pipelined N]
        npm run bench -- mqtt [--json FILE] [--messages N] [--window N] [--collector]
+       npm run bench -- sinks [--full] [--only SECTION,SECTION] [--json FILE]
 
   delivery      every figure that delivery has a goal for, beside its goal; all of them also go to
                 test/bench/delivery.json
@@ -24,9 +26,11 @@ Usage: npm run bench -- delivery [--full] [--only SECTION,SECTION] [--skab FOLDE
   codec         bytes and CPU a reading of the block codec, beside JSON and gzip
   http          what the http source takes, every yes behind an fsync
   mqtt          what the mqtt source takes, every acknowledgement behind an fsync
+  sinks         what the sinks store a second beside their real servers, and how they come through an outage
   --json        also write all figures there
   --full        about an hour instead of minutes: long enough for small differences
-  --only        these sections: ${Object.keys(sections).join(', ')}
+  --only        these sections, of delivery: ${Object.keys(sections).join(', ')};
+                of sinks: ${Object.keys(sinkSections).join(', ')}
   --rounds      runs of each variant, default 3
   --rows        rows a run, default 200000
   --idle        how long idle agents are watched, default 20
@@ -97,6 +101,10 @@ const benches: Readonly<Record<string, () => Promise<readonly [object, string]>>
     const [messages, window] = [count('messages'), count('window')];
     const result = await benchMqtt({ messages, window, collector: values.collector, onProgress });
     return [result, mqttText(result)];
+  },
+  sinks: async () => {
+    const result = await benchSinks({ full: values.full, only: values.only?.split(','), onProgress });
+    return [result, sinksText(result)];
   },
 };
 
