@@ -43,7 +43,7 @@ WORKDIR /var/lib/edgeward
 VOLUME /var/lib/edgeward
 USER 1000:1000
 STOPSIGNAL SIGTERM
-# It listens nowhere until it is told to, so there is no HEALTHCHECK here. With metrics.port 9464:
-#   --health-cmd "node /app/health.mjs" -e EDGEWARD_HEALTH_URL=http://127.0.0.1:9464/metrics
+# It listens nowhere until it is told to, so there is no HEALTHCHECK here. With metrics.port 9187:
+#   --health-cmd "node /app/health.mjs" -e EDGEWARD_HEALTH_URL=http://127.0.0.1:9187/metrics
 ENTRYPOINT ["node", "--max-semi-space-size=1", "--optimize-for-size", "--v8-pool-size=1", "/app/agent/bin/edgeward.js"]
 CMD ["agent", "-c", "/etc/edgeward/agent.yaml"]
