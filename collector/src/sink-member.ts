@@ -9,7 +9,7 @@ import { Consumer } from './consumer.js';
 import type { Journal } from './journal/journal.js';
 import type { Follower } from './retention.js';
 import { Trouble } from './runtime/trouble.js';
-import type { ConsumerView } from './runtime/view.js';
+import type { ConsumerState, ConsumerView } from './runtime/view.js';
 import { SinkJoin } from './sink-join.js';
 import type { SinkConfig } from './sinks/index.js';
 
@@ -79,6 +79,11 @@ export class SinkMember implements Follower {
     return this.#isOpen ? this.#consumer.failure : (this.#trouble.failure?.text ?? null);
   }
 
+  get state(): ConsumerState {
+    if (this.#isOpen) return this.#consumer.state;
+    return this.isPaused ? 'paused' : 'opening';
+  }
+
   get isPaused(): boolean {
     return this.#options.journal.sinkBook.get(this.name)?.paused ?? false;
   }
@@ -87,11 +92,11 @@ export class SinkMember implements Follower {
     const view = this.#consumer.view();
     if (this.#isOpen) return view;
     const { journal, clock } = this.#options;
-    const { position, lag, isPaused } = this;
+    const { state, position, lag } = this;
     const sinceMs = lag > 0 ? journal.arrivals.after(position) : undefined;
     return {
       ...view,
-      state: isPaused ? 'paused' : 'opening',
+      state,
       position,
       lag: {
         blocks: lag,
