@@ -2,7 +2,7 @@
  * What the collector tells Prometheus. Read when scraped: nothing is counted twice, and nothing costs anything between
  * scrapes. No label has values that a gateway chooses freely, and none a device's name.
  */
-import type { Clock } from '@edgeward/shared/contracts';
+import { addDiskMetrics } from '@edgeward/shared/metrics/disk-metrics';
 import { LoopDelay } from '@edgeward/shared/metrics/loop-delay';
 import { type MetricDescription, Metrics } from '@edgeward/shared/metrics/metrics';
 import { addProcessMetrics } from '@edgeward/shared/metrics/process-metrics';
@@ -30,9 +30,9 @@ export interface MetricSources {
   readonly engine: Pick<IncidentEngine, 'counts'>;
   readonly mails: Pick<MailQueue, 'counts' | 'delays'>;
   readonly live: { readonly bytes: number };
-  readonly clock: Clock;
   /** Why nothing may be stored now; null = there is room. */
   readonly blocked: () => string | null;
+  readonly dataDir: string;
   readonly journalMaxBytes: number;
   readonly queueMaxBytes: number;
   /** Gateways with series of their own. */
@@ -77,6 +77,7 @@ function collectorMetrics(sources: () => MetricSources, loop: () => LoopDelay): 
   addLedgerMetrics(metrics, sources);
   addAlertMetrics(metrics, sources);
   addFleetMetrics(metrics, sources);
+  addDiskMetrics(metrics, 'collector', () => sources().dataDir);
   addProcessMetrics(metrics, loop);
   return metrics;
 }

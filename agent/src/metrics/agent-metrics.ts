@@ -1,4 +1,6 @@
 /** What an agent tells Prometheus. No label has a device's name, nor text that somebody may choose freely. */
+
+import { addDiskMetrics } from '@edgeward/shared/metrics/disk-metrics';
 import type { Histogram } from '@edgeward/shared/metrics/histogram';
 import type { LoopDelay } from '@edgeward/shared/metrics/loop-delay';
 import { type Labelled, type MetricDescription, Metrics } from '@edgeward/shared/metrics/metrics';
@@ -11,6 +13,7 @@ import type { SourceCounts, SourceState } from './source-counts.js';
 export interface AgentMetricSources {
   readonly gateway: string;
   readonly site: string;
+  readonly dataDir: string;
   readonly sources: ReadonlyMap<string, SourceCounts>;
   readonly scoreSeconds: Histogram;
   /** Device type → revision in use. */
@@ -35,6 +38,7 @@ export function agentMetrics(of: Of, loop: () => LoopDelay): Metrics {
   addOutbox(metrics, of);
   addUplink(metrics, of);
   addClock(metrics, of);
+  addDiskMetrics(metrics, 'agent', () => of().dataDir);
   addProcessMetrics(metrics, loop);
   return metrics;
 }

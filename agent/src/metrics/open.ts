@@ -35,11 +35,12 @@ export class AgentMetrics implements AsyncDisposable {
     parts: Pick<AgentMetricSources, 'models' | 'outbox' | 'uplink' | 'clock'>,
     log: Logger,
   ): Promise<void> {
-    const { gateway, site = '', metrics } = this.#config;
+    const { gateway, site = '', dataDir, metrics } = this.#config;
     const { host, port = 0, token } = metrics;
     const sources: AgentMetricSources = {
       gateway,
       site,
+      dataDir,
       sources: this.#sources,
       scoreSeconds: this.#scoreSeconds,
       linkFailures: this.#failures,

@@ -1,103 +1,85 @@
-import type { Histogram } from '@edgeward/shared/metrics/histogram';
 import type { Labelled, Metrics } from '@edgeward/shared/metrics/metrics';
 import type { MetricSources } from '../metrics.js';
+import type { ConsumerView } from '../runtime/view.js';
 
 /** A follower of the journal: a sink, or what makes incidents. */
 export interface Followed {
   readonly name: string;
-  readonly failure: string | null;
   readonly lag: number;
+  readonly failure: string | null;
+  /** Absent as long as it has nothing to tell. */
+  view?(): ConsumerView;
 }
 
-/** What is known of one; absent = nobody has counted it. */
-interface SinkNumbers {
-  readonly up: boolean;
-  readonly state?: string;
-  readonly lagBlocks: number;
-  readonly lagRows?: number;
-  readonly lagMs?: number;
-  readonly rowsStored?: number;
-  readonly writeSeconds?: Histogram;
-  readonly errors?: ReadonlyMap<string, number>;
-  readonly deadLetterRows?: number;
-}
+const states = ['opening', 'running', 'retrying', 'failing', 'denied', 'paused', 'stopped'];
 
 /** `incidents` is one of them: it follows the journal as sinks do. */
 export function addSinkMetrics(metrics: Metrics, sources: () => MetricSources): void {
-  const sinks = () => sources().followers();
-  const each =
-    <Value>(value: (sink: SinkNumbers) => Value) =>
-    () =>
-      sinks().map((sink): Labelled<Value> => [sink.name, value(numbersOf(sink))]);
+  const followers = () => sources().followers();
+  let sinks: readonly ConsumerView[] = [];
+  metrics.prepare(() => {
+    sinks = followers().flatMap(follower => follower.view?.() ?? []);
+  });
+  const gauge = (name: string, help: string, value: (sink: ConsumerView) => number) =>
+    metrics.gauges(name, help, ['sink'], () => sinks.map(sink => [sink.name, value(sink)] as const));
+  const counter = (name: string, help: string, value: (sink: ConsumerView) => number) =>
+    metrics.counters(name, help, ['sink'], () => sinks.map(sink => [sink.name, value(sink)] as const));
+  metrics.gauges('collector_sink_up', '1 = its last write worked', ['sink'], () =>
+    followers().map(({ name, failure }) => [name, failure === null ? 1 : 0] as const),
+  );
   metrics.gauges(
-    'collector_sink_up',
-    '1 = its last write worked',
-    ['sink'],
-    each(({ up }) => (up ? 1 : 0)),
+    'collector_sink_state',
+    '1 = this is its state: retrying = it failed and is tried again, failing = so often that only little is tried, denied = somebody has to change something',
+    ['sink', 'state'],
+    () =>
+      sinks.flatMap(sink => {
+        const now = stateOf(sink);
+        return states.map((state): Labelled<number> => [sink.name, state, state === now ? 1 : 0]);
+      }),
   );
-  metrics.gauges('collector_sink_state', '1 = this is its state', ['sink', 'state'], () =>
-    sinks().flatMap((sink): Labelled<number>[] => {
-      const { state } = numbersOf(sink);
-      return state === undefined ? [] : [[sink.name, state, 1]];
-    }),
-  );
-  const lag = 'of the journal that it has yet to store';
   metrics.gauges(
     'collector_sink_lag_blocks',
-    `Blocks ${lag}`,
+    'Blocks of the journal that it has yet to store',
     ['sink'],
-    each(({ lagBlocks }) => lagBlocks),
+    () => followers().map(({ name, lag }) => [name, lag] as const),
   );
-  metrics.gauges(
-    'collector_sink_lag_rows',
-    `Rows ${lag}`,
-    ['sink'],
-    each(({ lagRows }) => lagRows),
-  );
-  metrics.gauges(
+  gauge('collector_sink_lag_rows', 'Rows of these blocks, about', ({ lag }) => lag.rows);
+  gauge(
     'collector_sink_lag_seconds',
-    'How long ago the oldest block came that it has yet to store; 0 = none',
-    ['sink'],
-    each(({ lagMs }) => lagMs && lagMs / 1000),
+    'Since when the oldest block waits that it has yet to store; 0 = none',
+    ({ lag }) => lag.seconds,
   );
-  metrics.counters(
-    'collector_sink_rows_stored_total',
-    'Rows that it stored',
-    ['sink'],
-    each(({ rowsStored }) => rowsStored),
-  );
-  metrics.histograms(
-    'collector_sink_write_duration_seconds',
-    'Writes that worked',
-    ['sink'],
-    each(({ writeSeconds }) => writeSeconds),
+  counter('collector_sink_blocks_stored_total', 'Blocks that it stored', ({ blocksStored }) => blocksStored);
+  counter('collector_sink_rows_stored_total', 'Rows that it stored', ({ rowsStored }) => rowsStored);
+  metrics.histograms('collector_sink_write_duration_seconds', 'Writes that worked', ['sink'], () =>
+    sinks.map(({ name, writeSeconds }) => [name, writeSeconds] as const),
   );
   metrics.counters(
     'collector_sink_write_errors_total',
-    'Writes that failed, by the code of the error',
+    'What went wrong, by the code of the error',
     ['sink', 'code'],
-    () =>
-      sinks().flatMap(sink =>
-        [...(numbersOf(sink).errors ?? [])].map(([code, count]) => [sink.name, code, count] as const),
-      ),
+    () => sinks.flatMap(({ name, errors }) => [...errors].map(([code, n]) => [name, code, n] as const)),
   );
-  metrics.counters(
+  counter(
     'collector_sink_dead_letter_rows_total',
-    'Rows that its server refused for good: they are among the dead letters',
-    ['sink'],
-    each(({ deadLetterRows }) => deadLetterRows),
+    'Rows that its server refused for good: they went to the dead letters',
+    ({ refusedRows }) => refusedRows,
   );
+  gauge('collector_sink_dead_letters', 'Its dead letters that are kept', ({ letters }) => letters.letters);
   metrics.counters(
     'collector_sink_lost_rows_total',
     'Rows that it never got, because it lagged until the journal was full; over all starts',
     ['sink'],
     () => {
       const losses = sources().journal.losses.all();
-      return sinks().map(({ name }): Labelled<number> => [name, losses.get(name)?.rows ?? 0]);
+      return followers().map(({ name }) => [name, losses.get(name)?.rows ?? 0] as const);
     },
   );
 }
 
-function numbersOf({ failure, lag }: Followed): SinkNumbers {
-  return { up: failure === null, lagBlocks: lag };
+/** Who is not let in at the start is denied, too. */
+function stateOf({ state, failure }: ConsumerView): string {
+  if (state === 'opening' && failure?.code === 'EW_SINK_DENIED') return 'denied';
+  const known: string = state;
+  return known === 'open' ? 'failing' : known;
 }

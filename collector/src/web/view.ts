@@ -22,5 +22,4 @@ export const everything: ReadonlySet<Topic> = new Set<Topic>([
   'link',
   'mails',
   'rows',
-  'sinks',
 ]);
