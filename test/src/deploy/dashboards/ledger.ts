@@ -106,10 +106,11 @@ export const ledger = dashboard({
             description: 'Rows within each interval. Every one has an event below.',
             queries: [
               promql(
-                'sum by (reason) (increase(collector_ledger_lost_rows_total[$__rate_interval]))',
+                'sum by (reason) (increase(collector_ledger_lost_rows_total[$__interval]))',
                 '{{reason}}',
               ),
             ],
+            interval: '1m',
             unit: 'short',
             min: 0,
             width: 12,

@@ -33,6 +33,8 @@ export interface Shown {
   readonly noValue?: string;
   readonly overrides?: readonly Override[];
   readonly mappings?: Readonly<Record<string, { readonly text: string; readonly color: string }>>;
+  /** Least time between two points: what is counted within an interval needs some scrapes in it. */
+  readonly interval?: string;
   readonly width: number;
   readonly height: number;
   /** Name of the variable that there is one panel for each value of. */
@@ -179,7 +181,7 @@ function look(properties: Look) {
   return { properties: Object.entries(properties).map(([id, value]) => ({ id, value })) };
 }
 
-function frame({ title, description, queries, width, height, repeat }: Shown) {
+function frame({ title, description, queries, width, height, repeat, interval }: Shown) {
   const sources = new Set(queries.map(({ datasource }) => datasource));
   return {
     title,
@@ -187,6 +189,7 @@ function frame({ title, description, queries, width, height, repeat }: Shown) {
     datasource: sources.size === 1 ? [...sources][0]! : { type: 'datasource', uid: '-- Mixed --' },
     targets: queries.map((query, i) => ({ refId: String.fromCharCode(65 + i), ...query })),
     gridPos: { x: 0, y: 0, w: width, h: height },
+    ...(interval !== undefined && { interval }),
     ...(repeat !== undefined && { repeat, repeatDirection: 'h' as const, maxPerRow: 2 }),
   };
 }

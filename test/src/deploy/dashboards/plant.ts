@@ -278,10 +278,11 @@ export const plant = dashboard({
             description: 'By the severity that they opened with.',
             queries: [
               promql(
-                'sum by (severity) (increase(collector_incidents_opened_total[$__rate_interval]))',
+                'sum by (severity) (increase(collector_incidents_opened_total[$__interval]))',
                 '{{severity}}',
               ),
             ],
+            interval: '1m',
             decimals: 0,
             min: 0,
             overrides: [...severities, overrideQuery('A', { unit: 'short' })],
