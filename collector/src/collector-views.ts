@@ -19,6 +19,7 @@ import type {
   GatewayView,
   HealthView,
   SeriesQuery,
+  SinkControls,
   StreamMessage,
 } from './views.js';
 
@@ -35,6 +36,7 @@ export interface ViewParts {
   readonly replay: (id: string) => Promise<string | undefined>;
   /** Last position stored, by name. */
   readonly cursors: () => Readonly<Record<string, number>>;
+  readonly sinks: SinkControls;
   readonly clock: Clock;
   readonly demo: DemoControls | undefined;
 }
@@ -46,12 +48,14 @@ const pulseMs = 1000;
 
 export class Views implements CollectorViews, Disposable {
   readonly demo?: DemoControls;
+  readonly sinks: SinkControls;
   readonly #parts: ViewParts;
   readonly #listeners = new Set<Listener>();
   readonly #endings: (() => void)[];
 
   constructor(parts: ViewParts) {
     this.#parts = parts;
+    this.sinks = parts.sinks;
     if (parts.demo) this.demo = parts.demo;
     const pulse = setInterval(() => this.#pulse(), pulseMs);
     this.#endings = [
@@ -156,6 +160,7 @@ export class Views implements CollectorViews, Disposable {
     if (this.#listeners.size === 0) return;
     this.#tell({ kind: 'gateways', gateways: this.gateways() });
     this.#tell({ kind: 'ledger', ledger: this.ledger() });
+    this.#tell({ kind: 'sinks', sinks: this.sinks.list() });
   }
 
   #tell(message: StreamMessage): void {

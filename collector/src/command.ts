@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { type Command, configFileOption } from '@edgeward/shared/command';
 import { loadConfig } from '@edgeward/shared/config';
 import { createLogger } from '@edgeward/shared/log';
@@ -12,11 +13,13 @@ export const command: Command = {
   examples: ['edgeward collector -c collector.yaml'],
   options: { config: configFileOption },
   async run(values, io) {
-    const config = await loadConfig(String(values.config), collectorConfig);
+    const load = () => loadConfig(String(values.config), collectorConfig);
+    const config = await load();
     const log = createLogger('collector', config.log.level, config.trace !== undefined);
     const onListening = (ports: object) => process.send?.({ listening: ports });
     stopWithParent();
-    await runCollector({ config, log, demo: demoLink(), onListening }, io.stop, io.deadline);
+    const options = { config, log, load, onReload: onHangUp, demo: demoLink(), onListening };
+    await runCollector(options, io.stop, io.deadline);
     process.channel?.unref();
     return 0;
   },
@@ -25,4 +28,16 @@ export const command: Command = {
 /** Under the demo: whatever ends the demo ends us, in order. */
 function stopWithParent(): void {
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+}
+
+/** SIGHUP asks for it; but when the terminal it was started in closes, that is an end. */
+function onHangUp(reload: () => void): () => void {
+  const stderr = 2;
+  const hadTerminal = isatty(stderr);
+  const heard = () => {
+    if (hadTerminal && !isatty(stderr)) process.kill(process.pid, 'SIGTERM');
+    else reload();
+  };
+  process.on('SIGHUP', heard);
+  return () => process.off('SIGHUP', heard);
 }

@@ -6,7 +6,9 @@ import { silentLogger } from '@edgeward/shared/log';
 import { parseReceipts } from '@edgeward/shared/receipts';
 import { testSchema } from '@edgeward/shared/testing/batches';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
+import { RecordingTracer, sampleTrace } from '@edgeward/shared/testing/recording-tracer';
 import type { TopicKind } from '@edgeward/shared/topics';
+import { spanIdOf } from '@edgeward/shared/trace/context';
 import { describe, describedToJson } from '@edgeward/shared/wire';
 import { Gateways } from './gateways.js';
 import { Identities } from './identity.js';
@@ -14,6 +16,7 @@ import { Ingest } from './ingest.js';
 import type { Journal } from './journal/journal.js';
 import { epochOf, folderFor, openJournal, TestGateway } from './journal/testing/blocks.js';
 import { Releases } from './releases.js';
+import { afterIngest, IngestSpans } from './trace/ingest-spans.js';
 
 const all = { maxDeliveries: 1e6, maxBytes: 1e9 };
 
@@ -23,11 +26,14 @@ interface More {
   readonly required?: readonly { position: number }[];
   readonly folder?: string;
   readonly blocked?: () => string | null;
+  readonly tracer?: RecordingTracer;
 }
 
 /** A running ingest over a real journal that knows outbox-1 of gw-1, and what it sends. */
 async function start(t: TestContext, more: More = {}) {
-  const journal = await openJournal(more.folder ?? (await folderFor(t)));
+  const { tracer } = more;
+  const nextTrace = tracer && afterIngest;
+  const journal = await openJournal(more.folder ?? (await folderFor(t)), { nextTrace });
   journal.learn([describe(testSchema)]);
   const { clock = new FakeClock({ autoAdvance: true }), maxQueueBytes = 1e6, required = [] } = more;
   const [receipts, sent] = [[] as (Receipt & { topic: string })[], new Gate()];
@@ -50,6 +56,7 @@ async function start(t: TestContext, more: More = {}) {
       sent.open();
     },
     ...(more.blocked && { blocked: more.blocked }),
+    spans: tracer && new IngestSpans(tracer, clock),
     lateAfterMs: 60_000,
     maxQueueBytes,
     clock,
@@ -447,4 +454,81 @@ test('what could not be stored at a stop leaves nothing behind it to be stored: 
   opened.open();
   await running;
   assert.deepEqual(await seqs(), []);
+});
+
+test('a traced block has one span from its arrival to its commit, and its deliveries hang on it, also from the disk', async t => {
+  const [tracer, folder] = [new RecordingTracer(), await folderFor(t)];
+  const expected = { traceId: sampleTrace.traceId, spanId: spanIdOf(sampleTrace.traceId, 'ingest') };
+  {
+    await using started = await start(t, { tracer, folder });
+    const { journal, offer, until, receipts } = started;
+    const gateway = new TestGateway();
+    const traced = gateway.bytes(2, { trace: sampleTrace });
+    for (const bytes of [traced, traced, gateway.bytes()]) offer(bytes);
+    await until(() => receipts.length > 0);
+    offer(traced);
+    await until(() => receipts.length > 1);
+    const [span, ...more] = tracer.spans;
+    assert.ok(span);
+    assert.deepEqual(more, [], 'doubled blocks have none of their own');
+    assert.deepEqual([span.name, span.context, span.parent], ['ingest', expected, sampleTrace.spanId]);
+    assert.equal(span.attributes?.['edgeward.gateway'], 'gw-1');
+    const { deliveries } = await journal.read(0, all);
+    assert.deepEqual(
+      deliveries.map(({ trace }) => trace),
+      [expected, undefined],
+    );
+  }
+  for (const [nextTrace, trace] of [
+    [afterIngest, expected],
+    [undefined, sampleTrace],
+  ] as const) {
+    await using journal = await openJournal(folder, { nextTrace });
+    const { deliveries } = await journal.read(0, all);
+    assert.deepEqual(deliveries[0]?.trace, trace);
+  }
+});
+
+test('gateways are told that traces are taken only where they are', async t => {
+  for (const tracer of [undefined, new RecordingTracer()]) {
+    await using started = await start(t, tracer && { tracer });
+    const state = { online: true, epoch: epochOf(1), outbox: 'outbox-1', link: 1, version: '1', schemas: [] };
+    started.offer(Buffer.from(JSON.stringify(state)), 'state');
+    await started.until(() => started.told.length > 0);
+    assert.equal(started.told[0]?.message.wire, tracer && 2);
+  }
+});
+
+test('a block of a version of later is kept whole and gets no receipt: its sender must not forget it', async t => {
+  await using started = await start(t);
+  const { journal, offer, receipts, until } = started;
+  const gateway = new TestGateway();
+  const later = Uint8Array.from(gateway.bytes());
+  later[0] = 3;
+  offer(later);
+  offer(gateway.bytes());
+  await until(() => receipts.length > 0);
+  assert.deepEqual(spans(receipts), [[2, 2, 'released']]);
+  const [letter, ...more] = journal.deadLetters.list(10);
+  assert.equal(more.length, 0);
+  assert.match(letter?.reason ?? '', /Version 3; this release reads 1 and 2/);
+  assert.deepEqual(await journal.deadLetters.bytesOf(letter!.id), Buffer.from(later));
+});
+
+test('a traced block that an earlier release kept as a dead letter is stored, with its trace, once it is tried again', async t => {
+  const tracer = new RecordingTracer();
+  await using started = await start(t, { tracer });
+  const { journal, ingest } = started;
+  const bytes = new TestGateway().bytes(2, { trace: sampleTrace });
+  const facts = { gateway: 'gw-1', reason: 'Version 2; this release reads 1.', atMs: 1, rejected: false };
+  await journal.write(journal.deadLetters.keep(bytes, facts), true);
+  const [letter] = journal.deadLetters.list(10);
+  assert.equal(await ingest.replay(letter!.id), undefined);
+  assert.equal(journal.deadLetters.count, 0);
+  const { deliveries } = await journal.read(0, all);
+  assert.deepEqual(
+    deliveries.map(({ seq, trace }) => [seq, trace?.traceId]),
+    [[1, sampleTrace.traceId]],
+  );
+  assert.equal(tracer.named('ingest').length, 1);
 });

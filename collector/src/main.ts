@@ -15,6 +15,7 @@ import { Views } from './collector-views.js';
 import type { CollectorConfig } from './config.js';
 import { Consumer } from './consumer.js';
 import { Gateways } from './gateways.js';
+import { healthOf } from './health.js';
 import { loadIdentities } from './identity-store.js';
 import { Ingest } from './ingest.js';
 import { Journal } from './journal/journal.js';
@@ -25,19 +26,25 @@ import { LiveFeed } from './live-feed.js';
 import { CollectorMetrics } from './metrics.js';
 import { MailQueue } from './notifiers/mail-queue.js';
 import { Releases } from './releases.js';
+import { reload } from './reload.js';
 import { Retention } from './retention.js';
 import { ScoreService } from './score-service.js';
+import { SinkDesk } from './sink-controls.js';
 import { SinkSet } from './sink-set.js';
 import { createSink, type SinkConfig } from './sinks/index.js';
 import { CollectorTrace } from './trace/collector-trace.js';
 import { afterIngest } from './trace/ingest-spans.js';
-import type { DemoControls, HealthView } from './views.js';
+import type { DemoControls } from './views.js';
 
 export interface CollectorOptions {
   readonly config: CollectorConfig;
   readonly log: Logger;
   readonly clock?: Clock;
   readonly demo?: DemoControls | undefined;
+  /** Reads and checks its file again; without, nothing can be changed while it runs. */
+  readonly load?: () => Promise<CollectorConfig>;
+  /** Asks to read the file again now and then. @returns what ends it */
+  readonly onReload?: (reload: () => void) => () => void;
   /** Told once everything listens. */
   readonly onListening?: (ports: { api: number; broker: number }) => void;
 }
@@ -47,8 +54,6 @@ const sinkLingerMs = 250;
 const incidentLingerMs = 100;
 /** What a request may take to end once all ends. */
 const apiCloseMs = 2000;
-/** A sink's loss is shown among the checks for so long. */
-const lossShownMs = 24 * 3600 * 1000;
 const mebibyte = 1024 * 1024;
 
 /**
@@ -62,7 +67,8 @@ export async function runCollector(
 ): Promise<void> {
   const { config, log, clock = systemClock } = options;
   await using trace = await CollectorTrace.open(config, clock, log.child({ component: 'trace' }));
-  await using stores = await openStores(options, trace);
+  let hasSinks = () => config.sinks.length > 0;
+  await using stores = await openStores(options, trace, () => hasSinks());
   const { journal, gateways, engine } = stores;
   await using scores = new ScoreService({ ...config.score, log: log.child({ component: 'score' }) });
   const onMoved = () => releases.moved();
@@ -70,7 +76,9 @@ export async function runCollector(
   const incidents = new Consumer({ name: 'incidents', sink: engine, ...follower });
   await incidents.open();
   const sinks = createSinks(config, journal, clock, log, onMoved, trace);
+  hasSinks = () => sinks.all.length > 0;
   const followers = () => [incidents, ...sinks.all];
+  const again = () => reload({ config, load: options.load, sinks, log });
   const releases: Releases = new Releases({
     journal,
     required: () => sinks.required,
@@ -136,6 +144,7 @@ export async function runCollector(
     health: () =>
       healthOf({ ingest, journal, broker, followers: followers(), stopping: stop.aborted, clock }),
     replay: id => ingest.replay(id),
+    sinks: new SinkDesk({ sinks, journal, reload: again }),
     cursors: () => Object.fromEntries(followers().map(({ name, position }) => [name, position])),
     clock,
     demo: options.demo,
@@ -155,6 +164,7 @@ export async function runCollector(
     retention.run(stored.signal),
     releases.run(stored.signal),
   ];
+  const deaf = options.onReload?.(() => void again().catch(error => tellReload(error, journal, log)));
   const taken = new AbortController();
   const ingesting = ingest.run(taken.signal);
   broker = await openLink(config.broker, {
@@ -171,6 +181,7 @@ export async function runCollector(
   options.onListening?.({ api: api.port, broker: broker.port });
 
   await untilAborted(stop);
+  deaf?.();
   await broker[Symbol.asyncDispose]();
   taken.abort();
   await ingesting;
@@ -190,13 +201,14 @@ interface Stores extends AsyncDisposable {
 async function openStores(
   { config, log, clock = systemClock }: CollectorOptions,
   trace: CollectorTrace | undefined,
+  hasSinks: () => boolean,
 ): Promise<Stores> {
   const inData = (name: string) => path.join(config.dataDir, name);
   const journal = await Journal.open({
     directory: inData('journal'),
     maxDeadLetterBytes: config.journal.maxDeadLetterBytes,
     maxRefusedBytes: config.journal.maxRefusedBytes,
-    keepsColumns: () => config.sinks.length > 0,
+    keepsColumns: hasSinks,
     nextTrace: trace && afterIngest,
     ballastBytes: Math.max(mebibyte, Math.min(4 * mebibyte, config.journal.maxBytes / 100)),
     clock,
@@ -237,6 +249,12 @@ async function openStores(
 function siteOf(gateways: Gateways, id: string): string | null {
   const gateway = gateways.get(id);
   return gateway?.state?.site ?? gateway?.report?.site ?? null;
+}
+
+/** Nobody waits for the answer: it must be found in the log and among the events. */
+async function tellReload(error: unknown, journal: Journal, log: Logger): Promise<void> {
+  log.error({ error: messageOf(error) }, 'configuration not read again: all stays as it is');
+  await journal.tell('journal', `The configuration was not read again: ${messageOf(error)}`);
 }
 
 function createSinks(
@@ -310,54 +328,6 @@ async function every(
       log.warn({ error: messageOf(error) }, `${what} failed; trying again`);
     }
   }
-}
-
-/** What follows the journal. */
-interface Lagging {
-  readonly name: string;
-  readonly lag: number;
-  readonly failure: string | null;
-}
-
-interface HealthParts {
-  readonly ingest: Ingest;
-  readonly journal: Journal;
-  readonly broker: Link | undefined;
-  readonly followers: readonly Lagging[];
-  readonly stopping: boolean;
-  readonly clock: Clock;
-}
-
-/**
- * A sink that fails, or a journal that has lost blocks, is told, but does not make the collector unready: gateways
- * can deliver all the same.
- */
-function healthOf({ ingest, journal, broker, followers, stopping, clock }: HealthParts): HealthView {
-  const writable = {
-    name: 'journal',
-    ok: ingest.failure === null,
-    detail: ingest.failure ?? 'writable',
-  };
-  const listening = {
-    name: 'broker',
-    ok: broker?.status.ok === true && !stopping,
-    detail: stopping ? 'stopping' : (broker?.status.detail ?? 'starting'),
-  };
-  const sinks = followers.map(({ name, failure, lag }) => ({
-    name: `sink:${name}`,
-    ok: failure === null,
-    detail: failure ?? `${lag} deliveries behind`,
-  }));
-  const damage = journal.damage.map(detail => ({ name: 'journal:damage', ok: false, detail }));
-  const losses = [...journal.losses.all()]
-    .filter(([, { lastMs }]) => clock.now() - lastMs < lossShownMs)
-    .map(([name, { blocks, rows }]) => ({
-      name: `sink:${name}:lost`,
-      ok: false,
-      detail: `${blocks} blocks with ${rows} rows never reached it: it lagged until the journal was full`,
-    }));
-  const checks = [writable, ...damage, listening, ...sinks, ...losses];
-  return { live: true, ready: writable.ok && listening.ok, checks };
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

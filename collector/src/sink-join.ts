@@ -49,21 +49,22 @@ export class SinkJoin {
     const cursor = await this.#asked?.();
     const record = await this.place();
     if (cursor) {
-      if (!record.joined) await this.#goOn(record, cursor);
+      if (!record.joined) await this.#goOn(cursor);
       return cursor;
     }
     if (this.#isEmptied(record)) await this.#beginAgain(record);
-    else if (!record.joined) await this.#keep({ ...record, joined: true });
+    else if (!record.joined) await journal.sinkBook.change(name, one => ({ ...one, joined: true }));
     const position = journal.sinkBook.get(name)?.start?.position ?? 0;
     return { journal: journal.id, position, received: {} };
   }
 
   /** Its store knows it, and this journal did not: it was away, or followed another one. */
-  async #goOn({ type, paused }: SinkRecord, cursor: Cursor): Promise<void> {
+  async #goOn(cursor: Cursor): Promise<void> {
     const { name, journal } = this.#options;
     const position = cursor.journal === journal.id ? cursor.position : 0;
     const skipped = await missedBehind(journal, position);
-    await this.#keep({ type, paused, joined: true }, position, skipped);
+    const goingOn = ({ type, paused }: SinkRecord) => ({ type, paused, joined: true });
+    await journal.sinkBook.change(name, goingOn, { position, skipped });
     if (Object.keys(skipped).length > 0)
       await this.#tell(
         `Sink ${name} goes on from its own store, at position ${position}: of what came since, the journal no longer has all.`,
@@ -82,7 +83,8 @@ export class SinkJoin {
     const position = record.start?.position ?? 0;
     const had = journal.cursor(name);
     const start = { position, asked: record.start?.asked ?? 'beginning', atMs: clock.now() };
-    await this.#keep({ ...record, start }, position, await missedBehind(journal, position));
+    const skipped = await missedBehind(journal, position);
+    await journal.sinkBook.change(name, one => ({ ...one, start }), { position, skipped });
     await this.#tell(
       `The store of sink ${name} is empty, and it had come to position ${had}: it begins again with what the journal still has.`,
     );

@@ -2,13 +2,14 @@
  * One configured sink and its consumer, from the moment it is named in the configuration. It opens in the background,
  * however long its server is down; until then it stands where the journal last knew it.
  */
-import { Backoff } from '@edgeward/shared/clock';
 import type { Clock, Sink } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { Consumer } from './consumer.js';
 import type { Journal } from './journal/journal.js';
 import type { Follower } from './retention.js';
+import { Trouble } from './runtime/trouble.js';
+import type { ConsumerState, ConsumerView } from './runtime/view.js';
 import { SinkJoin } from './sink-join.js';
 import type { SinkConfig } from './sinks/index.js';
 
@@ -23,9 +24,6 @@ export interface MemberOptions {
   readonly onStored: () => void;
 }
 
-/** Between two tries to open. */
-const firstWaitMs = 500;
-const longestWaitMs = 30_000;
 /** For a write in hand, once it is to leave. */
 const finishMs = 10_000;
 /** For a sink that does not close. */
@@ -40,8 +38,9 @@ export class SinkMember implements Follower {
   readonly keepsCursor: boolean;
   readonly #leaving = new AbortController();
   readonly #cutOff = new AbortController();
+  /** With opening it. */
+  readonly #trouble: Trouble;
   #isOpen = false;
-  #failure: string | null = null;
   #opening: Promise<void> | undefined;
   #running: Promise<void> | undefined;
 
@@ -54,6 +53,7 @@ export class SinkMember implements Follower {
     this.#join = new SinkJoin({ name, type, startAt, sink, journal, clock, log });
     const follower = { name, sink, journal, clock, log, lingerMs, writeTimeoutMs, onStored };
     this.#consumer = new Consumer(follower);
+    this.#trouble = new Trouble(clock);
   }
 
   get name(): string {
@@ -76,7 +76,51 @@ export class SinkMember implements Follower {
   }
 
   get failure(): string | null {
-    return this.#isOpen ? this.#consumer.failure : this.#failure;
+    return this.#isOpen ? this.#consumer.failure : (this.#trouble.failure?.text ?? null);
+  }
+
+  get state(): ConsumerState {
+    if (this.#isOpen) return this.#consumer.state;
+    return this.isPaused ? 'paused' : 'opening';
+  }
+
+  get isPaused(): boolean {
+    return this.#options.journal.sinkBook.get(this.name)?.paused ?? false;
+  }
+
+  view(): ConsumerView {
+    const view = this.#consumer.view();
+    if (this.#isOpen) return view;
+    const { journal, clock } = this.#options;
+    const { state, position, lag } = this;
+    const sinceMs = lag > 0 ? journal.arrivals.after(position) : undefined;
+    return {
+      ...view,
+      state,
+      position,
+      lag: {
+        blocks: lag,
+        rows: Math.round(lag * journal.arrivals.rowsPerBlock),
+        seconds: sinceMs === undefined ? 0 : Math.max(0, clock.now() - sinceMs) / 1000,
+      },
+      failure: this.#trouble.failure,
+    };
+  }
+
+  /** Nothing more is written, also after a restart, until it is resumed. */
+  async pause(): Promise<void> {
+    await this.#setPaused(true);
+    this.#consumer.pause();
+  }
+
+  async resume(): Promise<void> {
+    await this.#setPaused(false);
+    this.#consumer.resume();
+  }
+
+  /** Tries dead letters again. */
+  replay(ids: readonly string[]): ReturnType<Consumer['replay']> {
+    return this.#consumer.replay(ids);
   }
 
   between<T>(act: (position: number, inHand: number) => Promise<T>): Promise<T> {
@@ -138,23 +182,27 @@ export class SinkMember implements Follower {
 
   async #open(stop: AbortSignal): Promise<void> {
     const { clock, log, onStored } = this.#options;
-    const backoff = new Backoff(firstWaitMs, longestWaitMs);
     while (!stop.aborted) {
       try {
         await this.#join.place();
+        if (this.isPaused) this.#consumer.pause();
         await this.#consumer.open();
-        if (this.#failure !== null) log.info('sink is open now');
-        this.#failure = null;
+        if (this.#trouble.failure !== null) log.info('sink is open now');
+        this.#trouble.over();
         this.#isOpen = true;
         return onStored();
       } catch (error) {
-        const waitMs = backoff.next();
-        if (this.#failure === null)
-          log.warn({ error: messageOf(error), waitMs: Math.round(waitMs) }, 'sink cannot open; trying again');
-        this.#failure = messageOf(error);
-        await clock.sleep(waitMs, stop);
+        if (this.#trouble.failure === null)
+          log.warn({ error: messageOf(error) }, 'sink cannot open; trying again');
+        await clock.sleep(this.#trouble.failed(error), stop);
+        this.#trouble.trying();
       }
     }
+  }
+
+  async #setPaused(paused: boolean): Promise<void> {
+    await this.#join.place();
+    await this.#options.journal.sinkBook.change(this.name, record => ({ ...record, paused }));
   }
 
   async #atMost(ms: number, work: Promise<unknown> | undefined): Promise<void> {

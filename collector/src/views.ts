@@ -6,6 +6,7 @@ import type { ChannelEvidence, Field, LedgerCounts } from '@edgeward/shared/cont
 import type { Incident } from './alerts/incident.js';
 import type { BlockPage } from './audit/block-list.js';
 import type { BooksJson } from './audit/books.js';
+import type { ConsumerState } from './runtime/view.js';
 
 export interface GatewayView {
   readonly id: string;
@@ -124,6 +125,94 @@ export interface SinkLossView {
   readonly lastMs: number;
 }
 
+/** A configured sink, now. */
+export interface SinkView {
+  readonly name: string;
+  readonly type: string;
+  readonly state: ConsumerState;
+  /** Last journal position that it has stored. */
+  readonly position: number;
+  readonly lag: { readonly blocks: number; readonly rows: number; readonly seconds: number };
+  readonly failure: {
+    readonly code: string | null;
+    readonly text: string;
+    readonly sinceMs: number;
+    /** Null = it is being tried. */
+    readonly nextTryMs: number | null;
+  } | null;
+  /** Since the start. */
+  readonly stored: { readonly blocks: number; readonly rows: number };
+  /** What its server will never take. */
+  readonly deadLetters: { readonly letters: number; readonly rows: number };
+  /** Rows that it never got, because it lagged until the journal was full. */
+  readonly lostRows: number;
+  readonly paused: boolean;
+  /** Receipts wait for it. */
+  readonly inReceiptAfter: boolean;
+  /** Where it began; null = before that was kept, or it goes on from its own store. */
+  readonly start: { readonly position: number; readonly asked: string; readonly atMs: number } | null;
+}
+
+/** Rows of a block, or an incident's change or an event, that the server behind a sink refused. */
+export interface SinkLetterView {
+  readonly id: string;
+  readonly kind: 'rows' | 'note';
+  readonly gateway: string;
+  readonly reason: string;
+  readonly atMs: number;
+  readonly rows: number;
+  readonly devices: readonly string[];
+}
+
+export interface SinkLettersView {
+  readonly count: number;
+  readonly rows: number;
+  /** Rows of letters that were deleted, for want of room or by hand. */
+  readonly deletedRows: number;
+  /** Newest first. */
+  readonly letters: readonly SinkLetterView[];
+}
+
+export interface SinkReplayView {
+  readonly stored: number;
+  /** Still dead letters. */
+  readonly refused: number;
+  /** Why; of the first hundred. */
+  readonly reasons: readonly { readonly id: string; readonly reason: string }[];
+}
+
+export interface SinkPauseView {
+  readonly name: string;
+  readonly paused: boolean;
+  /** What comes of it; null = nothing to add. */
+  readonly note: string | null;
+}
+
+/** What reading the configuration again came to. */
+export interface ReloadView {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  /** With other options than before; they go on where they stood. */
+  readonly replaced: readonly string[];
+  /** `receiptAfter` is another now. */
+  readonly receiptAfter: boolean;
+  /** Options that differ from those it runs with and are read at its start only. */
+  readonly needsRestart: readonly string[];
+  readonly notes: readonly string[];
+}
+
+/** Of a name that no sink has: undefined. */
+export interface SinkControls {
+  list(): readonly SinkView[];
+  letters(name: string, limit: number): SinkLettersView | undefined;
+  /** @param ids  absent = all */
+  replay(name: string, ids?: readonly string[]): Promise<SinkReplayView | undefined>;
+  pause(name: string): Promise<SinkPauseView | undefined>;
+  resume(name: string): Promise<SinkPauseView | undefined>;
+  /** @throws ConfigError with nothing changed */
+  reload(): Promise<ReloadView>;
+}
+
 /** A block that no decoder understood, kept whole. */
 export interface DeadLetterView {
   readonly id: string;
@@ -167,6 +256,7 @@ export type StreamMessage =
   | { readonly kind: 'incident'; readonly incident: Incident }
   | { readonly kind: 'mail'; readonly mail: MailView }
   | { readonly kind: 'ledger'; readonly ledger: LedgerView }
+  | { readonly kind: 'sinks'; readonly sinks: readonly SinkView[] }
   | { readonly kind: 'event'; readonly event: EventView };
 
 export interface HealthView {
@@ -228,6 +318,7 @@ export interface CollectorViews {
   mails(limit: number): readonly MailView[];
   mail(id: string): Promise<MailBody | undefined>;
   ledger(): LedgerView;
+  readonly sinks: SinkControls;
   deadLetters(limit: number): DeadLettersView;
   /** Tries one again. Why it is still none; null = it is stored. */
   replayDeadLetter(id: string): Promise<string | null>;

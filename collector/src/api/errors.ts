@@ -20,6 +20,8 @@ export type ErrorBody = z.output<typeof errorBody>;
 
 const statusOf: Partial<Record<ErrorCode, number>> = {
   EW_HTTP_REQUEST: 400,
+  EW_CONFIG_FILE: 422,
+  EW_CONFIG_INVALID: 422,
   EW_HTTP_PASSWORD: 401,
   EW_HTTP_REFUSED: 403,
   EW_HTTP_NOT_FOUND: 404,

@@ -20,6 +20,7 @@ export function documentRoutes(app: FastifyInstance, version: string): void {
         { name: 'incidents', description: 'Stretches of trouble on a device' },
         { name: 'mails', description: 'What was written about them' },
         { name: 'score', description: 'Scoring without keeping' },
+        { name: 'sinks', description: 'Where the journal is copied to' },
         { name: 'operation', description: 'For probes and monitoring' },
         { name: 'page', description: 'The live page' },
         { name: 'demo', description: 'Only in the demo' },

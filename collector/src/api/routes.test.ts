@@ -32,6 +32,8 @@ test('every reading route answers what its schema promises', async () => {
     '/api/mails': z.array(schemas.mailView).length(1),
     [`/api/mails/${mail}`]: schemas.mailView.extend({ text: z.string().min(1) }),
     [`/api/series?gateway=gw-north-1&device=pump-1&from=1&to=${to}`]: schemas.seriesView,
+    '/api/sinks': z.array(schemas.sinkView).length(3),
+    '/api/sinks/lake/dead-letters?limit=2': schemas.sinkLettersView,
     '/api/demo': schemas.demoState,
   };
   for (const [url, schema] of Object.entries(promised)) {

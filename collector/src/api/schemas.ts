@@ -162,6 +162,82 @@ export const deadLettersView = z.strictObject({
   ),
 });
 
+export const sinkView = z.strictObject({
+  name: z.string(),
+  type: z.string(),
+  state: z.enum(['opening', 'running', 'retrying', 'failing', 'denied', 'paused', 'stopped']).meta({
+    description:
+      'retrying: it failed and is tried again; failing: it failed so often that only little is tried; denied: somebody has to change something',
+  }),
+  position: count.meta({ description: 'Last journal position that it has stored' }),
+  lag: z.strictObject({
+    blocks: count,
+    rows: count.meta({ description: 'About' }),
+    seconds: count.meta({ description: 'Age of the oldest block that it has yet to store; 0 = none' }),
+  }),
+  failure: z
+    .strictObject({
+      code: z.string().nullable(),
+      text: z.string(),
+      sinceMs: ms('When it began to fail'),
+      nextTryMs: ms('When it is tried again; null = it is being tried').nullable(),
+    })
+    .nullable(),
+  stored: z.strictObject({ blocks: count, rows: count }).meta({ description: 'Since the collector started' }),
+  deadLetters: z
+    .strictObject({ letters: count, rows: count })
+    .meta({ description: 'What its server will never take, kept whole' }),
+  lostRows: count.meta({ description: 'Rows it never got, because it lagged until the journal was full' }),
+  paused: z.boolean(),
+  inReceiptAfter: z.boolean().meta({ description: 'Receipts wait for it' }),
+  start: z
+    .strictObject({ position: count, asked: z.string(), atMs: ms('When it was added') })
+    .nullable()
+    .meta({ description: 'Where it began; null = it goes on from its own store' }),
+});
+
+export const sinkLettersView = z.strictObject({
+  count,
+  rows: count,
+  deletedRows: count.meta({ description: 'Rows of letters that were deleted, for want of room or by hand' }),
+  letters: list(
+    z.strictObject({
+      id: z.string(),
+      kind: z.enum(['rows', 'note']),
+      gateway: z.string(),
+      reason: z.string().meta({ description: 'What the server said' }),
+      atMs: ms('When it was refused'),
+      rows: count,
+      devices: list(z.string()),
+    }),
+  ),
+});
+
+export const sinkReplayView = z.strictObject({
+  stored: count,
+  refused: count.meta({ description: 'Still dead letters' }),
+  reasons: list(z.strictObject({ id: z.string(), reason: z.string() })).meta({
+    description: 'Why; of the first hundred',
+  }),
+});
+
+export const sinkPauseView = z.strictObject({
+  name: z.string(),
+  paused: z.boolean(),
+  note: z.string().nullable().meta({ description: 'What comes of it' }),
+});
+
+const sinkNames = list(z.string());
+
+export const reloadView = z.strictObject({
+  added: sinkNames,
+  removed: sinkNames,
+  replaced: sinkNames.meta({ description: 'With other options than before; they go on where they stood' }),
+  receiptAfter: z.boolean().meta({ description: 'It is another now' }),
+  needsRestart: list(z.string()).meta({ description: 'Options that differ and are read at a start only' }),
+  notes: list(z.string()),
+});
+
 const ranges = list(z.tuple([count, count]).readonly());
 const inside = z.record(z.string(), z.unknown()).readonly();
 

@@ -18,6 +18,7 @@ import { requirePassword } from './password.js';
 import { score } from './score.js';
 import { secure } from './security.js';
 import { series } from './series.js';
+import { sinks } from './sinks.js';
 import { type StreamOptions, stream, streamDefaults } from './stream.js';
 import { type Api, useZod } from './zod.js';
 
@@ -62,6 +63,7 @@ function addRoutes(app: Api, { views, stream: limits }: ApiOptions): void {
   score(app, views);
   fleet(app, views);
   deadLetters(app, views);
+  sinks(app, views);
   audit(app, views);
   series(app, views);
   incidents(app, views);

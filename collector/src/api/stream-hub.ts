@@ -79,6 +79,7 @@ export class StreamHub {
     return [
       { kind: 'gateways', gateways: views.gateways() },
       { kind: 'ledger', ledger: views.ledger() },
+      { kind: 'sinks', sinks: views.sinks.list() },
       ...incidents.map(incident => ({ kind: 'incident', incident }) as const),
       ...mails.map(mail => ({ kind: 'mail', mail }) as const),
       ...events.map(event => ({ kind: 'event', event }) as const),

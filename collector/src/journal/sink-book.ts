@@ -3,6 +3,7 @@
  * will therefore never get, whether somebody has paused it. All of it is on disk before it counts.
  */
 import type { RangeList } from '@edgeward/shared/contracts';
+import { settled } from '@edgeward/shared/settled';
 import { type Store, textKey } from '@edgeward/shared/store';
 import { z } from 'zod';
 import { writeBatch } from './batch.js';
@@ -41,6 +42,7 @@ export class SinkBook {
   readonly #cursors: Map<string, number>;
   readonly #records = new Map<string, SinkRecord>();
   readonly #skipped = new Map<string, SkippedRows>();
+  #busy: Promise<unknown> = Promise.resolve();
 
   private constructor(store: Pick<Store, 'db'>, cursors: Map<string, number>) {
     this.#store = store;
@@ -75,7 +77,19 @@ export class SinkBook {
     return this.#skipped;
   }
 
-  async set(sink: string, record: SinkRecord, { position, skipped }: Beside = {}): Promise<void> {
+  set(sink: string, record: SinkRecord, beside: Beside = {}): Promise<void> {
+    return this.#exclusively(() => this.#set(sink, record, beside));
+  }
+
+  /** What is known of it, but for what has changed. Nothing, if nothing is known. */
+  change(sink: string, change: (record: SinkRecord) => SinkRecord, beside: Beside = {}): Promise<void> {
+    return this.#exclusively(async () => {
+      const record = this.#records.get(sink);
+      if (record) await this.#set(sink, change(record), beside);
+    });
+  }
+
+  async #set(sink: string, record: SinkRecord, { position, skipped }: Beside): Promise<void> {
     const writes: Write[] = [put(textKey('o', sink), record)];
     if (position !== undefined) writes.push(put(textKey('c', sink), { position }));
     const isNone = skipped && Object.keys(skipped).length === 0;
@@ -88,11 +102,19 @@ export class SinkBook {
   }
 
   /** Nothing is left of it, neither where it stood nor what else was counted for it. */
-  async forget(sink: string, along: readonly Write[] = []): Promise<void> {
-    const keys = ['o', 'b', 'c'].map(letter => del(textKey(letter, sink)));
-    await writeBatch(this.#store.db, [...keys, ...along], true);
-    this.#records.delete(sink);
-    this.#skipped.delete(sink);
-    this.#cursors.delete(sink);
+  forget(sink: string, along: readonly Write[] = []): Promise<void> {
+    return this.#exclusively(async () => {
+      const keys = ['o', 'b', 'c'].map(letter => del(textKey(letter, sink)));
+      await writeBatch(this.#store.db, [...keys, ...along], true);
+      this.#records.delete(sink);
+      this.#skipped.delete(sink);
+      this.#cursors.delete(sink);
+    });
+  }
+
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#busy.then(work);
+    this.#busy = settled(done);
+    return done;
   }
 }

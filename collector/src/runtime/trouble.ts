@@ -46,10 +46,10 @@ export class Trouble {
     return this.#inRow >= openAfter;
   }
 
-  get state(): 'running' | 'retrying' | 'open' | 'denied' {
+  get state(): 'running' | 'retrying' | 'failing' | 'denied' {
     if (this.#failure === null) return 'running';
     if (this.#failure.code === 'EW_SINK_DENIED') return 'denied';
-    return this.isOpen ? 'open' : 'retrying';
+    return this.isOpen ? 'failing' : 'retrying';
   }
 
   /** @returns how long to wait */

@@ -3,10 +3,10 @@ import type { TallyView } from './tally.js';
 import type { FailureView } from './trouble.js';
 
 /**
- * retrying: it failed and is tried again; open: it failed so often that only little is tried; denied: somebody has to
+ * retrying: it failed and is tried again; failing: it failed so often that only little is tried; denied: somebody has to
  * change something.
  */
-export type ConsumerState = 'opening' | 'running' | 'retrying' | 'open' | 'denied' | 'paused' | 'stopped';
+export type ConsumerState = 'opening' | 'running' | 'retrying' | 'failing' | 'denied' | 'paused' | 'stopped';
 
 export interface ConsumerView extends TallyView {
   readonly name: string;

@@ -6,11 +6,14 @@ import type { TestContext } from 'node:test';
 import type { Cursor, Delivery, Evidence } from '@edgeward/shared/contracts';
 import { silentLogger } from '@edgeward/shared/log';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
+import type { Tracer } from '@edgeward/shared/trace/span';
 import { AlertStore } from '../alerts/alert-store.js';
 import { type AlertsConfig, alertsConfig } from '../alerts/config.js';
 import { IncidentEngine } from '../alerts/engine.js';
 import { type MailConfig, mailConfig } from '../notifiers/config.js';
 import { MailQueue } from '../notifiers/mail-queue.js';
+import { IncidentSpans } from '../trace/incident-spans.js';
+import { MailSpans } from '../trace/mail-spans.js';
 import { cursorAfter, type RowSpec } from './deliveries.js';
 
 export interface BenchOptions {
@@ -19,6 +22,7 @@ export interface BenchOptions {
   readonly alerts?: Partial<AlertsConfig>;
   readonly mail?: Partial<MailConfig>;
   readonly store?: AlertStore;
+  readonly tracer?: Tracer;
 }
 
 const cleanups = new WeakMap<TestContext, (() => PromiseLike<unknown>)[]>();
@@ -60,10 +64,13 @@ export class AlertBench implements AsyncDisposable {
       ...options.mail,
     });
     const parts = { store: this.#store, log, clock: this.clock };
-    this.mails = new MailQueue({ ...parts, config: mail });
+    const { tracer } = options;
+    const spans = tracer && new MailSpans(tracer, this.clock);
+    this.mails = new MailQueue({ ...parts, config: mail, spans });
     this.engine = new IncidentEngine({
       ...parts,
       mails: this.mails,
+      spans: tracer && new IncidentSpans(tracer, this.clock),
       config: alertsConfig.parse(options.alerts ?? {}),
       siteOf: () => 'north',
     });

@@ -21,6 +21,7 @@ import type {
 import { type FakeGateway, fleet, ledgerOf } from './fake-fleet.js';
 import { closeIncident, mailAbout, openIncident, updateIncident } from './fake-incident.js';
 import type { FakeDevice } from './fake-plant.js';
+import { FakeSinks } from './fake-sinks.js';
 
 export interface FakeOptions {
   readonly seed?: number;
@@ -39,6 +40,7 @@ export class FakeViews implements CollectorViews {
   readonly scored: ScoreRequestRow[] = [];
   ready = true;
   readonly demo?: DemoControls;
+  readonly sinks: FakeSinks;
   #nowMs: number;
   #timer: NodeJS.Timeout | undefined;
   readonly #gateways: FakeGateway[];
@@ -53,6 +55,8 @@ export class FakeViews implements CollectorViews {
     this.#gateways = empty ? [] : fleet(seed);
     this.#nowMs = (options.nowMs ?? Date.now()) - historyMs;
     if (demo) this.demo = this.#controls();
+    this.sinks = new FakeSinks(this.#nowMs + historyMs);
+    if (empty) this.sinks.clear();
     this.advance(historyMs);
   }
 
@@ -70,6 +74,7 @@ export class FakeViews implements CollectorViews {
     this.#emit({ kind: 'rows', updates: [...updates.values()].flat() });
     this.#emit({ kind: 'gateways', gateways: this.gateways() });
     this.#emit({ kind: 'ledger', ledger: this.ledger() });
+    this.#emit({ kind: 'sinks', sinks: this.sinks.list() });
   }
 
   start(): void {

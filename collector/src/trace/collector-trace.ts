@@ -6,7 +6,7 @@ import type { CollectorConfig } from '../config.js';
 import { IncidentSpans } from './incident-spans.js';
 import { IngestSpans } from './ingest-spans.js';
 import { MailSpans } from './mail-spans.js';
-import { TracedSink } from './traced-sink.js';
+import { tracedSink } from './traced-sink.js';
 
 /** What traces need of a collector that has them switched on. */
 export class CollectorTrace implements AsyncDisposable {
@@ -37,7 +37,7 @@ export class CollectorTrace implements AsyncDisposable {
 
   /** @param log  of the sink and its consumer */
   sink(name: string, inner: Sink, log: Logger): Sink {
-    return new TracedSink(inner, { name, tracer: this.#tracer, clock: this.#clock, log });
+    return tracedSink(inner, { name, tracer: this.#tracer, clock: this.#clock, log });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

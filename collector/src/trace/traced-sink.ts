@@ -21,10 +21,20 @@ interface Try {
   readonly error?: unknown;
 }
 
-export class TracedSink implements Sink {
-  readonly cursor?: NonNullable<Sink['cursor']>;
-  readonly takesNotes?: boolean;
-  readonly replay?: NonNullable<Sink['replay']>;
+/** @returns the same sink but for `write`, also where what it can do is not known here */
+export function tracedSink(inner: Sink, options: TracedSinkOptions): Sink {
+  const spans = new SinkSpans(inner, options);
+  const write = spans.write.bind(spans);
+  return new Proxy(inner, {
+    get(target, key) {
+      if (key === 'write') return write;
+      const member: unknown = Reflect.get(target, key, target);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+}
+
+class SinkSpans {
   readonly #inner: Sink;
   readonly #options: TracedSinkOptions;
   /** Failed tries so far, by position; empty while all is well. */
@@ -33,9 +43,6 @@ export class TracedSink implements Sink {
   constructor(inner: Sink, options: TracedSinkOptions) {
     this.#inner = inner;
     this.#options = options;
-    if (inner.cursor) this.cursor = () => inner.cursor!();
-    if (inner.replay) this.replay = (...args) => inner.replay!(...args);
-    if (inner.takesNotes !== undefined) this.takesNotes = inner.takesNotes;
   }
 
   write(
@@ -48,10 +55,6 @@ export class TracedSink implements Sink {
     setTrace(this.#options.log, traced[0]?.trace);
     const write = () => this.#inner.write(deliveries, after, deadline, notes);
     return traced.length === 0 ? write() : this.#traced(traced, deliveries.length, write);
-  }
-
-  [Symbol.asyncDispose](): PromiseLike<void> {
-    return this.#inner[Symbol.asyncDispose]();
   }
 
   /** After a failure its trace stays with the log: the consumer has something to say about it. */

@@ -7,6 +7,7 @@ import type {
   LedgerView,
   LiveUpdate,
   MailView,
+  SinkView,
   StreamMessage,
 } from '../views.js';
 
@@ -21,6 +22,7 @@ export type Topic =
   | 'link'
   | 'mails'
   | 'rows'
+  | 'sinks'
   | 'theme';
 
 /** The newest scores of a device, for the small lines of the fleet. */
@@ -33,6 +35,8 @@ export type LinkState = 'connecting' | 'live' | 'lost';
 
 /** About 40 s of a device that sends four rows a second. */
 export const sparkRows = 160;
+/** How far back the lines of sinks go. */
+export const lagSeconds = 180;
 const maxItems = 300;
 
 export function deviceKey(one: { readonly gateway: string; readonly device: string }): string {
@@ -48,6 +52,9 @@ export class Store {
   readonly mails = new Map<string, MailView>();
   events: readonly EventView[] = [];
   ledger: LedgerView | undefined;
+  sinks: readonly SinkView[] = [];
+  /** Rows that each sink lagged behind, a value a second. */
+  readonly sinkLags = new Map<string, number[]>();
   demo: DemoState | undefined;
   link: LinkState = 'connecting';
   /** Becomes true with the first snapshot: from then on, nothing there means nothing there. */
@@ -127,9 +134,24 @@ export class Store {
       case 'ledger':
         this.ledger = message.ledger;
         return 'ledger';
+      case 'sinks':
+        this.#setSinks(message.sinks);
+        return 'sinks';
       case 'event':
         this.events = [message.event, ...this.events].slice(0, maxItems);
         return 'events';
+    }
+  }
+
+  #setSinks(sinks: readonly SinkView[]): void {
+    this.sinks = sinks;
+    const names = new Set(sinks.map(one => one.name));
+    for (const name of this.sinkLags.keys()) if (!names.has(name)) this.sinkLags.delete(name);
+    for (const { name, lag } of sinks) {
+      const lags = this.sinkLags.get(name) ?? [];
+      this.sinkLags.set(name, lags);
+      lags.push(lag.rows);
+      if (lags.length > lagSeconds) lags.shift();
     }
   }
 

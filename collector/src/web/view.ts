@@ -22,4 +22,5 @@ export const everything: ReadonlySet<Topic> = new Set<Topic>([
   'link',
   'mails',
   'rows',
+  'sinks',
 ]);

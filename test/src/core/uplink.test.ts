@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { PublishSpans } from '@edgeward/agent/trace/publish-spans';
 import { type Hello, MqttUplink, type MqttUplinkOptions } from '@edgeward/agent/uplinks/mqtt';
 import { Broker, type BrokerOptions } from '@edgeward/collector/broker';
 import type { Message } from '@edgeward/collector/ingest';
@@ -10,10 +11,11 @@ import type { AgentEvent, AgentReport, Clock, Entry, Receipt } from '@edgeward/s
 import { Gate } from '@edgeward/shared/gate';
 import { silentLogger } from '@edgeward/shared/log';
 import { encodeReceipts } from '@edgeward/shared/receipts';
-import { testSchema } from '@edgeward/shared/testing/batches';
+import { TestBatches, testSchema } from '@edgeward/shared/testing/batches';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
+import { RecordingTracer, sampleTrace } from '@edgeward/shared/testing/recording-tracer';
 import { topicOf } from '@edgeward/shared/topics';
-import { describe, describedToJson } from '@edgeward/shared/wire';
+import { describe, describedToJson, encodeBlock, readHeader } from '@edgeward/shared/wire';
 
 const epoch = '000000001-00000000000000aa';
 const never = new AbortController().signal;
@@ -48,8 +50,10 @@ async function openBroker(options: Partial<BrokerOptions> = {}) {
     textsOf('state')
       .map(text => (JSON.parse(text) as { online: boolean }).online)
       .filter((online, i, all) => i === 0 || online !== all[i - 1]);
+  const blocks = () => messages.filter(({ kind }) => kind === 'block').map(({ payload }) => payload);
   return {
     broker,
+    blocks,
     textsOf,
     kinds: () => messages.map(({ kind }) => kind),
     until,
@@ -264,6 +268,67 @@ test('a schema is told before the first block that needs it, once', limit, async
   const kinds = at.kinds().filter(kind => kind === 'state' || kind === 'block');
   assert.deepEqual(kinds, ['state', 'state', 'block', 'block', 'block']);
   await at.answer(1, 3);
+  await exchanged;
+});
+
+const id = { epoch, oldestEpoch: epoch, atMs: 1 };
+
+async function* tracedBlocks(n: number): AsyncGenerator<Entry, void, void> {
+  const batches = new TestBatches();
+  for (let seq = 1; seq <= n; seq++) {
+    const bytes = encodeBlock({ ...id, seq }, batches.next(1));
+    yield { epoch, seq, lane: 'backlog', bytes, described, trace: sampleTrace };
+  }
+}
+
+/** What a collector of this release says, and what others do: nothing of versions, or nothing at all. */
+for (const [what, hello, carried] of [
+  ['that takes traces', { journal: 'j-1', timeMs: 5, wire: 2 }, true],
+  ['that takes none, or is of an earlier release', { journal: 'j-1', timeMs: 5 }, false],
+  ['that says nothing', undefined, false],
+] as const) {
+  test(
+    `to a collector ${what} the first block goes ${carried ? 'with' : 'without'} its trace`,
+    limit,
+    async () => {
+      await using at = await openBroker();
+      const tracer = new RecordingTracer();
+      const spans = new PublishSpans({ tracer, clock: systemClock, log: silentLogger });
+      await using uplink = uplinkTo(at.broker, { spans });
+      const exchanged = take(uplink.exchange(tracedBlocks(2), never));
+      await at.until(() => at.states().length === 1);
+      assert.equal(at.blocks().length, 0, 'it waits a moment for what the collector says');
+      if (hello) await at.broker.publish(topicOf('gw-1', 'desired'), JSON.stringify(hello));
+      await at.until(() => at.blocks().length === 2);
+      const headers = at.blocks().map(bytes => readHeader(bytes));
+      assert.deepEqual(
+        headers.map(({ seq, trace }) => [seq, trace]),
+        [1, 2].map(seq => [seq, carried ? sampleTrace : undefined]),
+      );
+      await at.answer(1, 2);
+      await exchanged;
+      assert.equal(tracer.named('publish')[0]?.attributes?.['edgeward.context_carried'], carried);
+    },
+  );
+}
+
+test('a collector that no longer takes traces gets none from its first word on', limit, async () => {
+  await using at = await openBroker();
+  const spans = new PublishSpans({ tracer: new RecordingTracer(), clock: systemClock, log: silentLogger });
+  await using uplink = uplinkTo(at.broker, { spans, windowBytes: 1 });
+  const desired = topicOf('gw-1', 'desired');
+  const exchanged = take(uplink.exchange(tracedBlocks(6), never));
+  await at.until(() => at.states().length === 1);
+  await at.broker.publish(desired, JSON.stringify({ journal: 'j-1', wire: 2 }));
+  await at.until(() => at.blocks().length === 4);
+  await at.broker.publish(desired, JSON.stringify({ journal: 'j-2' }));
+  await at.answer(1, 2);
+  await at.until(() => at.blocks().length === 6);
+  assert.deepEqual(
+    at.blocks().map(([version]) => version),
+    [2, 2, 2, 2, 1, 1],
+  );
+  await at.answer(3, 6);
   await exchanged;
 });
 

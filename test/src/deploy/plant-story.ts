@@ -1,5 +1,7 @@
 /** A minute in the life of a small plant, with all that the dashboards have a panel for. */
 import path from 'node:path';
+import type { Note } from '@edgeward/shared/contracts';
+import { influxSink, open } from '../sinks/influx-sink.js';
 import { freePort, getJson, until, type Workbench } from '../support/processes.js';
 import { root } from '../support/root.js';
 
@@ -63,6 +65,7 @@ export async function fillPlant(
       60_000,
     );
 
+  const told = new Told(port, { url, org, bucket, token });
   const first = collector();
   // 10 s after its start, for 10 s.
   const blocked = { kind: 'blocked-valve', device: 'pump-1', atS: 200, durationS: 200, severity: 1 };
@@ -74,7 +77,9 @@ export async function fillPlant(
   const rooms = [{ name: 'cold-room-1', type: 'cold-room' }];
   const cold = agent('cold-store', 'south', rooms);
   await incidents('open');
+  await told.incidents();
   await incidents('closed');
+  await told.incidents();
   await cold.end('SIGKILL');
   agent('cold-store', 'south', rooms);
   await first.end('SIGKILL');
@@ -89,4 +94,45 @@ export async function fillPlant(
     const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     return /^collector_ledger_balanced 1/m.test(text) && /^collector_gateways_online 2/m.test(text);
   });
+  await told.events();
 }
+
+/**
+ * The collector does not tell its sinks of incidents and events yet: what its API tells of them goes through the sink
+ * itself.
+ */
+class Told {
+  readonly #api: string;
+  readonly #influx: Influx;
+  #number = 0;
+
+  constructor(port: number, influx: Influx) {
+    this.#api = `http://127.0.0.1:${port}/api`;
+    this.#influx = influx;
+  }
+
+  async incidents(): Promise<void> {
+    const all = await getJson<(Value & { openedMs: number; closedMs: number | null })[]>(
+      `${this.#api}/incidents`,
+    );
+    await this.#write(all.map(value => this.#note('incident', value, value.closedMs ?? value.openedMs)));
+  }
+
+  async events(): Promise<void> {
+    const all = await getJson<(Value & { atMs: number })[]>(`${this.#api}/events`);
+    await this.#write(all.map(value => this.#note('event', value, value.atMs)));
+  }
+
+  #note(feed: Note['feed'], value: Value, atMs: number): Note {
+    const { gateway, device } = value;
+    this.#number += 1;
+    return { feed, store: 'story', number: this.#number, gateway, ...(device && { device }), atMs, value };
+  }
+
+  async #write(notes: readonly Note[]): Promise<void> {
+    await using sink = influxSink(this.#influx);
+    await sink.write([], { journal: 'story', position: 0, received: {} }, open, notes);
+  }
+}
+
+type Value = Readonly<Record<string, unknown>> & { readonly gateway: string; readonly device?: string };

@@ -5,7 +5,6 @@ import { systemClock } from '@edgeward/shared/clock';
 import type { Refusal } from '@edgeward/shared/contracts';
 import { silentLogger } from '@edgeward/shared/log';
 import type { z } from 'zod';
-import type { Influx } from '../support/influx.js';
 
 /** A deadline that never comes. */
 export const open: AbortSignal = new AbortController().signal;
@@ -36,7 +35,12 @@ export class TestedSink extends InfluxdbSink {
   }
 }
 
-type Access = Pick<Influx, 'url' | 'org' | 'bucket'> & { readonly token: string };
+interface Access {
+  readonly url: string;
+  readonly org: string;
+  readonly bucket: string;
+  readonly token: string;
+}
 
 export function influxSink(influx: Access, options: Options = {}) {
   const { url, org, bucket, token } = influx;

@@ -1,0 +1,58 @@
+import type { Clock } from '@edgeward/shared/contracts';
+import type { Ingest } from './ingest.js';
+import type { Journal } from './journal/journal.js';
+import type { Link } from './link.js';
+import type { ConsumerState } from './runtime/view.js';
+import type { HealthView } from './views.js';
+
+/** A sink's loss is shown among the checks for so long. */
+const lossShownMs = 24 * 3600 * 1000;
+
+/** What follows the journal. */
+interface Lagging {
+  readonly name: string;
+  readonly lag: number;
+  readonly failure: string | null;
+  readonly state: ConsumerState;
+}
+
+interface HealthParts {
+  readonly ingest: Ingest;
+  readonly journal: Journal;
+  readonly broker: Link | undefined;
+  readonly followers: readonly Lagging[];
+  readonly stopping: boolean;
+  readonly clock: Clock;
+}
+
+/**
+ * A sink that fails, or a journal that has lost blocks, is told, but does not make the collector unready: gateways
+ * can deliver all the same.
+ */
+export function healthOf({ ingest, journal, broker, followers, stopping, clock }: HealthParts): HealthView {
+  const writable = {
+    name: 'journal',
+    ok: ingest.failure === null,
+    detail: ingest.failure ?? 'writable',
+  };
+  const listening = {
+    name: 'broker',
+    ok: broker?.status.ok === true && !stopping,
+    detail: stopping ? 'stopping' : (broker?.status.detail ?? 'starting'),
+  };
+  const sinks = followers.map(({ name, failure, lag, state }) => ({
+    name: `sink:${name}`,
+    ok: failure === null,
+    detail: failure ?? `${state === 'running' ? '' : `${state}, `}${lag} deliveries behind`,
+  }));
+  const damage = journal.damage.map(detail => ({ name: 'journal:damage', ok: false, detail }));
+  const losses = [...journal.losses.all()]
+    .filter(([, { lastMs }]) => clock.now() - lastMs < lossShownMs)
+    .map(([name, { blocks, rows }]) => ({
+      name: `sink:${name}:lost`,
+      ok: false,
+      detail: `${blocks} blocks with ${rows} rows never reached it: it lagged until the journal was full`,
+    }));
+  const checks = [writable, ...damage, listening, ...sinks, ...losses];
+  return { live: true, ready: writable.ok && listening.ok, checks };
+}
