@@ -20,6 +20,8 @@ export const influxdb = defineSink({
   create: (config, context) => new InfluxdbSink(config, context),
 });
 
+/** A write that runs out of time goes on behind the last part that was stored. */
+const partRows = 50_000;
 /** One is encoded and compressed while the server stores the other. */
 const requestsAtOnce = 2;
 
@@ -29,10 +31,14 @@ const requestsAtOnce = 2;
  */
 export class InfluxdbSink implements Sink {
   readonly takesNotes = true;
+  /** A hundred thousand rows or so. */
+  readonly limits = { maxDeliveries: 1000, maxBytes: 512 * 1024 };
   readonly #config: InfluxdbConfig;
   readonly #context: SinkContext;
   #server: Promise<InfluxServer> | undefined;
   #guard: SeriesGuard | undefined;
+  /** Of a write that failed in its middle: these need not be written again. */
+  #stored = new WeakSet<Delivery>();
   #encoder: Encoder | undefined;
 
   constructor(config: InfluxdbConfig, context: SinkContext) {
@@ -50,16 +56,37 @@ export class InfluxdbSink implements Sink {
     try {
       const server = await this.#open();
       const encoder = await this.#encoderFor(server);
-      const refused = new Refused();
-      const requests = requestsOf(encoder, this.#config.batchBytes, deliveries, notes, refused);
-      await storeAll(requests, points => store(server, points, refused, deadline));
-      const refusals = refused.all();
-      if (refusals.length > 0) await this.#context.refuse(refusals);
+      const left = deliveries.filter(delivery => !this.#stored.has(delivery));
+      for (const part of partsOf(left)) {
+        await this.#store(server, deadline, refused =>
+          encoder.requests(part, (delivery, row, reason) => refused.add({ delivery, row }, reason)),
+        );
+        for (const delivery of part) this.#stored.add(delivery);
+      }
+      await this.#store(server, deadline, () => noteRequests(notes, this.#config.batchBytes));
+      this.#stored = new WeakSet();
     } catch (error) {
       // Somebody may give another token: it is read anew.
       if (hasCode(error, 'EW_SINK_DENIED')) await this.#close();
       throw error;
     }
+  }
+
+  /** Resolves once each of these is stored or kept as refused. */
+  async #store(
+    server: InfluxServer,
+    deadline: AbortSignal,
+    requests: (refused: Refused) => Generator<Points>,
+  ): Promise<void> {
+    const refused = new Refused();
+    await storeAll(requests(refused), points =>
+      storeLines(points, {
+        send: text => server.write(text, deadline),
+        refuse: (line, reason) => refused.add(points.origin(line), `InfluxDB: ${shortened(reason)}`),
+      }),
+    );
+    const refusals = refused.all();
+    if (refusals.length > 0) await this.#context.refuse(refusals);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -111,15 +138,17 @@ export class InfluxdbSink implements Sink {
   }
 }
 
-function* requestsOf(
-  encoder: Encoder,
-  maxBytes: number,
-  deliveries: readonly Delivery[],
-  notes: readonly Note[],
-  refused: Refused,
-): Generator<Points> {
-  yield* encoder.requests(deliveries, (delivery, row, reason) => refused.add({ delivery, row }, reason));
-  yield* noteRequests(notes, maxBytes);
+function* partsOf(deliveries: readonly Delivery[]): Generator<readonly Delivery[]> {
+  let part: Delivery[] = [];
+  let rows = 0;
+  for (const delivery of deliveries) {
+    part.push(delivery);
+    rows += delivery.batch.time.length;
+    if (rows < partRows) continue;
+    yield part;
+    [part, rows] = [[], 0];
+  }
+  if (part.length > 0) yield part;
 }
 
 /** @throws what the first of them threw, once none is under way any more */
@@ -130,11 +159,4 @@ async function storeAll(requests: Generator<Points>, act: (points: Points) => Pr
   };
   const results = await Promise.allSettled(Array.from({ length: requestsAtOnce }, each));
   for (const result of results) if (result.status === 'rejected') throw result.reason;
-}
-
-function store(server: InfluxServer, points: Points, refused: Refused, deadline: AbortSignal): Promise<void> {
-  return storeLines(points, {
-    send: text => server.write(text, deadline),
-    refuse: (line, reason) => refused.add(points.origin(line), `InfluxDB: ${shortened(reason)}`),
-  });
 }

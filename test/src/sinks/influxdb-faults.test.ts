@@ -167,6 +167,29 @@ describe('InfluxDB behind trouble', { skip: noService('influxdb'), timeout: 240_
     }
   });
 
+  test('a write cut off for its length goes on where it was, and hands back once what was refused', async () => {
+    const bucket = await newBucket(influx, 'long');
+    const tape = new Tape({ seed: 8, devices: ['pump-1'] });
+    const deliveries = Array.from({ length: 6 }, () => tape.next(25_000));
+    deliveries[0]!.batch.time[3] = Number.NaN;
+    await using sink = through(bucket);
+    // Two of these make a part: the second part finds no end.
+    const never = new Promise<Fate>(() => undefined);
+    proxy.writes = 0;
+    proxy.decide = ({ number }) => (number > 14 ? never : 'pass');
+    const late = new AbortController();
+    const cut = setInterval(() => proxy.writes > 14 && late.abort(), 10);
+    await assert.rejects(sink.write(deliveries, cursorAfter([]), late.signal), { code: 'EW_SINK_WRITE' });
+    clearInterval(cut);
+    assert.equal(sink.refusals.length, 1);
+    const before = proxy.writes;
+    proxy.decide = () => 'pass';
+    await sink.write(deliveries, cursorAfter([]), open);
+    assert.ok(proxy.writes - before < 1.4 * before, `${before} requests, then ${proxy.writes - before}`);
+    assert.equal(sink.refusals.length, 1);
+    assert.equal(await countRows(influx, bucket), 6 * 25_000 - 1);
+  });
+
   test('killed in the middle of writes and started again: nothing is lost or doubled', async t => {
     proxy.decide = () => 'pass';
     const bucket = await newBucket(influx, 'killed');

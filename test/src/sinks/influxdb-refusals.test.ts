@@ -221,7 +221,10 @@ describe('InfluxDB refuses', { skip: noService('influxdb'), timeout: 240_000 }, 
     const bucket = await newBucket(influx, 'rotation');
     await using sink = influxSink({ ...influx, token: 'old-token' }, { bucket });
     const delivery = new Tape({ seed: 13 }).next(1);
-    await assert.rejects(sink.write([delivery], cursorAfter([]), open), { code: 'EW_SINK_DENIED' });
+    const denied = { code: 'EW_SINK_DENIED', message: /Remedy: / };
+    await assert.rejects(sink.write([delivery], cursorAfter([]), open), denied);
+    delete process.env.EDGEWARD_TEST_old_token;
+    await assert.rejects(sink.write([delivery], cursorAfter([]), open), denied);
     process.env.EDGEWARD_TEST_old_token = influx.token;
     await sink.write([delivery], cursorAfter([]), open);
     assert.equal(await countRows(influx, bucket), 2);

@@ -40,11 +40,16 @@ export class InfluxServer implements Disposable {
     });
   }
 
-  /** @throws EW_CONFIG_FILE if token or certificates cannot be read */
+  /** @throws EW_SINK_DENIED if token or certificates cannot be read */
   static async open(config: InfluxdbConfig, clock: Clock): Promise<InfluxServer> {
-    const token = await readSecret(config.token);
-    const ca = config.tls && (await readCertificates(config.tls.ca));
-    return new InfluxServer(config, clock, token, ca);
+    try {
+      const token = await readSecret(config.token);
+      const ca = config.tls && (await readFile(config.tls.ca));
+      return new InfluxServer(config, clock, token, ca);
+    } catch (error) {
+      const what = `token or tls.ca cannot be read: ${messageOf(error)}`;
+      throw new EdgewardError('EW_SINK_DENIED', `${what} Remedy: put it there.`, { cause: error });
+    }
   }
 
   /**
@@ -130,11 +135,3 @@ export interface RequestOptions {
 }
 
 export type AskServer = (path: string, options: RequestOptions) => Promise<string>;
-
-async function readCertificates(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw new EdgewardError('EW_CONFIG_FILE', `tls.ca: ${messageOf(error)}`, { cause: error });
-  }
-}
