@@ -38,6 +38,7 @@ export const errorTable = {
   },
   EW_SINK_REFUSED: { retryable: false, text: 'The server behind a sink will never take this.' },
   EW_SINK_STATE: { retryable: false, text: 'A sink does not understand its own saved state.' },
+  EW_COLLECTOR_AWAY: { retryable: true, text: 'The collector does not answer.' },
   EW_LISTEN: { retryable: false, text: 'A port cannot be opened.' },
   EW_NOTIFY: { retryable: true, text: 'A notification could not be sent now.' },
   EW_HTTP_REQUEST: { retryable: false, text: 'The request has an unknown, wrong or impossible value.' },

@@ -1,10 +1,9 @@
 /** Reads a journal for an audit: a running collector's over HTTP, a stopped one's from its store. */
 import path from 'node:path';
 import { systemClock } from '@edgeward/shared/clock';
-import { readSecret, type SecretRef } from '@edgeward/shared/config';
 import { EdgewardError, hasCode, messageOf } from '@edgeward/shared/errors';
-import { isWildcard } from '@edgeward/shared/hosts';
 import { openSnapshot, type StoreSnapshot } from '@edgeward/shared/store-snapshot';
+import { type ApiPlace, credentials, urlOf } from '../api-client.js';
 import { EventLog } from '../journal/event-log.js';
 import { journalStoreVersion, lastNumber } from '../journal/layout.js';
 import { load, newestTold } from '../journal/load.js';
@@ -24,7 +23,7 @@ export interface JournalReader extends AsyncDisposable {
 
 export interface JournalPlace {
   readonly dataDir: string;
-  readonly api: { readonly host: string; readonly port: number; readonly password?: SecretRef | undefined };
+  readonly api: ApiPlace;
 }
 
 /**
@@ -67,10 +66,9 @@ async function readStore(directory: string, snapshot: StoreSnapshot): Promise<Jo
 }
 
 async function readOverHttp({ api }: JournalPlace, directory: string): Promise<JournalReader> {
-  const host = isWildcard(api.host) ? '127.0.0.1' : api.host;
-  const url = `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${api.port}`;
-  const password = api.password && (await readSecret(api.password));
-  const ask = (what: string) => askFor(url, what, password, directory);
+  const url = urlOf(api);
+  const headers = await credentials(api, 'audit');
+  const ask = (what: string) => askFor(url, what, headers, directory);
   return {
     books: parseBooks(await ask('/api/audit')),
     damage: [],
@@ -96,17 +94,11 @@ const timeoutMs = 60_000;
 async function askFor(
   url: string,
   what: string,
-  password: string | undefined,
+  headers: Record<string, string>,
   directory: string,
 ): Promise<unknown> {
-  const headers = password && {
-    authorization: `Basic ${Buffer.from(`audit:${password}`).toString('base64')}`,
-  };
   try {
-    const answer = await fetch(`${url}${what}`, {
-      ...(headers && { headers }),
-      signal: AbortSignal.timeout(timeoutMs),
-    });
+    const answer = await fetch(`${url}${what}`, { headers, signal: AbortSignal.timeout(timeoutMs) });
     if (answer.ok) return await answer.json();
     throw new Error(`status ${answer.status}`);
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { Incident } from '../alerts/incident.js';
 import type {
   CollectorViews,
+  DeadLettersView,
   DemoAction,
   DemoControls,
   DemoState,
@@ -174,11 +175,11 @@ export class FakeViews implements CollectorViews {
     return ledgerOf(this.#gateways, this.#nowMs - 900);
   }
 
-  deadLetters() {
+  deadLetters(_limit: number): DeadLettersView {
     return { count: 0, dropped: 0, letters: [] };
   }
 
-  replayDeadLetter(): Promise<string | null> {
+  replayDeadLetter(_id: string): Promise<string | null> {
     return Promise.resolve('There is no such dead letter.');
   }
 

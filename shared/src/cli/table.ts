@@ -38,6 +38,16 @@ export const commandTable: readonly TableEntry[] = [
     summary: 'is a row missing or doubled? agents, journal and sinks against each other',
   },
   {
+    word: 'sinks',
+    module: '@edgeward/collector/sinks-command',
+    summary: 'how far the sinks of a running collector have come; pause, resume, reload',
+  },
+  {
+    word: 'replay',
+    module: '@edgeward/collector/replay-command',
+    summary: 'try dead letters of a running collector again',
+  },
+  {
     word: 'fsck',
     module: '@edgeward/shared/fsck-command',
     summary: 'check and repair the stores of a stopped agent or collector',
