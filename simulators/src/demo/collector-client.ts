@@ -38,16 +38,17 @@ export interface GatewaySummary {
   readonly rssBytes: number | null;
 }
 
-/** A follower of the journal, since the collector's last start. */
-export interface SinkSummary {
+/** A sink, since the collector's last start. */
+export interface SinkState {
   readonly name: string;
-  /** Its last write worked. */
-  readonly up: boolean;
-  readonly rowsStored: number | null;
-  /** Blocks of the journal that it has yet to store. */
-  readonly lagBlocks: number;
-  /** Over all starts: it lagged until the journal was full. */
+  readonly state: string;
+  readonly stored: { readonly rows: number };
+  /** What it has yet to store. */
+  readonly lag: { readonly blocks: number };
+  readonly deadLetters: { readonly rows: number };
+  /** It lagged until the journal was full. */
   readonly lostRows: number;
+  readonly failure: { readonly text: string } | null;
 }
 
 export class CollectorClient {
@@ -69,36 +70,15 @@ export class CollectorClient {
     return this.#get('/api/gateways');
   }
 
-  async sinks(): Promise<readonly SinkSummary[] | undefined> {
-    const text = await this.#text('/metrics');
-    if (text === undefined) return undefined;
-    const of = (metric: string) =>
-      new Map(
-        [...text.matchAll(new RegExp(`^${metric}\\{sink="([^"]+)"\\} (\\S+)`, 'gm'))].map(
-          ([, name, value]) => [name!, Number(value)],
-        ),
-      );
-    const [up, lag] = [of('collector_sink_up'), of('collector_sink_lag_blocks')];
-    const [rows, lost] = [of('collector_sink_rows_stored_total'), of('collector_sink_lost_rows_total')];
-    return [...up].map(([name, works]) => ({
-      name,
-      up: works === 1,
-      rowsStored: rows.get(name) ?? null,
-      lagBlocks: lag.get(name) ?? 0,
-      lostRows: lost.get(name) ?? 0,
-    }));
+  sinks(): Promise<readonly SinkState[] | undefined> {
+    return this.#get('/api/sinks');
   }
 
   /** Undefined while the collector is away. */
   async #get<T>(path: string): Promise<T | undefined> {
-    const text = await this.#text(path);
-    return text === undefined ? undefined : (JSON.parse(text) as T);
-  }
-
-  async #text(path: string): Promise<string | undefined> {
     try {
       const response = await fetch(this.base + path, { signal: AbortSignal.timeout(2000) });
-      return response.ok ? await response.text() : undefined;
+      return response.ok ? ((await response.json()) as T) : undefined;
     } catch {
       return undefined;
     }

@@ -1,8 +1,8 @@
 /** How the demo ends: in order, with the count. */
 import type { CommandIo } from '@edgeward/shared/command';
-import type { SinkSummary } from './collector-client.js';
+import type { SinkState } from './collector-client.js';
 import type { Director } from './director.js';
-import { type DemoReport, demoReport, faultWasFound, sinksHaveAll } from './report.js';
+import { type DemoReport, demoReport, faultWasFound, type SinkSummary, sinksHaveAll } from './report.js';
 import type { StatusLine } from './terminal.js';
 
 /** Agents first, so that all they hold is received; then the ledger is read; then the collector. */
@@ -31,12 +31,12 @@ export async function finish(
 }
 
 /** Kafka and InfluxDB, once they have all that the journal has, or after a while. */
-async function caughtUp({ client }: Director, screen: StatusLine): Promise<readonly SinkSummary[]> {
+async function caughtUp({ client }: Director, screen: StatusLine): Promise<readonly SinkState[]> {
   screen.status(['Stopping: sinks store what they have not …']);
   const deadline = performance.now() + 20_000;
   for (;;) {
     const sinks = ((await client.sinks()) ?? []).filter(({ name }) => ['kafka', 'influxdb'].includes(name));
-    if (performance.now() > deadline || sinks.every(({ lagBlocks }) => lagBlocks === 0)) return sinks;
+    if (performance.now() > deadline || sinks.every(({ lag }) => lag.blocks === 0)) return sinks;
     await new Promise(resolve => setTimeout(resolve, 100));
   }
 }
@@ -48,7 +48,12 @@ function summary(report: DemoReport): string {
   return `${read} rows read, ${stored} stored, ${report.incidents} incidents, ${report.mails} mails; ${verdict}.${(report.sinks ?? []).map(storedBy).join('')}`;
 }
 
-function storedBy({ name, rowsStored, lagBlocks, lostRows }: SinkSummary): string {
-  const lacks = lagBlocks + lostRows > 0 ? `, ${lagBlocks} BLOCKS YET TO STORE, ${lostRows} rows lost` : '';
-  return `\n${name}: ${rowsStored ?? 'all'} rows stored${lacks}.`;
+function storedBy({ name, rowsStored, lagBlocks, deadLetterRows, lostRows, failure }: SinkSummary): string {
+  const lacks = [
+    lagBlocks > 0 && `${lagBlocks} BLOCKS YET TO STORE`,
+    deadLetterRows > 0 && `${deadLetterRows} ROWS REFUSED`,
+    lostRows > 0 && `${lostRows} ROWS LOST`,
+    failure,
+  ].filter(Boolean);
+  return `\n${[`${name}: ${rowsStored} rows stored`, ...lacks].join('; ')}.`;
 }

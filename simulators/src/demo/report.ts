@@ -1,4 +1,15 @@
-import type { GatewayLedger, IncidentSummary, Ledger, MailSummary, SinkSummary } from './collector-client.js';
+import type { GatewayLedger, IncidentSummary, Ledger, MailSummary, SinkState } from './collector-client.js';
+
+/** What a sink has, and what it lacks. */
+export interface SinkSummary {
+  readonly name: string;
+  readonly rowsStored: number;
+  readonly lagBlocks: number;
+  readonly deadLetterRows: number;
+  readonly lostRows: number;
+  /** Why its last write failed. */
+  readonly failure: string | null;
+}
 
 /** What a headless demo prints at its end. */
 export interface DemoReport {
@@ -17,7 +28,7 @@ export function demoReport(
   incidents: readonly IncidentSummary[],
   mails: readonly MailSummary[],
   firstRowMs: number | null,
-  sinks: readonly SinkSummary[],
+  sinks: readonly SinkState[],
 ): DemoReport {
   const gateways = (ledger?.gateways ?? []).map(countsOf);
   // The equation once more, from the very numbers that are printed.
@@ -26,12 +37,23 @@ export function demoReport(
   );
   const balanced = gateways.length > 0 && sums && ledger?.balanced === true;
   const counts = { incidents: incidents.length, mails: mails.length };
-  return { gateways, ...counts, firstRowMs, balanced, ...(sinks.length > 0 && { sinks }) };
+  return {
+    gateways,
+    ...counts,
+    firstRowMs,
+    balanced,
+    ...(sinks.length > 0 && { sinks: sinks.map(sinkSummary) }),
+  };
+}
+
+function sinkSummary({ name, stored, lag, deadLetters, lostRows, failure }: SinkState): SinkSummary {
+  const has = { name, rowsStored: stored.rows, lagBlocks: lag.blocks };
+  return { ...has, deadLetterRows: deadLetters.rows, lostRows, failure: failure?.text ?? null };
 }
 
 /** All that was received is in every sink. */
 export function sinksHaveAll({ sinks = [] }: Pick<DemoReport, 'sinks'>): boolean {
-  return sinks.every(({ lagBlocks, lostRows }) => lagBlocks === 0 && lostRows === 0);
+  return sinks.every(sink => sink.lagBlocks + sink.deadLetterRows + sink.lostRows === 0);
 }
 
 /** What is promised, and nothing that the API says besides. */
