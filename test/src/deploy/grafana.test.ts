@@ -26,8 +26,8 @@ before(
   async () => {
     if (skip) return;
     const fromMs = Date.now();
-    const { service, ...influx } = await startInflux();
-    running.push(service);
+    const influx = await startInflux();
+    running.push(influx.service);
     const bench = new Workbench();
     running.push(bench);
     const port = await freePort();

@@ -4,24 +4,23 @@ import type { Note } from '@edgeward/shared/contracts';
 import { influxSink, open } from '../sinks/influx-sink.js';
 import { freePort, getJson, until, type Workbench } from '../support/processes.js';
 import { root } from '../support/root.js';
+import type { Service } from '../support/services.js';
 
 interface Influx {
   readonly url: string;
   readonly org: string;
   readonly bucket: string;
   readonly token: string;
+  readonly service: Service;
 }
 
 /**
  * Two gateways and a collector that writes to InfluxDB. A valve blocks, which becomes an incident that opens and
- * closes; an agent is killed and comes back; the collector is away for seconds, so that rows come late.
+ * closes; InfluxDB is killed and comes back; so is an agent; the collector is away for seconds, so that rows come late.
  * @param port  of the collector's API
  */
-export async function fillPlant(
-  bench: Workbench,
-  port: number,
-  { url, org, bucket, token }: Influx,
-): Promise<void> {
+export async function fillPlant(bench: Workbench, port: number, influx: Influx): Promise<void> {
+  const { url, org, bucket, token, service } = influx;
   const mqtt = await freePort();
   const uplink = { url: `mqtt://127.0.0.1:${mqtt}` };
   const config = bench.config('collector', {
@@ -55,6 +54,12 @@ export async function fillPlant(
     });
     return bench.start(['agent', '-c', file]);
   };
+  const metric = (what: string, pattern: RegExp) =>
+    until(
+      what,
+      async () => pattern.test(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()),
+      60_000,
+    );
   const incidents = (state: string) =>
     until(
       `an incident is ${state}`,
@@ -65,7 +70,7 @@ export async function fillPlant(
       60_000,
     );
 
-  const told = new Told(port, { url, org, bucket, token });
+  const told = new Told(port, influx);
   const first = collector();
   // 10 s after its start, for 10 s.
   const blocked = { kind: 'blocked-valve', device: 'pump-1', atS: 200, durationS: 200, severity: 1 };
@@ -78,6 +83,10 @@ export async function fillPlant(
   const cold = agent('cold-store', 'south', rooms);
   await incidents('open');
   await told.incidents();
+  await service.kill();
+  await metric('the sink fails', /^collector_sink_write_errors_total\{[^}]+\} [1-9]/m);
+  await service.start();
+  await metric('the sink works again', /^collector_sink_up\{sink="influxdb"\} 1/m);
   await incidents('closed');
   await told.incidents();
   await cold.end('SIGKILL');
@@ -86,14 +95,9 @@ export async function fillPlant(
   // So long is a block under way at least before it is late.
   await new Promise(resolve => setTimeout(resolve, 2500));
   collector();
-  await until('late rows were stored, and an event came', async () => {
-    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-    return /^collector_late_rows_total [1-9]/m.test(text);
-  });
-  await until('sinks have all, and agents report again', async () => {
-    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-    return /^collector_ledger_balanced 1/m.test(text) && /^collector_gateways_online 2/m.test(text);
-  });
+  await metric('late rows are stored', /^collector_late_rows_total [1-9]/m);
+  await metric('agents are back and report', /^collector_ledger_balanced 1/m);
+  await metric('both', /^collector_gateways_online 2/m);
   await told.events();
 }
 

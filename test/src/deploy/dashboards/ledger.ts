@@ -131,6 +131,19 @@ export const ledger = dashboard({
           },
           stacked,
         ),
+        graph(
+          {
+            title: 'Refused by sinks',
+            description:
+              'Rows that the server behind a sink will never take. They are among the dead letters, whole and with what it said: they can be replayed after a change there.',
+            queries: [promql('max by (sink) (collector_sink_dead_letter_rows_total)', '{{sink}}')],
+            unit: 'short',
+            min: 0,
+            width: 8,
+            height: 7,
+          },
+          { lineInterpolation: 'stepAfter' },
+        ),
         graph({
           title: 'Sent and received again',
           description:
@@ -138,13 +151,13 @@ export const ledger = dashboard({
           queries: [promql('sum(rate(collector_duplicates_total[$__rate_interval]))', 'came again')],
           unit: 'cps',
           min: 0,
-          width: 12,
+          width: 8,
           height: 7,
         }),
         graph(
           {
             title: 'Dead letters',
-            description: 'Kept, and deleted for want of room. edgeward replay tries them again after a fix.',
+            description: 'Blocks that were not understood: kept, and deleted for want of room.',
             queries: [
               promql('sum(collector_dead_letters)', 'kept'),
               promql('sum(collector_dead_letters_dropped_total)', 'deleted'),
@@ -152,7 +165,7 @@ export const ledger = dashboard({
             unit: 'short',
             decimals: 0,
             min: 0,
-            width: 12,
+            width: 8,
             height: 7,
           },
           { lineInterpolation: 'stepAfter' },

@@ -1,5 +1,6 @@
 import { dashboard } from './dashboard.js';
 import {
+  bars,
   graph,
   green,
   limit,
@@ -186,13 +187,64 @@ export const pipeline = dashboard({
         graph({
           title: 'Lag of sinks',
           description:
-            'Blocks of the journal that each sink has yet to store. A line that only rises is a sink that is down or too slow.',
-          queries: [promql('max by (sink) (collector_sink_lag_blocks)', '{{sink}}')],
-          unit: 'short',
+            'Since when the oldest block waits that a sink has yet to store. A line that only rises is a sink that is down or too slow; it holds up no other.',
+          queries: [promql('max by (sink) (collector_sink_lag_seconds)', '{{sink}}')],
+          unit: 's',
           min: 0,
-          width: 12,
+          width: 8,
           height: 8,
         }),
+        graph({
+          title: 'Stored by sinks',
+          description:
+            'Rows a second. After an outage a sink catches up and its line rises above the others.',
+          queries: [
+            promql('sum by (sink) (rate(collector_sink_rows_stored_total[$__rate_interval]))', '{{sink}}'),
+          ],
+          unit: 'rowsps',
+          min: 0,
+          width: 8,
+          height: 8,
+        }),
+        graph({
+          title: 'Yet to store',
+          description: 'Rows of the journal that each sink lags behind, about.',
+          queries: [promql('max by (sink) (collector_sink_lag_rows)', '{{sink}}')],
+          unit: 'short',
+          min: 0,
+          width: 8,
+          height: 8,
+        }),
+        graph({
+          title: 'Writes of sinks, p99',
+          description: 'How long a write takes that works: the server behind the sink and the way to it.',
+          queries: [promql(quantile(0.99, 'collector_sink_write_duration_seconds', 'sink'), '{{sink}}')],
+          unit: 's',
+          min: 0,
+          width: 8,
+          height: 8,
+        }),
+        graph(
+          {
+            title: 'What went wrong at sinks',
+            description:
+              'Failures in each interval, by code: EW_SINK_WRITE and EW_SINK_BUSY pass, EW_SINK_DENIED waits for somebody to change something.',
+            queries: [
+              promql(
+                'sum by (sink, code) (increase(collector_sink_write_errors_total[$__interval]))',
+                '{{sink}} {{code}}',
+              ),
+            ],
+            interval: '1m',
+            unit: 'short',
+            decimals: 0,
+            noValue: 'nothing',
+            min: 0,
+            width: 8,
+            height: 8,
+          },
+          bars,
+        ),
         graph({
           title: 'Size of the journal',
           description: 'On disk, and its quota.',
@@ -208,7 +260,7 @@ export const pipeline = dashboard({
               'custom.fillOpacity': 0,
             }),
           ],
-          width: 12,
+          width: 8,
           height: 8,
         }),
       ],
