@@ -75,7 +75,7 @@ export async function runCollector(
   const follower = { journal, clock, log: log.child({ sink: 'incidents' }), lingerMs: incidentLingerMs };
   const incidents = new Consumer({ name: 'incidents', sink: engine, ...follower });
   await incidents.open();
-  const sinks = createSinks(config, journal, clock, log, onMoved, trace);
+  const sinks = createSinks(config, stores, clock, log, onMoved, trace);
   hasSinks = () => sinks.all.length > 0;
   const followers = () => [incidents, ...sinks.all];
   const again = () => reload({ config, load: options.load, sinks, log });
@@ -259,7 +259,7 @@ async function tellReload(error: unknown, journal: Journal, log: Logger): Promis
 
 function createSinks(
   { name: collector, sinks, receiptAfter }: CollectorConfig,
-  journal: Journal,
+  { journal, engine }: Stores,
   clock: Clock,
   log: Logger,
   onMoved: () => void,
@@ -271,7 +271,9 @@ function createSinks(
     const sink = createSink(options, { name, collector, log: own, clock, refuse });
     return trace ? trace.sink(name, sink, own) : sink;
   };
-  return new SinkSet({ journal, create, sinks, receiptAfter, onMoved, lingerMs: sinkLingerMs, clock, log });
+  const feeds = [engine.notes, journal.eventLog];
+  const lingerMs = sinkLingerMs;
+  return new SinkSet({ journal, feeds, create, sinks, receiptAfter, onMoved, lingerMs, clock, log });
 }
 
 async function openApi(

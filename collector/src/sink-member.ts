@@ -2,12 +2,15 @@
  * One configured sink and its consumer, from the moment it is named in the configuration. It opens in the background,
  * however long its server is down; until then it stands where the journal last knew it.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Sink } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { Consumer } from './consumer.js';
 import type { Journal } from './journal/journal.js';
+import type { NoteFeed } from './notes/feed.js';
 import type { Follower } from './retention.js';
+import { keyOf } from './runtime/note-reader.js';
 import { Trouble } from './runtime/trouble.js';
 import type { ConsumerState, ConsumerView } from './runtime/view.js';
 import { SinkJoin } from './sink-join.js';
@@ -17,6 +20,8 @@ export interface MemberOptions {
   readonly config: SinkConfig;
   readonly sink: Sink;
   readonly journal: Journal;
+  /** What a sink that takes notes follows beside the journal. */
+  readonly feeds: readonly NoteFeed[];
   readonly clock: Clock;
   readonly log: Logger;
   readonly lingerMs: number;
@@ -45,13 +50,13 @@ export class SinkMember implements Follower {
   #running: Promise<void> | undefined;
 
   constructor(options: MemberOptions) {
-    const { config, sink, journal, clock, log, lingerMs, onStored } = options;
+    const { config, sink, journal, feeds, clock, log, lingerMs, onStored } = options;
     const { name, type, startAt, writeTimeoutMs } = config;
     this.config = config;
     this.#options = options;
     this.keepsCursor = sink.cursor !== undefined;
     this.#join = new SinkJoin({ name, type, startAt, sink, journal, clock, log });
-    const follower = { name, sink, journal, clock, log, lingerMs, writeTimeoutMs, onStored };
+    const follower = { name, sink, journal, feeds, clock, log, lingerMs, writeTimeoutMs, onStored };
     this.#consumer = new Consumer(follower);
     this.#trouble = new Trouble(clock);
   }
@@ -102,6 +107,7 @@ export class SinkMember implements Follower {
         blocks: lag,
         rows: Math.round(lag * journal.arrivals.rowsPerBlock),
         seconds: sinceMs === undefined ? 0 : Math.max(0, clock.now() - sinceMs) / 1000,
+        notes: view.lag.notes,
       },
       failure: this.#trouble.failure,
     };
@@ -160,8 +166,17 @@ export class SinkMember implements Follower {
   async keepCopy(): Promise<void> {
     const { journal } = this.#options;
     const { name, position } = this;
-    if (!this.#isOpen || !this.keepsCursor || journal.cursor(name) === position) return;
-    await journal.setCursor(name, position, false);
+    const { notes } = this.#consumer;
+    if (!this.#isOpen || !this.keepsCursor) return;
+    if (journal.cursor(name) === position && isDeepStrictEqual(journal.noteCursor(name), notes)) return;
+    await journal.setCursor(name, position, false, notes);
+  }
+
+  /** Number of the last note of a feed that it has stored; undefined = it takes none. */
+  passedOf(feed: NoteFeed): number | undefined {
+    const { sink, journal } = this.#options;
+    if (!sink.takesNotes) return undefined;
+    return this.#isOpen ? this.#consumer.passedOf(feed) : (journal.noteCursor(this.name)?.[keyOf(feed)] ?? 0);
   }
 
   /** After `run`. */
@@ -184,9 +199,9 @@ export class SinkMember implements Follower {
     const { clock, log, onStored } = this.#options;
     while (!stop.aborted) {
       try {
-        await this.#join.place();
+        const { start } = await this.#join.place();
         if (this.isPaused) this.#consumer.pause();
-        await this.#consumer.open();
+        await this.#consumer.open(start && start.asked !== 'beginning' ? notesSince(start) : undefined);
         if (this.#trouble.failure !== null) log.info('sink is open now');
         this.#trouble.over();
         this.#isOpen = true;
@@ -210,6 +225,11 @@ export class SinkMember implements Follower {
     await Promise.race([work, this.#options.clock.sleep(ms, enough.signal)]);
     enough.abort();
   }
+}
+
+/** A time that is still to come is now. */
+function notesSince({ asked, atMs }: { asked: string; atMs: number }): number {
+  return asked === 'now' ? atMs : Math.min(Date.parse(asked), atMs);
 }
 
 export function aborted(signal: AbortSignal): Promise<void> {

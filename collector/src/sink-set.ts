@@ -7,12 +7,15 @@ import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { settled } from '@edgeward/shared/settled';
 import type { Journal } from './journal/journal.js';
+import type { NoteFeed } from './notes/feed.js';
 import { noChanges, planChanges, type SinkChanges, type SinkOptions } from './sink-changes.js';
 import { aborted, SinkMember } from './sink-member.js';
 import type { SinkConfig } from './sinks/index.js';
 
 export interface SinkSetOptions extends SinkOptions {
   readonly journal: Journal;
+  /** What sinks that take notes follow beside the journal. */
+  readonly feeds?: readonly NoteFeed[];
   /** Does no I/O. @param log  of the sink and of what runs it */
   readonly create: (config: SinkConfig, log: Logger) => Sink;
   /** A sink has stored more, or others are required than before. */
@@ -65,6 +68,7 @@ export class SinkSet {
   async open(stop: AbortSignal): Promise<void> {
     const { clock, journal } = this.#options;
     await this.#forgetFormer();
+    this.#tellPassed();
     const enough = new AbortController();
     const opening = Promise.all(this.all.map(member => member.open(stop)));
     await Promise.race([opening, aborted(stop), clock.sleep(startWaitMs, enough.signal)]);
@@ -151,10 +155,10 @@ export class SinkSet {
   }
 
   #memberOf(config: SinkConfig): SinkMember {
-    const { create, journal, clock, log, lingerMs, onMoved } = this.#options;
+    const { create, journal, feeds = [], clock, log, lingerMs, onMoved } = this.#options;
     const own = log.child({ sink: config.name });
     const sink = create(config, own);
-    return new SinkMember({ config, sink, journal, clock, log: own, lingerMs, onStored: onMoved });
+    return new SinkMember({ config, sink, journal, feeds, clock, log: own, lingerMs, onStored: onMoved });
   }
 
   #start(member: SinkMember): void {
@@ -216,7 +220,14 @@ export class SinkSet {
         await member
           .keepCopy()
           .catch((error: unknown) => log.debug({ error: messageOf(error) }, 'cursor not copied'));
+      this.#tellPassed();
     }
+  }
+
+  /** Feeds keep what somebody has yet to store. */
+  #tellPassed(): void {
+    for (const feed of this.#options.feeds ?? [])
+      feed.passed(Math.min(...this.all.map(member => member.passedOf(feed) ?? Number.POSITIVE_INFINITY)));
   }
 }
 

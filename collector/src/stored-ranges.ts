@@ -64,11 +64,12 @@ export class StoredRanges {
 const steps = new WeakMap<Cursor, Step>();
 
 /** The cursor after a step; reading `received` is what costs. */
-export function cursorAt(journal: string, position: number, step: Step): Cursor {
+export function cursorAt(journal: string, position: number, step: Step, notes?: Cursor['notes']): Cursor {
   let received: Cursor['received'] | undefined;
   const cursor: Cursor = {
     journal,
     position,
+    ...(notes && { notes }),
     get received() {
       received ??= Object.fromEntries([...setsAt(step)].map(([key, set]) => [key, set.toJSON()]));
       return received;

@@ -132,7 +132,12 @@ export interface SinkView {
   readonly state: ConsumerState;
   /** Last journal position that it has stored. */
   readonly position: number;
-  readonly lag: { readonly blocks: number; readonly rows: number; readonly seconds: number };
+  readonly lag: {
+    readonly blocks: number;
+    readonly rows: number;
+    readonly seconds: number;
+    readonly notes: number;
+  };
   readonly failure: {
     readonly code: string | null;
     readonly text: string;

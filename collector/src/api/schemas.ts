@@ -174,6 +174,7 @@ export const sinkView = z.strictObject({
     blocks: count,
     rows: count.meta({ description: 'About' }),
     seconds: count.meta({ description: 'Age of the oldest block that it has yet to store; 0 = none' }),
+    notes: count.meta({ description: 'Changes of incidents, and events, that it has yet to store' }),
   }),
   failure: z
     .strictObject({

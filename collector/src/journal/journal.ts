@@ -52,7 +52,7 @@ import {
   type Write,
 } from './layout.js';
 import { LetterTeller } from './letter-teller.js';
-import { catchUp, type Loaded, load, loadPositions, newestTold } from './load.js';
+import { catchUp, type Loaded, load, loadPositions, type NoteNumbers, newestTold } from './load.js';
 import { Losses } from './losses.js';
 import type { Received } from './received.js';
 import { SinkBook } from './sink-book.js';
@@ -108,6 +108,7 @@ export class Journal implements AsyncDisposable {
   readonly #options: JournalOptions;
   readonly #store: Store;
   readonly #cursors: Map<string, number>;
+  readonly #noteCursors: Map<string, NoteNumbers>;
   readonly #changed = new Gate();
   readonly #schemas: Map<string, Described>;
   readonly #savedSchemas: Set<string>;
@@ -144,6 +145,7 @@ export class Journal implements AsyncDisposable {
       onBroken: (position, why) => this.#tellBroken(position, why),
     });
     this.#cursors = loaded.cursors;
+    this.#noteCursors = loaded.noteCursors;
     this.#schemas = loaded.schemas;
     this.#savedSchemas = new Set(loaded.schemas.keys());
     this.deadLetters = parts.deadLetters;
@@ -179,7 +181,7 @@ export class Journal implements AsyncDisposable {
       deadLetters: await DeadLetters.load(store, maxDeadLetterBytes),
       sinkLetters: await SinkLetters.load(letters),
       losses: await Losses.load(store),
-      sinkBook: await SinkBook.load(store, loaded.cursors),
+      sinkBook: await SinkBook.load(store, loaded.cursors, loaded.noteCursors),
       eventLog: await EventLog.load(store),
       unused: await loadPositions(store, unusedKey),
     });
@@ -371,10 +373,16 @@ export class Journal implements AsyncDisposable {
     return this.#cursors.get(consumer);
   }
 
+  /** Numbers of the last notes a consumer has stored, by `feed/store`; undefined = it has had none. */
+  noteCursor(consumer: string): NoteNumbers | undefined {
+    return this.#noteCursors.get(consumer);
+  }
+
   /** @param sync  false where it is only a copy of what somebody else keeps */
-  async setCursor(consumer: string, position: number, sync = true): Promise<void> {
-    await this.write([put(textKey('c', consumer), { position })], sync);
+  async setCursor(consumer: string, position: number, sync = true, notes?: NoteNumbers): Promise<void> {
+    await this.write([put(textKey('c', consumer), { position, ...(notes && { notes }) })], sync);
     this.#cursors.set(consumer, position);
+    if (notes) this.#noteCursors.set(consumer, notes);
   }
 
   /** Keeps it, and what it changes in the gateway's account. */

@@ -18,15 +18,22 @@ import {
 } from './layout.js';
 import { Received, ReceivedEpoch, receivedSchema } from './received.js';
 
-const cursorSchema = z.object({ position: z.number() });
+const cursorSchema = z.object({
+  position: z.number(),
+  notes: z.record(z.string(), z.number()).optional(),
+});
 const savedReport = z.object({ report: reportSchema, heardMs: z.number() });
 const ranges = z.array(z.tuple([z.number(), z.number()]));
+
+/** By `feed/store`. */
+export type NoteNumbers = Readonly<Record<string, number>>;
 
 export interface Loaded {
   readonly received: Received;
   readonly accounts: Accounts;
   /** Position by consumer. */
   readonly cursors: Map<string, number>;
+  readonly noteCursors: Map<string, NoteNumbers>;
   readonly schemas: Map<string, Described>;
   /** Positions that were removed, given up or lost, and told. */
   readonly gone: RangeSet;
@@ -56,7 +63,11 @@ export async function load(store: Pick<Store, 'db'>): Promise<Loaded> {
   await each('g', savedReport, (key, { report, heardMs }) =>
     Object.assign(accounts.open(...halves(key)), { report, heardMs }),
   );
-  await each('c', cursorSchema, (key, { position }) => cursors.set(key, position));
+  const noteCursors = new Map<string, NoteNumbers>();
+  await each('c', cursorSchema, (key, { position, notes }) => {
+    cursors.set(key, position);
+    if (notes) noteCursors.set(key, notes);
+  });
   const schemas = new Map<string, Described>();
   for await (const [key, json] of jsonRecords(store, 'q')) {
     const described = parseDescribed(json);
@@ -64,7 +75,7 @@ export async function load(store: Pick<Store, 'db'>): Promise<Loaded> {
     else garbage.push(`q${key}`);
   }
   const [gone, checkpoint] = [await loadPositions(store, goneKey), await loadCheckpoint(store)];
-  const known = { received, accounts, cursors, schemas, gone, checkpoint, garbage };
+  const known = { received, accounts, cursors, noteCursors, schemas, gone, checkpoint, garbage };
   return { ...known, behind: await catchUp(store, known, checkpoint) };
 }
 

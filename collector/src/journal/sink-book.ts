@@ -40,18 +40,27 @@ export interface Beside {
 export class SinkBook {
   readonly #store: Pick<Store, 'db'>;
   readonly #cursors: Map<string, number>;
+  readonly #notes: Map<string, unknown>;
   readonly #records = new Map<string, SinkRecord>();
   readonly #skipped = new Map<string, SkippedRows>();
   #busy: Promise<unknown> = Promise.resolve();
 
-  private constructor(store: Pick<Store, 'db'>, cursors: Map<string, number>) {
+  private constructor(store: Pick<Store, 'db'>, cursors: Map<string, number>, notes: Map<string, unknown>) {
     this.#store = store;
     this.#cursors = cursors;
+    this.#notes = notes;
   }
 
-  /** @param cursors  positions by consumer; kept in step */
-  static async load(store: Pick<Store, 'db'>, cursors: Map<string, number>): Promise<SinkBook> {
-    const book = new SinkBook(store, cursors);
+  /**
+   * @param cursors  positions by consumer; kept in step
+   * @param notes    how far it has come with notes, by consumer; a place that is set knows of none
+   */
+  static async load(
+    store: Pick<Store, 'db'>,
+    cursors: Map<string, number>,
+    notes = new Map<string, unknown>(),
+  ): Promise<SinkBook> {
+    const book = new SinkBook(store, cursors, notes);
     for await (const [sink, json] of jsonRecords(store, 'o')) {
       const { data } = recordSchema.safeParse(json);
       if (data) book.#records.set(sink, data);
@@ -96,7 +105,10 @@ export class SinkBook {
     if (skipped) writes.push(isNone ? del(textKey('b', sink)) : put(textKey('b', sink), skipped));
     await writeBatch(this.#store.db, writes, true);
     this.#records.set(sink, record);
-    if (position !== undefined) this.#cursors.set(sink, position);
+    if (position !== undefined) {
+      this.#cursors.set(sink, position);
+      this.#notes.delete(sink);
+    }
     if (isNone) this.#skipped.delete(sink);
     else if (skipped) this.#skipped.set(sink, skipped);
   }
@@ -109,6 +121,7 @@ export class SinkBook {
       this.#records.delete(sink);
       this.#skipped.delete(sink);
       this.#cursors.delete(sink);
+      this.#notes.delete(sink);
     });
   }
 

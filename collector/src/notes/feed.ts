@@ -22,7 +22,8 @@ export class Kept {
   readonly #newest: number;
   readonly #most: number;
   #first: number;
-  #passed = Number.POSITIVE_INFINITY;
+  /** Until somebody says how far those who follow have come. */
+  #passed = 0;
   #dropped = 0;
 
   /** @param first  the oldest that is kept now */

@@ -333,7 +333,7 @@ test('a view tells how far it lags, in blocks, rows and seconds', limit, async t
   consumer.resume();
   await runUntil(consumer, () => consumer.lag === 0);
   const done = consumer.view();
-  assert.deepEqual(done.lag, { blocks: 0, rows: 0, seconds: 0 });
+  assert.deepEqual(done.lag, { blocks: 0, rows: 0, seconds: 0, notes: 0 });
   assert.deepEqual([done.blocksStored, done.rowsStored, done.writes, done.writeSeconds.count], [5, 20, 1, 1]);
   await journal.append(gateway.incoming(1));
   assert.deepEqual([consumer.lag, consumer.view().state], [1, 'stopped']);

@@ -19,6 +19,7 @@ export interface ConsumerView extends TallyView {
     readonly rows: number;
     /** Age of the oldest block it has yet to store, to a quarter of a second; 0 = none. */
     readonly seconds: number;
+    readonly notes: number;
   };
   readonly failure: FailureView | null;
   /** In its dead letters. */
