@@ -1,32 +1,35 @@
 import type { Labelled, Metrics } from '@edgeward/shared/metrics/metrics';
 import type { MetricSources } from '../metrics.js';
-import type { ConsumerView } from '../runtime/view.js';
+import type { ConsumerState, ConsumerView } from '../runtime/view.js';
 
 /** A follower of the journal: a sink, or what makes incidents. */
 export interface Followed {
-  readonly name: string;
-  readonly lag: number;
-  readonly failure: string | null;
-  /** Absent as long as it has nothing to tell. */
-  view?(): ConsumerView;
+  view(): ConsumerView;
 }
 
-const states = ['opening', 'running', 'retrying', 'failing', 'denied', 'paused', 'stopped'];
+const states: readonly ConsumerState[] = [
+  'opening',
+  'running',
+  'retrying',
+  'failing',
+  'denied',
+  'paused',
+  'stopped',
+];
 
 /** `incidents` is one of them: it follows the journal as sinks do. */
 export function addSinkMetrics(metrics: Metrics, sources: () => MetricSources): void {
-  const followers = () => sources().followers();
   let sinks: readonly ConsumerView[] = [];
   metrics.prepare(() => {
-    sinks = followers().flatMap(follower => follower.view?.() ?? []);
+    sinks = sources()
+      .followers()
+      .map(follower => follower.view());
   });
   const gauge = (name: string, help: string, value: (sink: ConsumerView) => number) =>
     metrics.gauges(name, help, ['sink'], () => sinks.map(sink => [sink.name, value(sink)] as const));
   const counter = (name: string, help: string, value: (sink: ConsumerView) => number) =>
     metrics.counters(name, help, ['sink'], () => sinks.map(sink => [sink.name, value(sink)] as const));
-  metrics.gauges('collector_sink_up', '1 = its last write worked', ['sink'], () =>
-    followers().map(({ name, failure }) => [name, failure === null ? 1 : 0] as const),
-  );
+  gauge('collector_sink_up', '1 = its last write worked', ({ failure }) => (failure === null ? 1 : 0));
   metrics.gauges(
     'collector_sink_state',
     '1 = this is its state: retrying = it failed and is tried again, failing = so often that only little is tried, denied = somebody has to change something',
@@ -37,11 +40,10 @@ export function addSinkMetrics(metrics: Metrics, sources: () => MetricSources): 
         return states.map((state): Labelled<number> => [sink.name, state, state === now ? 1 : 0]);
       }),
   );
-  metrics.gauges(
+  gauge(
     'collector_sink_lag_blocks',
     'Blocks of the journal that it has yet to store',
-    ['sink'],
-    () => followers().map(({ name, lag }) => [name, lag] as const),
+    ({ lag }) => lag.blocks,
   );
   gauge('collector_sink_lag_rows', 'Rows of these blocks, about', ({ lag }) => lag.rows);
   gauge(
@@ -66,20 +68,14 @@ export function addSinkMetrics(metrics: Metrics, sources: () => MetricSources): 
     ({ refusedRows }) => refusedRows,
   );
   gauge('collector_sink_dead_letters', 'Its dead letters that are kept', ({ letters }) => letters.letters);
-  metrics.counters(
+  counter(
     'collector_sink_lost_rows_total',
     'Rows that it never got, because it lagged until the journal was full; over all starts',
-    ['sink'],
-    () => {
-      const losses = sources().journal.losses.all();
-      return followers().map(({ name }) => [name, losses.get(name)?.rows ?? 0] as const);
-    },
+    ({ name }) => sources().journal.losses.all().get(name)?.rows ?? 0,
   );
 }
 
 /** Who is not let in at the start is denied, too. */
-function stateOf({ state, failure }: ConsumerView): string {
-  if (state === 'opening' && failure?.code === 'EW_SINK_DENIED') return 'denied';
-  const known: string = state;
-  return known === 'open' ? 'failing' : known;
+function stateOf({ state, failure }: ConsumerView): ConsumerState {
+  return state === 'opening' && failure?.code === 'EW_SINK_DENIED' ? 'denied' : state;
 }

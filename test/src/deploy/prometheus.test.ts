@@ -174,7 +174,7 @@ test('promtool finds nothing wrong with what they tell', { skip }, async () => {
 test('there are as few series as the README says', { skip }, async () => {
   const series = (await plant.collectorText()).split('\n').filter(line => /^[a-z]/.test(line));
   const having = (label: string) => series.filter(line => line.includes(label)).length;
-  const [sink, sinks, gateway] = ['sink="incidents"', 'sink="', 'gateway="'].map(having) as [
+  const [sink, sinks, gateway] = ['sink="file"', 'sink="', 'gateway="'].map(having) as [
     number,
     number,
     number,
