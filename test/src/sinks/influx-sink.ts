@@ -9,6 +9,9 @@ import type { z } from 'zod';
 /** A deadline that never comes. */
 export const open: AbortSignal = new AbortController().signal;
 
+/** Who is told what the server will not take. */
+export type Refuse = (refusals: readonly Refusal[]) => Promise<void>;
+
 export type Options = Partial<z.input<typeof influxdbConfig>>;
 
 /** Remembers what it was told that the server will not take. */
@@ -17,7 +20,7 @@ export class TestedSink extends InfluxdbSink {
   /** What it warned of. */
   readonly warnings: string[];
 
-  constructor(options: z.input<typeof influxdbConfig>) {
+  constructor(options: z.input<typeof influxdbConfig>, refuse?: Refuse) {
     const refusals: Refusal[] = [];
     const warnings: string[] = [];
     const log = silentLogger.child({});
@@ -28,7 +31,10 @@ export class TestedSink extends InfluxdbSink {
       collector: 'collector',
       log,
       clock: systemClock,
-      refuse: async more => void refusals.push(...more),
+      refuse: async more => {
+        refusals.push(...more);
+        await refuse?.(more);
+      },
     });
     this.refusals = refusals;
     this.warnings = warnings;
@@ -42,9 +48,9 @@ interface Access {
   readonly token: string;
 }
 
-export function influxSink(influx: Access, options: Options = {}) {
+export function influxSink(influx: Access, options: Options = {}, refuse?: Refuse) {
   const { url, org, bucket, token } = influx;
   const variable = `EDGEWARD_TEST_${token.replaceAll(/\W/g, '_')}`;
   process.env[variable] = token;
-  return new TestedSink({ url, org, bucket, token: { env: variable }, ...options });
+  return new TestedSink({ url, org, bucket, token: { env: variable }, ...options }, refuse);
 }

@@ -1,12 +1,17 @@
 /** What a real InfluxDB will not take is handed back, precisely, and all the rest is stored. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { Consumer } from '@edgeward/collector/consumer';
+import { folderFor, openJournal, TestGateway } from '@edgeward/collector/journal/testing/blocks';
 import { cursorAfter, renumbered, Tape } from '@edgeward/collector/testing/deliveries';
+import { systemClock } from '@edgeward/shared/clock';
 import type { Delivery, Refusal } from '@edgeward/shared/contracts';
+import { silentLogger } from '@edgeward/shared/log';
 import { api, countRows, type Influx, newBucket, newToken, points } from '../support/influx.js';
+import { until } from '../support/processes.js';
 import { noService, startInflux } from '../support/services.js';
 import { InfluxProxy } from './influx-proxy.js';
-import { influxSink, type Options, open } from './influx-sink.js';
+import { influxSink, type Options, open, type Refuse } from './influx-sink.js';
 
 let influx: Influx;
 let proxy: InfluxProxy;
@@ -22,8 +27,15 @@ describe('InfluxDB refuses', { skip: noService('influxdb'), timeout: 240_000 }, 
   });
 
   /** Through the proxy, which counts requests. */
-  const sinkOn = (bucket: string, options: Options = {}) =>
-    influxSink({ ...influx, url: proxy.url }, { bucket, batchBytes: 16 * 1024 * 1024, ...options });
+  const sinkOn = (bucket: string, options: Options = {}, refuse?: Refuse) =>
+    influxSink({ ...influx, url: proxy.url }, { bucket, batchBytes: 16 * 1024 * 1024, ...options }, refuse);
+
+  async function keepForEver(bucket: string): Promise<void> {
+    const { buckets } = await api(influx, 'GET', `/api/v2/buckets?name=${bucket}`);
+    await api(influx, 'PATCH', `/api/v2/buckets/${buckets[0].id}`, {
+      retentionRules: [{ type: 'expire', everySeconds: 0 }],
+    });
+  }
 
   test('one row of another type among 5,000: 4,999 are stored', async () => {
     const bucket = await newBucket(influx, 'conflict');
@@ -86,6 +98,35 @@ describe('InfluxDB refuses', { skip: noService('influxdb'), timeout: 240_000 }, 
     );
     assert.ok(stored.includes(1) || refused.includes(1));
     assert.match(sink.refusals[0]!.reason, /outside retention policy/);
+  });
+
+  test('what was refused is a dead letter of the sink, and is stored once the bucket keeps it', async t => {
+    const bucket = await newBucket(influx, 'letters', 3600);
+    await using journal = await openJournal(await folderFor(t));
+    const name = 'influxdb';
+    const refuse = (refusals: readonly Refusal[]) => journal.sinkLetters.keep(name, refusals);
+    await using sink = sinkOn(bucket, {}, refuse);
+    const gateway = new TestGateway();
+    await journal.append(gateway.incoming(5));
+    const common = { journal, clock: systemClock, log: silentLogger, lingerMs: 1 };
+    const consumer = new Consumer({ ...common, name, sink });
+    await consumer.open();
+    const stop = new AbortController();
+    const running = consumer.run(stop.signal, open);
+    await until('all is passed', async () => consumer.lag === 0);
+    const letters = journal.sinkLetters.list(99);
+    assert.equal(await countRows(influx, bucket), 0);
+    assert.equal(journal.sinkLetters.counts().get(name)?.rows, 20);
+    assert.match(letters[0]!.reason, /InfluxDB: .*outside retention policy/);
+    const again = await consumer.replay(letters.map(({ id }) => id));
+    assert.ok(again.every(({ stored }) => !stored));
+    await keepForEver(bucket);
+    const results = await consumer.replay(letters.map(({ id }) => id));
+    assert.deepEqual(new Set(results.map(({ reason }) => reason)), new Set([null]));
+    assert.equal(await countRows(influx, bucket), 20);
+    assert.deepEqual(journal.sinkLetters.list(9), []);
+    stop.abort();
+    await running;
   });
 
   test('times that it cannot hold, beside rows of another type', async () => {
