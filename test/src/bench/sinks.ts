@@ -6,6 +6,7 @@ import { machineText } from './print.js';
 import type { SinksSection } from './sinks-context.js';
 import { influxFigures } from './sinks-influx.js';
 import { outageFigures } from './sinks-influx-outage.js';
+import { kafkaFigures } from './sinks-kafka.js';
 
 export interface SinksOptions {
   readonly full: boolean;
@@ -25,6 +26,7 @@ export interface SinksResult {
 export const sinkSections: Readonly<Record<string, SinksSection>> = {
   influxdb: influxFigures,
   'influxdb-outage': outageFigures,
+  kafka: kafkaFigures,
 };
 
 /** @throws TypeError for a section that there is not */
