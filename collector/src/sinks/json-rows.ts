@@ -6,25 +6,28 @@
  */
 import { hasBit } from '@edgeward/shared/batch';
 import type { Column, Delivery, RecordBatch, Schema } from '@edgeward/shared/contracts';
+import { getOrMake } from '@edgeward/shared/maps';
 import { Quality, qualityReasons } from '@edgeward/shared/quality';
-import type { Bytes } from './bytes.js';
-import { noPlaces, writeNumber, writeWhole } from './json-numbers.js';
+import { type Bytes, Stamp } from './bytes.js';
+import { longestNumber, noPlaces, numberAt, placesOf, textAt, wholeAt } from './json-numbers.js';
 
-const asBytes = (text: string) => Buffer.from(text);
-const openValues = asBytes(',"values":{');
-const closeValues = asBytes('}');
-const nothing = asBytes('null');
-const [yes, no] = [asBytes('true'), asBytes('false')];
-const [flagged, notFlagged] = [asBytes(',"anomaly":true'), asBytes(',"anomaly":false')];
-const [late, notLate] = [asBytes(',"late":true'), asBytes(',"late":false')];
-const score = asBytes(',"score":');
-const noScore = asBytes(',"score":null');
+const openValues = new Stamp(',"values":{');
+const nothing = new Stamp('null');
+const [yes, no] = [new Stamp('true'), new Stamp('false')];
+const [flagged, notFlagged] = [new Stamp(',"anomaly":true'), new Stamp(',"anomaly":false')];
+const score = new Stamp(',"score":');
+const noScore = new Stamp(',"score":null');
+const closingBrace = 0x7d;
+/** What numbers and fixed words of a row take beside its values, at most. */
+const overhead = 400;
 
 /** Of a schema: `"field":` of each field, with a comma in front for all but the first that is written. */
 interface Names {
-  readonly first: readonly Buffer[];
-  readonly next: readonly Buffer[];
+  readonly first: readonly Stamp[];
+  readonly next: readonly Stamp[];
   readonly quoted: readonly string[];
+  /** All of them together. */
+  readonly bytes: number;
 }
 
 const known = new WeakMap<Schema, Names>();
@@ -33,16 +36,17 @@ function namesOf(schema: Schema): Names {
   let names = known.get(schema);
   if (!names) {
     const quoted = schema.fields.map(({ name }) => JSON.stringify(name));
-    const first = quoted.map(name => asBytes(`${name}:`));
-    names = { quoted, first, next: quoted.map(name => asBytes(`,${name}:`)) };
+    const next = quoted.map(name => new Stamp(`,${name}:`));
+    const bytes = next.reduce((sum, { length }) => sum + length, 0);
+    names = { quoted, first: quoted.map(name => new Stamp(`${name}:`)), next, bytes };
     known.set(schema, names);
   }
   return names;
 }
 
-/** What stands around the conventions' fields; each is JSON text of several members, or empty. */
+/** What a format has beside the members that all have. */
 export interface RowStyle {
-  /** Between `device` and `time`. */
+  /** Device type, after `device`. */
   readonly type?: boolean;
   /** `missing` names what is not in `values`. */
   readonly missing?: boolean;
@@ -55,13 +59,17 @@ export class JsonRows {
   readonly #out: Bytes;
   readonly #batch: RecordBatch;
   readonly #names: Names;
-  readonly #heads: readonly Buffer[];
-  readonly #source: Buffer;
-  readonly #tail: Buffer;
+  readonly #heads: readonly Stamp[];
+  readonly #source: Stamp;
+  readonly #tail: Stamp;
+  /** Of each column of numbers. */
   readonly #places: Int8Array;
   readonly #style: RowStyle;
+  /** Bytes that a row takes at most, but for texts in it. */
+  readonly #most: number;
   /** Of the row that is being written. */
   #quality = 0;
+  #missing = '';
 
   constructor(out: Bytes, delivery: Delivery, style: RowStyle = {}) {
     const { batch, epoch, seq } = delivery;
@@ -70,101 +78,140 @@ export class JsonRows {
     this.#style = style;
     this.#names = namesOf(batch.schema);
     this.#heads = headsOf(delivery, style);
-    this.#source = asBytes(`,"epoch":${JSON.stringify(epoch)},"seq":${seq},"row":`);
-    const model = style.model ? asBytes(`,"model":${JSON.stringify(batch.model ?? null)}`) : Buffer.alloc(0);
-    this.#tail = Buffer.concat([delivery.late ? late : notLate, model]);
-    this.#places = new Int8Array(batch.values.length).fill(1);
+    this.#source = new Stamp(`,"epoch":${JSON.stringify(epoch)},"seq":${seq},"row":`);
+    const model = style.model ? `,"model":${JSON.stringify(batch.model ?? null)}` : '';
+    this.#tail = new Stamp(`,"late":${delivery.late}${model}`);
+    this.#places = Int8Array.from(batch.values, column =>
+      column instanceof Float64Array ? placesOf(column) : noPlaces,
+    );
+    const heads = this.#heads.reduce((most, { length }) => Math.max(most, length), 0);
+    const values = this.#names.bytes + batch.values.length * longestNumber;
+    this.#most = heads + this.#source.length + this.#tail.length + values + overhead;
   }
 
   /** Row i, but for its closing brace. */
   write(i: number): void {
     const [out, batch] = [this.#out, this.#batch];
-    out.bytes(this.#heads[batch.device[i]!]!);
-    writeTime(out, batch.time[i]!);
-    out.bytes(this.#source);
-    writeWhole(out, batch.row[i]!);
-    out.bytes(openValues);
+    out.room(this.#most);
+    const { data, view } = out;
+    let at = this.#heads[batch.device[i]!]!.at(view, out.length);
+    at = timeAt(out, at, batch.time[i]!);
+    at = this.#source.at(view, at);
+    at = wholeAt(data, at, batch.row[i]!);
+    out.length = openValues.at(view, at);
     this.#quality = batch.quality[i]!;
-    const missing = this.#values(i);
-    out.bytes(closeValues);
-    if (missing !== '' && this.#style.missing) out.utf8(`,"missing":[${missing}]`);
-    out.bytes(qualityBytes(this.#quality));
-    this.#judgement(i);
-    out.bytes(this.#tail);
+    this.#values(i);
+    this.#end(i);
   }
 
-  /** @returns the quoted names of those that are missing */
-  #values(i: number): string {
+  #values(i: number): void {
     const { values, missing } = this.#batch;
-    const { first, next, quoted } = this.#names;
+    const { first, next } = this.#names;
+    const out = this.#out;
+    let { data, view } = out;
+    let at = out.length;
     let names = first;
-    let absent = '';
+    this.#missing = '';
     for (let f = 0; f < values.length; f++) {
-      const bits = missing?.[f];
+      const bits = missing === undefined ? undefined : missing[f];
       if (bits !== undefined && hasBit(bits, i)) {
-        absent += absent === '' ? quoted[f] : `,${quoted[f]}`;
+        this.#leaveOut(f);
         continue;
       }
-      this.#out.bytes(names[f]!);
-      this.#value(values[f]!, f, i);
+      at = names[f]!.at(view, at);
       names = next;
-    }
-    return absent;
-  }
-
-  #value(column: Column, f: number, i: number): void {
-    const out = this.#out;
-    if (column instanceof Float64Array) {
-      const value = column[i]!;
-      if (Number.isFinite(value)) this.#places[f] = writeNumber(out, value, this.#places[f]!);
-      else {
-        out.bytes(nothing);
-        this.#quality |= Quality.invalid;
+      const column = values[f]!;
+      if (column instanceof Float64Array) {
+        const value = column[i]!;
+        // NaN and infinities are not less than infinity in size.
+        if (Math.abs(value) < Number.POSITIVE_INFINITY) at = numberAt(data, at, value, this.#places[f]!);
+        else {
+          at = nothing.at(view, at);
+          this.#quality |= Quality.invalid;
+        }
+      } else {
+        out.length = at;
+        this.#other(column, i);
+        ({ data, view } = out);
+        at = out.length;
       }
-    } else if (column instanceof BigInt64Array) writeInteger(out, column[i]!);
-    else if (column instanceof Uint8Array) out.bytes(column[i] === 1 ? yes : no);
-    else out.utf8(JSON.stringify(column[i]));
-  }
-
-  #judgement(i: number): void {
-    const { score: scores, anomaly } = this.#batch;
-    const value = scores === undefined ? Number.NaN : scores[i]!;
-    if (Number.isNaN(value)) this.#out.bytes(noScore);
-    else {
-      this.#out.bytes(score);
-      // A float32 has about 7 digits; what float64 shows beyond them is noise.
-      writeNumber(this.#out, Math.round(value * 1e6) / 1e6, 6);
     }
-    this.#out.bytes(anomaly?.[i] === 1 ? flagged : notFlagged);
+    data[at] = closingBrace;
+    out.length = at + 1;
+  }
+
+  #leaveOut(f: number): void {
+    const name = this.#names.quoted[f]!;
+    this.#missing += this.#missing === '' ? name : `,${name}`;
+  }
+
+  #other(column: Exclude<Column, Float64Array>, i: number): void {
+    const out = this.#out;
+    if (column instanceof BigInt64Array) out.length = integerAt(out.data, out.length, column[i]!);
+    else if (column instanceof Uint8Array) out.length = (column[i] === 1 ? yes : no).at(out.view, out.length);
+    else {
+      out.utf8(JSON.stringify(column[i]));
+      out.room(this.#most);
+    }
+  }
+
+  #end(i: number): void {
+    const out = this.#out;
+    if (this.#missing !== '' && this.#style.missing) out.utf8(`,"missing":[${this.#missing}]`);
+    out.room(this.#most);
+    const { score: scores, anomaly } = this.#batch;
+    const { data, view } = out;
+    let at = qualityBytes(this.#quality).at(view, out.length);
+    const value = scores === undefined ? Number.NaN : scores[i]!;
+    if (value >= 0) {
+      at = score.at(view, at);
+      // A float32 has about 7 digits; what float64 shows beyond them is noise.
+      at = numberAt(data, at, Math.round(value * 1e6) / 1e6, 6);
+    } else at = noScore.at(view, at);
+    at = (anomaly?.[i] === 1 ? flagged : notFlagged).at(view, at);
+    out.length = this.#tail.at(view, at);
   }
 }
 
-function headsOf({ gateway, batch }: Delivery, { type }: RowStyle): Buffer[] {
-  const kind = type ? `,"type":${JSON.stringify(batch.schema.type)}` : '';
+/** Of the devices of a gateway: the beginnings of their rows. They are the same for all its blocks. */
+const heads = new WeakMap<Schema, Map<string, readonly Stamp[]>>();
+/** More gateways with one schema only cost what they cost without it. */
+const maxOwners = 5000;
+
+function headsOf({ gateway, batch: { schema } }: Delivery, { type }: RowStyle): readonly Stamp[] {
+  const kind = type ? `,"type":${JSON.stringify(schema.type)}` : '';
   const owner = `{"gateway":${JSON.stringify(gateway)},"device":`;
-  return batch.schema.devices.map(device => asBytes(`${owner}${JSON.stringify(device)}${kind},"time":`));
+  const of = owner + kind;
+  let owners = heads.get(schema);
+  if (!owners || owners.size > maxOwners) {
+    owners = new Map();
+    heads.set(schema, owners);
+  }
+  return getOrMake(owners, of, () =>
+    schema.devices.map(device => new Stamp(`${owner}${JSON.stringify(device)}${kind},"time":`)),
+  );
 }
 
-function writeTime(out: Bytes, time: number): void {
-  if (time >= 0 && time === Math.trunc(time) && time < Number.MAX_SAFE_INTEGER) writeWhole(out, time);
-  else if (Number.isFinite(time)) writeNumber(out, time, noPlaces);
-  else out.bytes(nothing);
+function timeAt({ data, view }: Bytes, at: number, time: number): number {
+  if (time >= 0 && time <= Number.MAX_SAFE_INTEGER && time === Math.trunc(time))
+    return wholeAt(data, at, time);
+  return Number.isFinite(time) ? numberAt(data, at, time, noPlaces) : nothing.at(view, at);
 }
 
-function writeInteger(out: Bytes, value: bigint): void {
+function integerAt(data: Uint8Array, at: number, value: bigint): number {
   const number = Number(value);
-  if (Number.isSafeInteger(number)) {
-    if (number < 0) out.byte(0x2d);
-    writeWhole(out, Math.abs(number));
-  } else out.ascii(`"${value}"`);
+  if (!Number.isSafeInteger(number)) return textAt(data, at, `"${value}"`);
+  if (number >= 0) return wholeAt(data, at, number);
+  data[at] = 0x2d;
+  return wholeAt(data, at + 1, -number);
 }
 
-const qualities = new Map<number, Buffer>();
+const qualities = new Map<number, Stamp>();
 
-function qualityBytes(bits: number): Buffer {
+function qualityBytes(bits: number): Stamp {
   let bytes = qualities.get(bits);
   if (!bytes) {
-    bytes = asBytes(`,"quality":${JSON.stringify(qualityReasons(bits))}`);
+    bytes = new Stamp(`,"quality":${JSON.stringify(qualityReasons(bits))}`);
     qualities.set(bits, bytes);
   }
   return bytes;

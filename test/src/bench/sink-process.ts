@@ -6,7 +6,7 @@ import { Consumer } from '@edgeward/collector/consumer';
 import type { Journal } from '@edgeward/collector/journal/journal';
 import { createSink, sinkConfig } from '@edgeward/collector/sinks/index';
 import { systemClock } from '@edgeward/shared/clock';
-import { createLogger } from '@edgeward/shared/log';
+import { createLogger, silentLogger } from '@edgeward/shared/log';
 import { residentOf } from './process-usage.js';
 import { openBenchJournal } from './sink-journal.js';
 
@@ -19,11 +19,13 @@ export interface SinkRun {
 const [folder = '', warmShare = '', text = ''] = process.argv.slice(2);
 const never = new AbortController().signal;
 const { warm, run } = JSON.parse(text);
-const log = createLogger('bench', 'warn');
+const told = createLogger('bench', 'warn');
 
 /** Until it has stored that share of the journal. */
 async function follow(journal: Journal, options: object, share: number): Promise<void> {
   const config = sinkConfig.parse(options);
+  // A part ends by being cut off, which would be told as a failure.
+  const log = share === 1 ? told : silentLogger;
   const refuse = () => Promise.reject(new Error('the sink refused rows'));
   const { name } = config;
   await using sink = createSink(config, { name, collector: 'bench', log, clock: systemClock, refuse });
