@@ -54,6 +54,11 @@ export class Cluster {
     return this.#node(address);
   }
 
+  /** Asks anew who leads it. */
+  forget(topic: string): void {
+    this.#leaders.delete(topic);
+  }
+
   async coordinator(kind: CoordinatorKind, id: string): Promise<Node> {
     return this.#node(await this.ask(coordinatorCall(kind, id)));
   }

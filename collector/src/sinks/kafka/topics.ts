@@ -1,8 +1,9 @@
 import { EdgewardError } from '@edgeward/shared/errors';
-import { throwIfError } from './broker-error.js';
+import { BrokerError, throwIfError } from './broker-error.js';
 import { createTopicsCall, settingCall, type TopicMetadata, type TopicWanted } from './calls.js';
 import type { Cluster } from './cluster.js';
 import type { KafkaConfig } from './config.js';
+import { offsetsOf } from './reader.js';
 
 /** What the sink has to know of a topic. */
 export interface Topic {
@@ -13,8 +14,8 @@ export interface Topic {
 }
 
 const unknownTopic = 3;
-/** A new topic is not at once known to every broker. */
-const looks = 40;
+const notYet = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE', 'NOT_LEADER_OR_FOLLOWER']);
+const looks = 100;
 const pauseMs = 100;
 
 /** Settings of the cursor topic: small segments, because only closed ones are compacted. */
@@ -36,10 +37,8 @@ export async function openTopics(
   const missing = names.filter(name => !found.has(name));
   if (missing.length > 0) {
     await create(cluster, config, missing);
-    for (let look = 0; look < looks && found.size < names.length; look++) {
-      await sleep(pauseMs);
-      found = present(await cluster.topics(names));
-    }
+    await untilReady(cluster, missing, sleep);
+    found = present(await cluster.topics(names));
   }
   const cursorPartitions = found.get(cursors)?.leaders.size ?? 0;
   if (cursorPartitions !== 1)
@@ -48,6 +47,28 @@ export async function openTopics(
       `The cursor topic ${cursors} has ${cursorPartitions} partitions. Remedy: give topics.cursors a topic of its own with one partition.`,
     );
   return describe(cluster, config, [...found.values()]);
+}
+
+/** Brokers hear of a new topic one after the other, and lead its partitions a little later. */
+async function untilReady(
+  cluster: Cluster,
+  topics: readonly string[],
+  sleep: (ms: number) => Promise<void>,
+): Promise<void> {
+  for (let look = 1; ; look++) {
+    try {
+      const found = [...present(await cluster.topics(topics)).values()];
+      for (const { name, leaders } of found)
+        await Promise.all([...leaders.keys()].map(partition => offsetsOf(cluster, name, partition)));
+      if (found.length === topics.length) return;
+      throw new BrokerError(unknownTopic, `topic ${topics.join(', ')}`);
+    } catch (error) {
+      const isSoon = error instanceof BrokerError && notYet.has(error.type);
+      if (!isSoon || look >= looks) throw error;
+    }
+    for (const topic of topics) cluster.forget(topic);
+    await sleep(pauseMs);
+  }
 }
 
 function present(topics: readonly TopicMetadata[]): Map<string, TopicMetadata> {
