@@ -40,6 +40,7 @@ test('an empty fleet says what to do', options, async () => {
     ['#/incidents', /No incident so far/],
     ['#/mails', /SMTP/],
     ['#/ledger', /as soon as a gateway has reported/],
+    ['#/sinks', /No sink is configured/],
     ['#/events', /No event so far/],
     ['#/device/gw-1/none', /not known/],
     ['#/incident/none', /not known/],
@@ -219,6 +220,7 @@ test('on a phone nothing is wider than the screen', options, async () => {
     `incident/${incident}`,
     'mails',
     'ledger',
+    'sinks',
     'events',
   ];
   for (const view of views) {
@@ -260,6 +262,7 @@ test('contrast of all text is at least 4.5 in both schemes', options, async () =
       `incident/${incident}`,
       'mails',
       'ledger',
+      'sinks',
       'events',
     ]) {
       await s.go(`#/${view}`);
@@ -296,6 +299,7 @@ test('no error in the console and no request to anyone else, in any view', optio
     `incident/${incident}`,
     'mails',
     'ledger',
+    'sinks',
     'events',
   ]) {
     await s.go(`#/${view}`);

@@ -1,5 +1,14 @@
 import type { Incident } from '../alerts/incident.js';
-import type { DemoAction, DemoState, DeviceView, SeriesQuery, SeriesView } from '../views.js';
+import type {
+  DemoAction,
+  DemoState,
+  DeviceView,
+  SeriesQuery,
+  SeriesView,
+  SinkLettersView,
+  SinkPauseView,
+  SinkReplayView,
+} from '../views.js';
 
 /** An answer that was not what was asked for, in the API's own words. */
 export class ApiFailure extends Error {
@@ -22,6 +31,11 @@ export function collectorNow(): number {
 export const api = {
   devices: () => ask<readonly DeviceView[]>('/api/devices'),
   incident: (id: string) => ask<Incident>(`/api/incidents/${encodeURIComponent(id)}`),
+  sinkLetters: (name: string, limit: number) =>
+    ask<SinkLettersView>(`${sinkAt(name)}/dead-letters?limit=${limit}`),
+  replaySink: (name: string) => ask<SinkReplayView>(`${sinkAt(name)}/dead-letters/replay`, {}),
+  pauseSink: (name: string) => ask<SinkPauseView>(`${sinkAt(name)}/pause`, {}),
+  resumeSink: (name: string) => ask<SinkPauseView>(`${sinkAt(name)}/resume`, {}),
   demo: () => ask<DemoState>('/api/demo'),
   act: (action: DemoAction) => ask<DemoState>('/api/demo', action),
   series: ({ gateway, device, fields, fromMs, toMs, maxPoints }: SeriesQuery) => {
@@ -36,6 +50,10 @@ export const api = {
     return ask<SeriesView>(`/api/series?${query}`);
   },
 };
+
+function sinkAt(name: string): string {
+  return `/api/sinks/${encodeURIComponent(name)}`;
+}
 
 async function ask<Answer>(url: string, body?: unknown): Promise<Answer> {
   const response = await fetch(url, {

@@ -5,6 +5,7 @@ import { incidentView } from './incident-view.js';
 import { incidentsView } from './incidents-view.js';
 import { ledgerView } from './ledger-view.js';
 import { mailsView } from './mails-view.js';
+import { sinksView } from './sinks-view.js';
 import type { OpenView } from './view.js';
 
 /** First part of the address → view, and the entry of the navigation it belongs to. */
@@ -16,6 +17,7 @@ const routes: Readonly<Record<string, { readonly open: OpenView; readonly entry:
   mails: { open: mailsView, entry: 'mails' },
   mail: { open: mailsView, entry: 'mails' },
   ledger: { open: ledgerView, entry: 'ledger' },
+  sinks: { open: sinksView, entry: 'sinks' },
   events: { open: eventsView, entry: 'events' },
 };
 

@@ -1,5 +1,6 @@
 import { h, setAttribute } from './dom.js';
-import { type Spark, sparkRows } from './store.js';
+import { count } from './format.js';
+import { lagSeconds, type Spark, sparkRows } from './store.js';
 import { theme } from './theme.js';
 
 const width = 132;
@@ -45,6 +46,35 @@ export function drawSpark(
     if (point && spark?.anomaly[i]) mark(context, alarm, point);
   });
   setAttribute(canvas, 'aria-label', label(spark));
+}
+
+/** The same size, for rows that a sink lags behind. */
+export const lagCanvas = sparkCanvas;
+
+/** A value a second, the newest at the right edge; as high as the highest of them. */
+export function drawLag(canvas: HTMLCanvasElement, lags: readonly number[]): void {
+  const context = canvas.getContext('2d');
+  if (!context) return;
+  const { accent, line } = theme();
+  const ratio = canvas.width / width;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  const base = height - 2.5;
+  stroke(
+    context,
+    line,
+    [],
+    [
+      [0, base],
+      [width, base],
+    ],
+  );
+  const most = Math.max(1, ...lags);
+  const x = (i: number) => width - 2 - ((lags.length - 1 - i) / lagSeconds) * width;
+  const points = lags.map((value, i): Point => [x(i), base - (value / most) * (height - 6)]);
+  stroke(context, accent, [], points);
+  const highest = lags.length > 0 ? Math.max(...lags) : 0;
+  setAttribute(canvas, 'aria-label', `Lag of the last ${lags.length} s; at most ${count(highest)} rows`);
 }
 
 type Point = readonly [number, number];
