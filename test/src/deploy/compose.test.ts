@@ -1,7 +1,7 @@
 /** deploy/compose.yaml and what it mounts, as far as can be told without Docker. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -104,6 +104,27 @@ test('Jaeger takes its configuration', { skip: noService('jaeger') }, () => {
   const config = path.join(deploy, 'compose/jaeger.yaml');
   const check = spawnSync(binary, ['validate', '--config', config], { encoding: 'utf8', timeout: 30_000 });
   assert.equal(check.status, 0, check.stdout + check.stderr);
+});
+
+test('Kafka takes its settings', { skip: noService('kafka') }, () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'edgeward-kafka-'));
+  try {
+    // As the image does it: KAFKA_NODE_ID is node.id. What is left is for its start script.
+    const settings = Object.entries(compose.services.kafka?.environment ?? {})
+      .filter(([name]) => name !== 'KAFKA_HEAP_OPTS' && name !== 'KAFKA_LOG_DIRS')
+      .map(([name, value]) => `${name.slice('KAFKA_'.length).toLowerCase().replaceAll('_', '.')}=${value}`);
+    const file = path.join(folder, 'server.properties');
+    writeFileSync(file, [...settings, `log.dirs=${folder}/data`].join('\n'));
+    const words = ['tool', 'kafka.tools.StorageTool', 'format', '-t', '4L6g3nShT-eMCtK--X86sw', '-c', file];
+    const format = spawnSync(path.join(root, 'test/services/kafka/kafka.sh'), words, {
+      encoding: 'utf8',
+      env: { ...process.env, KAFKA_DIR: folder },
+    });
+    assert.equal(format.status, 0, format.stdout + format.stderr);
+    assert.ok(existsSync(path.join(folder, 'data/meta.properties')));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test('the secrets that are made are all that is asked for, and mosquitto lets in whom they name', {

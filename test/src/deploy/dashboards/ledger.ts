@@ -135,7 +135,7 @@ export const ledger = dashboard({
           {
             title: 'Refused by sinks',
             description:
-              'Rows that the server behind a sink will never take. They are among the dead letters, whole and with what it said: they can be replayed after a change there.',
+              'Rows that the server behind a sink will never take. They are among the dead letters, whole and with what it said: edgeward replay stores them after a change there.',
             queries: [promql('max by (sink) (collector_sink_dead_letter_rows_total)', '{{sink}}')],
             unit: 'short',
             min: 0,
