@@ -22,8 +22,8 @@ test('every row of the demo is once in Kafka and once in InfluxDB', {
 }, async () => {
   const { service: kafka, bootstrap } = await startKafka();
   await using _kafka = kafka;
-  const { service, ...influx } = await startInflux();
-  await using _influx = service;
+  const influx = await startInflux();
+  await using _influx = influx.service;
   await using bench = new Workbench();
   const own = [
     '--kafka',
@@ -54,13 +54,20 @@ test('every row of the demo is once in Kafka and once in InfluxDB', {
   });
   assert.equal(new Set(ids).size, ids.length, 'a row is twice in Kafka');
   assert.equal(ids.length, stored);
-  assert.equal(await countRows({ service, ...influx }, 'demo', 'r._measurement !~ /^edgeward_/'), stored);
-  const pumps = await points(
-    { service, ...influx },
-    'demo',
-    'r._measurement == "pump" and r._field == "flow"',
-  );
+  assert.equal(await countRows(influx, 'demo', 'r._measurement !~ /^edgeward_/'), stored);
+  const pumps = await points(influx, 'demo', 'r._measurement == "pump" and r._field == "flow"');
   assert.deepEqual(new Set(pumps.map(({ device }) => device)), new Set(['pump-1', 'pump-2']));
+
+  const incidents = await readTopic(bootstrap, 'sensor.incidents');
+  assert.ok(
+    incidents.some(({ key }) => key === 'pump-station/pump-1'),
+    'the incident is in Kafka',
+  );
+  const noted = await points(influx, 'demo', 'r._measurement == "edgeward_incident"');
+  assert.ok(
+    noted.some(({ device, state }) => device === 'pump-1' && state === 'open'),
+    'and in InfluxDB',
+  );
 
   const files = readdirSync(bench.folder).filter(name => /\.(yaml|log)$/.test(name));
   assert.ok(files.includes('collector.yaml'));
