@@ -1,7 +1,7 @@
 import type { AgentEvent, Note } from '@edgeward/shared/contracts';
 import { numberInKey, numberKey, type StoreDatabase } from '@edgeward/shared/store';
 import { Kept, type NoteFeed } from '../notes/feed.js';
-import { del, lastNumber, parseJson, put, rangeOf, type Write } from './layout.js';
+import { del, firstNumber, lastNumber, parseJson, put, rangeOf, type Write } from './layout.js';
 
 const maxEvents = 1000;
 
@@ -37,8 +37,8 @@ export class EventLog implements NoteFeed {
 
   static async load(store: Origin): Promise<EventLog> {
     const number = await lastNumber(store.db, 'n');
-    const [oldest] = await store.db.keys({ ...rangeOf('n'), limit: 1 }).all();
-    const log = new EventLog(store, number, oldest ? numberInKey(oldest, 0) : number + 1);
+    const first = (await firstNumber(store.db, 'n')) || number + 1;
+    const log = new EventLog(store, number, first);
     for await (const [, event] of log.#records(Math.max(0, number - maxEvents), maxEvents))
       log.events.push(event);
     return log;

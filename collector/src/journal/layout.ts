@@ -158,8 +158,17 @@ export function parseJson(value: Buffer): unknown {
 }
 
 /** The number of the last key under a prefix; 0 = none. */
-export async function lastNumber(db: StoreDatabase, prefix: string): Promise<number> {
-  for await (const key of db.keys({ ...rangeOf(prefix), reverse: true, limit: 1 }))
+export function lastNumber(db: StoreDatabase, prefix: string): Promise<number> {
+  return endNumber(db, prefix, true);
+}
+
+/** Of the first; 0 = none. */
+export function firstNumber(db: StoreDatabase, prefix: string): Promise<number> {
+  return endNumber(db, prefix, false);
+}
+
+async function endNumber(db: StoreDatabase, prefix: string, reverse: boolean): Promise<number> {
+  for await (const key of db.keys({ ...rangeOf(prefix), reverse, limit: 1 }))
     return Number(key.readBigUInt64BE(prefix.length));
   return 0;
 }
