@@ -118,8 +118,12 @@ describe('InfluxDB behind trouble', { skip: noService('influxdb'), timeout: 240_
     await using patient = through(bucket);
     const deadline = new AbortController();
     const writing = patient.write([delivery], cursorAfter([]), deadline.signal);
-    setTimeout(() => deadline.abort(), 50);
-    await assert.rejects(writing, { code: 'EW_SINK_WRITE', message: /asked to stop/ });
+    const asked = proxy.writes;
+    const cut = setInterval(() => proxy.writes > asked && deadline.abort(), 10);
+    const stopped = { code: 'EW_SINK_WRITE', message: /asked to stop/ };
+    await assert.rejects(writing, stopped);
+    clearInterval(cut);
+    await assert.rejects(patient.write([delivery], cursorAfter([]), deadline.signal), stopped);
   });
 
   test('compressed or not, the same is stored', async () => {

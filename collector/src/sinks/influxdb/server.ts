@@ -101,7 +101,7 @@ export class InfluxServer implements Disposable {
   /** @returns the answer's text @throws HttpError, or whatever broke the connection */
   async #request(path: string, { body, ...options }: RequestOptions, deadline: AbortSignal): Promise<string> {
     const { timeoutMs } = this.#config;
-    deadline.throwIfAborted();
+    if (deadline.aborted) throw this.#cutOff('it was asked to stop');
     const ended = new AbortController();
     const end = () => ended.abort();
     // The library hangs up at no time-out and leaves its listener on every signal: this one it may have.
@@ -114,12 +114,15 @@ export class InfluxServer implements Disposable {
       return Buffer.concat(parts).toString('utf8');
     } catch (error) {
       if (!ended.signal.aborted) throw error;
-      const why = deadline.aborted ? 'it was asked to stop' : `no answer within ${timeoutMs} ms`;
-      throw new EdgewardError('EW_SINK_WRITE', `InfluxDB at ${this.#config.url}: ${why}.`, { cause: error });
+      throw this.#cutOff(deadline.aborted ? 'it was asked to stop' : `no answer within ${timeoutMs} ms`);
     } finally {
       clearTimeout(timer);
       deadline.removeEventListener('abort', end);
     }
+  }
+
+  #cutOff(why: string): EdgewardError {
+    return new EdgewardError('EW_SINK_WRITE', `InfluxDB at ${this.#config.url}: ${why}.`);
   }
 
   #failure(error: unknown): EdgewardError {
