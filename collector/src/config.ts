@@ -86,6 +86,16 @@ const options = z.strictObject({
             'Above this the oldest blocks are deleted: those that every sink has stored, then, counted, those that a sink lags behind, but never what a sink in receiptAfter has yet to store',
           unit: 'bytes',
         }),
+      maxAgeS: z
+        .int()
+        .min(60)
+        .optional()
+        .meta({
+          description:
+            'Blocks older than this are deleted, though there is room, by the same rules as above maxBytes; absent: they are kept as long as there is room',
+          unit: 's',
+          examples: [604_800],
+        }),
       maxDeadLetterBytes: z
         .int()
         .min(1024 * 1024)

@@ -51,7 +51,7 @@ export function healthOf({ ingest, journal, broker, followers, stopping, clock }
     .map(([name, { blocks, rows }]) => ({
       name: `sink:${name}:lost`,
       ok: false,
-      detail: `${blocks} blocks with ${rows} rows never reached it: it lagged until the journal was full`,
+      detail: `${blocks} blocks with ${rows} rows never reached it: it lagged until the journal gave its blocks up`,
     }));
   const checks = [writable, ...damage, listening, ...sinks, ...losses];
   return { live: true, ready: writable.ok && listening.ok, checks };

@@ -94,6 +94,7 @@ export async function runCollector(
     consumers: followers,
     required: () => new Set(sinks.required.map(({ name }) => name)),
     maxBytes: config.journal.maxBytes,
+    maxAgeMs: config.journal.maxAgeS && config.journal.maxAgeS * 1000,
     diskIsFull: () => ingest.failure !== null && retention.blocked === null,
     clock,
     log: log.child({ component: 'retention' }),

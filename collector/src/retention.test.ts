@@ -41,18 +41,26 @@ async function journalOf(t: TestContext, blocks: number) {
 function retention(
   journal: Journal,
   consumers: readonly Follower[],
-  more: { required?: string[]; maxBytes?: number } = {},
+  more: { required?: string[]; maxBytes?: number; maxAgeMs?: number; clock?: FakeClock } = {},
 ) {
-  const { required = [], maxBytes = 1 } = more;
-  const clock = new FakeClock({ autoAdvance: true });
+  const { required = [], maxBytes = 1, maxAgeMs, clock = new FakeClock({ autoAdvance: true }) } = more;
   return new Retention({
     journal,
     consumers: () => consumers,
     required: () => new Set(required),
     maxBytes,
+    maxAgeMs,
     clock,
     log: silentLogger,
   });
+}
+
+/** A journal with one block a second, the last of them at `nowMs`. */
+async function agedJournalOf(t: TestContext, blocks: number, nowMs: number) {
+  const journal = await openJournal(await folderFor(t));
+  const incoming = new TestGateway().incoming(blocks);
+  await journal.append(incoming.map((one, i) => ({ ...one, ingestedMs: nowMs - (blocks - 1 - i) * 1000 })));
+  return { journal, [Symbol.asyncDispose]: () => journal[Symbol.asyncDispose]() };
 }
 
 /** LevelDB knows sizes only by its own blocks: so a few of the newest stay. */
@@ -138,4 +146,50 @@ test('a sink that receipts wait for loses nothing: intake stops until it has mov
   await trimming.trim();
   assert.equal(trimming.blocked, null);
   assertNewest(await positions(journal), 300);
+});
+
+test('blocks go by their age: those all have stored, then, counted, those a sink lags behind with', async t => {
+  const clock = new FakeClock();
+  await using opened = await agedJournalOf(t, 100, clock.now());
+  const { journal } = opened;
+  const [quick, slow] = [at('quick', 100), at('slow', 10, 20)];
+  const trimming = retention(journal, [quick, slow], { maxBytes: 1e9, maxAgeMs: 60_000, clock });
+  await trimming.trim();
+  // Block 40 is as old as it may be.
+  const kept = [11, 12, 13, 14, 15, 16, 17, 18, 19, 20];
+  assert.deepEqual((await positions(journal)).slice(0, 11), [...kept, 40]);
+  const { blocks, rows, ranges } = journal.losses.all().get('slow')!;
+  assert.deepEqual([blocks, rows, ranges], [19, 76, [[21, 39]]]);
+  const [told] = journal.events().filter(({ kind }) => kind === 'journal');
+  assert.match(told?.text ?? '', /lagged until they were too old/);
+  assert.equal(trimming.blocked, null);
+  slow.position = slow.inHand = 100;
+  await clock.advance(30_000);
+  await trimming.trim();
+  assert.equal((await positions(journal))[0], 70);
+  assert.equal(journal.losses.all().get('slow')?.blocks, 19, 'nothing is lost that was stored');
+  await clock.advance(3_600_000);
+  await trimming.trim();
+  assert.deepEqual(await positions(journal), [100], 'the newest stays');
+});
+
+test('what a sink that receipts wait for has yet to store is kept, however old, and intake goes on', async t => {
+  const clock = new FakeClock();
+  await using opened = await agedJournalOf(t, 100, clock.now());
+  const { journal } = opened;
+  const kafka = at('kafka', 50);
+  const more = { required: ['kafka'], maxBytes: 1e9, maxAgeMs: 10_000, clock };
+  const trimming = retention(journal, [kafka, at('slow', 30)], more);
+  await trimming.trim();
+  assert.equal(trimming.blocked, null, 'there is room');
+  assert.equal((await positions(journal))[0], 51);
+  assert.deepEqual(
+    [...journal.losses.all()].map(([name, { ranges }]) => [name, ranges]),
+    [['slow', [[31, 50]]]],
+  );
+  kafka.position = kafka.inHand = 100;
+  await clock.advance(10_000);
+  await trimming.trim();
+  assert.deepEqual(await positions(journal), [100]);
+  assert.equal(journal.losses.all().has('kafka'), false);
 });

@@ -1,7 +1,7 @@
 /**
- * Keeps the journal within its quota. What everybody has stored goes first. Then a sink that lags loses its oldest
- * blocks, counted, and goes on behind them; but a sink that receipts wait for never loses any: for that one nothing
- * more is taken in, and the gateways keep the data.
+ * Keeps the journal within its quota, and no block longer than told. What everybody has stored goes first. Then a sink
+ * that lags loses its oldest blocks, counted, and goes on behind them; but a sink that receipts wait for never loses
+ * any: what is old is kept for it, and once the journal is full nothing more is taken in, and the gateways keep the data.
  */
 import type { Clock } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
@@ -23,6 +23,8 @@ export interface RetentionOptions {
   /** Names of the consumers that must not lose anything. */
   readonly required: () => ReadonlySet<string>;
   readonly maxBytes: number;
+  /** Absent: blocks are kept as long as there is room. */
+  readonly maxAgeMs?: number | undefined;
   /** The disk takes nothing more, whatever the quota says: give it back what is not needed. */
   readonly diskIsFull?: () => boolean;
   readonly clock: Clock;
@@ -34,10 +36,13 @@ const keepBehind = 1000;
 /** How full it is after something was removed, so that it is not done for every block. */
 const target = 0.95;
 const checkEveryMs = 1000;
+/** Between two looks at how old blocks are, at most. */
+const ageEveryMs = 10_000;
 
 export class Retention {
   readonly #options: RetentionOptions;
   #blocked: string | null = null;
+  #agedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: RetentionOptions) {
     this.#options = options;
@@ -60,23 +65,40 @@ export class Retention {
   }
 
   async trim(): Promise<void> {
-    const { journal, maxBytes, diskIsFull } = this.#options;
+    const { journal, diskIsFull } = this.#options;
     const consumers = this.#options.consumers();
     if (diskIsFull?.()) {
       await this.#remove(Math.min(...consumers.map(({ position }) => position), journal.position - 1));
       return journal.compact();
     }
     await journal.settle();
-    const blocked = this.#blocked !== null;
-    if ((await journal.bytes()) <= maxBytes * (blocked ? target : 1)) return this.#unblock();
-    const cutoff = await journal.cutoff(maxBytes * target);
+    const [bySize, byAge] = [await this.#cutoffBySize(), await this.#cutoffByAge()];
+    const cutoff = Math.max(bySize, byAge);
     const passed = Math.min(...consumers.map(({ position }) => position)) - keepBehind;
     await this.#remove(Math.min(cutoff, passed));
-    if (passed >= cutoff) return this.#unblock();
     const needed = this.#requiredPosition();
-    if (needed.position < cutoff) this.#block(needed.name);
+    if (needed.position < bySize && passed < bySize) this.#block(needed.name);
     else this.#unblock();
-    await this.#giveUp(Math.min(cutoff, needed.position));
+    if (passed < cutoff) await this.#giveUp(Math.min(cutoff, needed.position), bySize);
+  }
+
+  /** The last position that has to go for the quota; 0 = none. */
+  async #cutoffBySize(): Promise<number> {
+    const { journal, maxBytes } = this.#options;
+    const blocked = this.#blocked !== null;
+    if ((await journal.bytes()) <= maxBytes * (blocked ? target : 1)) return 0;
+    return journal.cutoff(maxBytes * target);
+  }
+
+  /** The last position that has to go for its age; 0 = none. Never the newest one. */
+  async #cutoffByAge(): Promise<number> {
+    const { journal, clock, maxAgeMs } = this.#options;
+    const nowMs = clock.monotonic();
+    if (maxAgeMs === undefined || nowMs - this.#agedAtMs < Math.min(ageEveryMs, maxAgeMs / 10)) return 0;
+    this.#agedAtMs = nowMs;
+    const through = await journal.positionBefore(clock.now() - maxAgeMs);
+    const cutoff = Math.min(through, journal.position - 1);
+    return journal.gone.missing(1, cutoff).length > 0 ? cutoff : 0;
   }
 
   #requiredPosition(): { name: string; position: number } {
@@ -111,7 +133,7 @@ export class Retention {
   }
 
   /** Removes up to there, at the cost of those that have not come so far; what they have in hand stays. */
-  async #giveUp(through: number): Promise<void> {
+  async #giveUp(through: number, bySize: number): Promise<void> {
     const [last, ...others] = this.#options.consumers();
     if (!last || through < 1) return;
     // None of them reads meanwhile, so that what is counted as lost is lost.
@@ -119,12 +141,14 @@ export class Retention {
       (next, consumer) => kept =>
         consumer.between((from, inHand) => next([...kept, { name: consumer.name, from, inHand }])),
       kept =>
-        last.between((from, inHand) => this.#lose(through, [...kept, { name: last.name, from, inHand }])),
+        last.between((from, inHand) =>
+          this.#lose(through, through <= bySize, [...kept, { name: last.name, from, inHand }]),
+        ),
     );
     await act([]);
   }
 
-  async #lose(through: number, kept: readonly Kept[]): Promise<void> {
+  async #lose(through: number, isFull: boolean, kept: readonly Kept[]): Promise<void> {
     const { journal, clock, log } = this.#options;
     const removed = new RangeSet([[1, through]]);
     for (const { from, inHand } of kept) if (inHand > from) removed.remove(from + 1, inHand);
@@ -142,8 +166,9 @@ export class Retention {
     await journal.remove(removed.toJSON(), writes);
     for (const { name, range, blocks, rows } of told) {
       const [from, last] = range;
-      log.error({ sink: name, blocks, rows, from, through: last }, 'journal is full: a sink has lost blocks');
-      const text = `Sink ${name} lost ${blocks} blocks with ${rows} rows, at ${from} to ${last}: it lagged until the journal was full.`;
+      const why = isFull ? 'the journal was full' : 'they were too old';
+      log.error({ sink: name, blocks, rows, from, through: last }, `a sink has lost blocks: ${why}`);
+      const text = `Sink ${name} lost ${blocks} blocks with ${rows} rows, at ${from} to ${last}: it lagged until ${why}.`;
       await journal.tell('journal', text, { sink: name, blocks, rows, from, through: last });
     }
   }

@@ -104,7 +104,9 @@ function remarksOf({ name, failure, paused, inReceiptAfter, lostRows }: SinkRow)
   return [
     ...(paused ? [`${name} is paused${held}.`] : []),
     ...(failure ? [`${name} fails: ${failure.text}${nextTry(failure.nextTryMs)}`] : []),
-    ...(lostRows > 0 ? [`${name} never got ${lostRows} rows: it lagged until the journal was full.`] : []),
+    ...(lostRows > 0
+      ? [`${name} never got ${lostRows} rows: it lagged until the journal gave its blocks up.`]
+      : []),
   ];
 }
 

@@ -112,7 +112,7 @@ export interface LedgerView {
   readonly balanced: boolean;
   readonly gateways: readonly (LedgerTerms & { readonly id: string; readonly balanced: boolean })[];
   readonly devices: readonly LedgerRow[];
-  /** What sinks never got, because they lagged until the journal was full. */
+  /** What sinks never got, because they lagged until the journal gave its blocks up. */
   readonly sinks: readonly SinkLossView[];
 }
 
@@ -149,7 +149,7 @@ export interface SinkView {
   readonly stored: { readonly blocks: number; readonly rows: number };
   /** What its server will never take. */
   readonly deadLetters: { readonly letters: number; readonly rows: number };
-  /** Rows that it never got, because it lagged until the journal was full. */
+  /** Rows that it never got, because it lagged until the journal gave its blocks up. */
   readonly lostRows: number;
   readonly paused: boolean;
   /** Receipts wait for it. */

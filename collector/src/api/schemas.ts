@@ -144,7 +144,7 @@ export const ledgerView = z.strictObject({
       ranges: list(z.tuple([count, count]).readonly()),
       lastMs: ms('When it last lost something'),
     }),
-  ).meta({ description: 'What sinks never got, because they lagged until the journal was full' }),
+  ).meta({ description: 'What sinks never got, because they lagged until the journal gave its blocks up' }),
 });
 
 export const deadLettersView = z.strictObject({
@@ -188,7 +188,9 @@ export const sinkView = z.strictObject({
   deadLetters: z
     .strictObject({ letters: count, rows: count })
     .meta({ description: 'What its server will never take, kept whole' }),
-  lostRows: count.meta({ description: 'Rows it never got, because it lagged until the journal was full' }),
+  lostRows: count.meta({
+    description: 'Rows it never got, because it lagged until the journal gave its blocks up',
+  }),
   paused: z.boolean(),
   inReceiptAfter: z.boolean().meta({ description: 'Receipts wait for it' }),
   start: z

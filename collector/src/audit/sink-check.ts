@@ -321,7 +321,8 @@ class SinkCheck {
   }
 }
 
-const lossReason = 'it lagged until the journal was full, and the oldest blocks were given up';
+const lossReason =
+  'it lagged until the journal was full, or they were older than they may be, and were given up';
 
 const refusedReason = 'its server refused them: they are in its dead letters';
 const deletedReason = 'its server refused them, and their dead letters were deleted';

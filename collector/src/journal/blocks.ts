@@ -162,7 +162,8 @@ export class Blocks {
 
   /** The last position before the first block that came at this time or later. */
   async before(ms: number, newest: number): Promise<number> {
-    let [low, high] = [0, newest];
+    // From where one may be: LevelDB would go through all that was deleted before it.
+    let [low, high] = [Math.min(this.#oldest() - 1, newest), newest];
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const next = await this.#nextAfter(middle);

@@ -11,7 +11,7 @@ const schema = z.object({
   lastMs: z.number(),
 });
 
-/** What a sink will never get, because it lagged until the journal was full. */
+/** What a sink will never get, because it lagged until the journal gave its blocks up. */
 export interface Loss {
   readonly blocks: number;
   readonly rows: number;

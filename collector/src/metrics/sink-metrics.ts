@@ -70,7 +70,7 @@ export function addSinkMetrics(metrics: Metrics, sources: () => MetricSources): 
   gauge('collector_sink_dead_letters', 'Its dead letters that are kept', ({ letters }) => letters.letters);
   counter(
     'collector_sink_lost_rows_total',
-    'Rows that it never got, because it lagged until the journal was full; over all starts',
+    'Rows that it never got, because it lagged until the journal gave its blocks up; over all starts',
     ({ name }) => sources().journal.losses.all().get(name)?.rows ?? 0,
   );
 }

@@ -66,7 +66,8 @@ function notesOf(ledger: LedgerView): string {
     recovered > 0 &&
       `${count(recovered)} rows, counted as read and stored, are of agents that were killed before they could note them.`,
     ...ledger.sinks.map(
-      ({ sink, rows }) => `Sink ${sink} never got ${count(rows)} rows: it lagged until the journal was full.`,
+      ({ sink, rows }) =>
+        `Sink ${sink} never got ${count(rows)} rows: it lagged until the journal gave its blocks up.`,
     ),
   ];
   return notes.filter(Boolean).join(' ');

@@ -34,7 +34,7 @@ export interface SinkSide {
   readonly waiting: number;
   /** Rows its own store has; null = this kind of sink cannot be read back. */
   readonly rows: number | null;
-  /** Rows it will never get, because it lagged until the journal was full. */
+  /** Rows it will never get, because it lagged until the journal gave its blocks up. */
   readonly lost: number;
   /** Rows that its server has refused; they are in its dead letters. */
   readonly refused: number;

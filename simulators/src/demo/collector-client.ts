@@ -46,7 +46,7 @@ export interface SinkState {
   /** What it has yet to store. */
   readonly lag: { readonly blocks: number };
   readonly deadLetters: { readonly rows: number };
-  /** It lagged until the journal was full. */
+  /** It lagged until the journal gave its blocks up. */
   readonly lostRows: number;
   readonly failure: { readonly text: string } | null;
 }
