@@ -5,8 +5,8 @@
 import type { Clock, Cursor, Sink } from '@edgeward/shared/contracts';
 import type { Logger } from '@edgeward/shared/log';
 import type { Journal } from './journal/journal.js';
-import type { SinkRecord, SkippedRows } from './journal/sink-book.js';
-import { findStart, missedBehind } from './sink-start.js';
+import type { Beside, SinkRecord } from './journal/sink-book.js';
+import { bothOf, findStart, missedBehind, notBehind } from './sink-start.js';
 
 export interface JoinOptions {
   readonly name: string;
@@ -38,10 +38,10 @@ export class SinkJoin {
     if (known) return known;
     // It has followed this journal since before such records were kept.
     const isFollowing = !this.#asked && journal.cursor(name) !== undefined;
-    if (isFollowing) return this.#keep({ type, paused: false, joined: true });
+    if (isFollowing) return this.#keep({ type, paused: false, joined: true }, {});
     const { start, skipped } = await findStart(journal, startAt, clock.now());
     const record = { type, paused: false, joined: !this.#asked, start };
-    return this.#keep(record, start.position, skipped);
+    return this.#keep(record, { position: start.position, skipped, forgetsFormer: !this.#asked });
   }
 
   async #cursor(): Promise<Cursor> {
@@ -53,7 +53,10 @@ export class SinkJoin {
       return cursor;
     }
     if (this.#isEmptied(record)) await this.#beginAgain(record);
-    else if (!record.joined) await journal.sinkBook.change(name, one => ({ ...one, joined: true }));
+    else if (!record.joined) {
+      const joined = (one: SinkRecord) => ({ ...one, joined: true });
+      await journal.sinkBook.change(name, joined, { forgetsFormer: true });
+    }
     const position = journal.sinkBook.get(name)?.start?.position ?? 0;
     return { journal: journal.id, position, received: {} };
   }
@@ -62,10 +65,11 @@ export class SinkJoin {
   async #goOn(cursor: Cursor): Promise<void> {
     const { name, journal } = this.#options;
     const position = cursor.journal === journal.id ? cursor.position : 0;
-    const skipped = await missedBehind(journal, position);
+    const missed = await missedBehind(journal, position);
+    const skipped = bothOf(journal.sinkBook.former(name), missed);
     const goingOn = ({ type, paused }: SinkRecord) => ({ type, paused, joined: true });
-    await journal.sinkBook.change(name, goingOn, { position, skipped });
-    if (Object.keys(skipped).length > 0)
+    await journal.sinkBook.change(name, goingOn, { position, skipped, forgetsFormer: true });
+    if (Object.keys(missed).length > 0)
       await this.#tell(
         `Sink ${name} goes on from its own store, at position ${position}: of what came since, the journal no longer has all.`,
       );
@@ -83,19 +87,16 @@ export class SinkJoin {
     const position = record.start?.position ?? 0;
     const had = journal.cursor(name);
     const start = { position, asked: record.start?.asked ?? 'beginning', atMs: clock.now() };
-    const skipped = await missedBehind(journal, position);
+    const skipped = await notBehind(journal, position);
     await journal.sinkBook.change(name, one => ({ ...one, start }), { position, skipped });
     await this.#tell(
       `The store of sink ${name} is empty, and it had come to position ${had}: it begins again with what the journal still has.`,
     );
   }
 
-  async #keep(record: SinkRecord, position?: number, skipped?: SkippedRows): Promise<SinkRecord> {
+  async #keep(record: SinkRecord, beside: Beside): Promise<SinkRecord> {
     const { name, journal } = this.#options;
-    await journal.sinkBook.set(name, record, {
-      ...(position !== undefined && { position }),
-      ...(skipped && { skipped }),
-    });
+    await journal.sinkBook.set(name, record, beside);
     return record;
   }
 

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '@edgeward/shared/clock';
 import { silentLogger } from '@edgeward/shared/log';
+import { RangeSet } from '@edgeward/shared/ranges';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
 import type { Incoming, Journal } from './journal/journal.js';
 import { folderFor, openJournal, TestGateway } from './journal/testing/blocks.js';
@@ -335,3 +336,57 @@ test('a store that was emptied is filled again with what the journal has', limit
   }
   assert.deepEqual(server.seqs, [1, 2, 3, 4]);
 });
+
+test(
+  'rows before a start stay told while its store lacks them, through removal, return and an empty store',
+  limit,
+  async t => {
+    const folder = await folderFor(t);
+    const server = new FakeServer();
+    const gateway = new TestGateway();
+    const late = configOf('server', { startAt: 'now' });
+    const skippedIn = (journal: Journal) =>
+      Object.values(journal.sinkBook.skipped().get('server') ?? {}).map(devices =>
+        Object.values(devices).reduce((sum, spans) => sum + new RangeSet(spans).count, 0),
+      );
+    {
+      await using journal = await openJournal(folder);
+      await journal.append(gateway.incoming(3));
+      const { start, change, caughtUp, end } = setOf(journal, { server }, { sinks: [late] });
+      await start();
+      assert.deepEqual(skippedIn(journal), [12]);
+      await journal.append(gateway.incoming(1));
+      await caughtUp();
+      await change([]);
+      assert.deepEqual(skippedIn(journal), [], 'nobody asks while it is away');
+      await journal.append(gateway.incoming(1));
+      await change([configOf('server')]);
+      await caughtUp();
+      assert.deepEqual([server.seqs, skippedIn(journal)], [[4, 5], [12]]);
+      await end();
+    }
+    {
+      await using journal = await openJournal(folder);
+      const { start, change, end } = setOf(journal, { server });
+      await start();
+      await change([]);
+      server.wipe();
+      await change([late]);
+      await until('it is open', () => journal.sinkBook.get('server')?.joined === true);
+      await end();
+      assert.deepEqual(skippedIn(journal), [20], 'another store lacks what came before it');
+    }
+    await using journal = await openJournal(folder);
+    const { start, caughtUp, end } = setOf(journal, { server });
+    await start();
+    await journal.append(gateway.incoming(1));
+    await caughtUp();
+    await end();
+    server.wipe();
+    const again = setOf(journal, { server });
+    await again.start();
+    await again.caughtUp();
+    await again.end();
+    assert.deepEqual([server.seqs, skippedIn(journal)], [[6], [20]], 'filled again from where it began');
+  },
+);

@@ -1,4 +1,5 @@
 /** Where a sink begins that nobody has known before, and which rows it will therefore never get. */
+import { getOrMake } from '@edgeward/shared/maps';
 import { RangeSet } from '@edgeward/shared/ranges';
 import type { Journal } from './journal/journal.js';
 import type { SinkRecord, SkippedRows } from './journal/sink-book.js';
@@ -24,6 +25,22 @@ export async function findStart(
 export async function missedBehind(journal: Journal, position: number): Promise<SkippedRows> {
   if (journal.hasAllBehind(position)) return {};
   return without(journal, takeBooks(journal), position);
+}
+
+/** Rows that the journal has taken and has not behind a position, whether it had them before it or no longer has them. */
+export function notBehind(journal: Journal, position: number): Promise<SkippedRows> {
+  return without(journal, takeBooks(journal), position);
+}
+
+export function bothOf(one: SkippedRows, other: SkippedRows): SkippedRows {
+  const rows: Rows = new Map();
+  for (const skipped of [one, other])
+    for (const [key, devices] of Object.entries(skipped)) {
+      const own = getOrMake(rows, key, () => new Map<string, RangeSet>());
+      for (const [device, spans] of Object.entries(devices))
+        for (const [from, through] of spans) getOrMake(own, device, () => new RangeSet()).add(from, through);
+    }
+  return asJson(rows);
 }
 
 async function positionOf(journal: Journal, asked: string, newest: number): Promise<number> {

@@ -6,7 +6,7 @@
  *   g gateway/outbox → last report    a gateway/outbox → account    i gateway → identity
  *   n number → event       x id → dead letter            l sink → what it lost     p 1 → positions that are gone
  *   f id → dead letter of a sink      k sink → such letters that were given up      w → dead letters that were
- *   o sink → how it is followed         b sink → rows that are not for it
+ *   o sink → how it is followed         b sink → rows that are not for it    t sink → the same, of one that left
  *   j gateway → fields of JSON publishers                y gateway, number → id of a JSON message     s marker
  */
 import type { Delivery, Described, TraceContext } from '@edgeward/shared/contracts';

@@ -35,6 +35,8 @@ export interface Beside {
   /** Where it stands. */
   readonly position?: number;
   readonly skipped?: SkippedRows;
+  /** What was skipped in a life before this one counts no longer, or is in `skipped`. */
+  readonly forgetsFormer?: boolean;
 }
 
 export class SinkBook {
@@ -43,6 +45,8 @@ export class SinkBook {
   readonly #notes: Map<string, unknown>;
   readonly #records = new Map<string, SinkRecord>();
   readonly #skipped = new Map<string, SkippedRows>();
+  /** Of sinks that were removed. */
+  readonly #former = new Map<string, SkippedRows>();
   #busy: Promise<unknown> = Promise.resolve();
 
   private constructor(store: Pick<Store, 'db'>, cursors: Map<string, number>, notes: Map<string, unknown>) {
@@ -65,10 +69,14 @@ export class SinkBook {
       const { data } = recordSchema.safeParse(json);
       if (data) book.#records.set(sink, data);
     }
-    for await (const [sink, json] of jsonRecords(store, 'b')) {
-      const { data } = skippedSchema.safeParse(json);
-      if (data) book.#skipped.set(sink, data);
-    }
+    for (const [letter, all] of [
+      ['b', book.#skipped],
+      ['t', book.#former],
+    ] as const)
+      for await (const [sink, json] of jsonRecords(store, letter)) {
+        const { data } = skippedSchema.safeParse(json);
+        if (data) all.set(sink, data);
+      }
     return book;
   }
 
@@ -86,6 +94,11 @@ export class SinkBook {
     return this.#skipped;
   }
 
+  /** What a sink that was removed had skipped: if it comes back with its own store, that still lacks it. */
+  former(sink: string): SkippedRows {
+    return this.#former.get(sink) ?? {};
+  }
+
   set(sink: string, record: SinkRecord, beside: Beside = {}): Promise<void> {
     return this.#exclusively(() => this.#set(sink, record, beside));
   }
@@ -98,13 +111,15 @@ export class SinkBook {
     });
   }
 
-  async #set(sink: string, record: SinkRecord, { position, skipped }: Beside): Promise<void> {
+  async #set(sink: string, record: SinkRecord, { position, skipped, forgetsFormer }: Beside): Promise<void> {
     const writes: Write[] = [put(textKey('o', sink), record)];
     if (position !== undefined) writes.push(put(textKey('c', sink), { position }));
     const isNone = skipped && Object.keys(skipped).length === 0;
     if (skipped) writes.push(isNone ? del(textKey('b', sink)) : put(textKey('b', sink), skipped));
+    if (forgetsFormer) writes.push(del(textKey('t', sink)));
     await writeBatch(this.#store.db, writes, true);
     this.#records.set(sink, record);
+    if (forgetsFormer) this.#former.delete(sink);
     if (position !== undefined) {
       this.#cursors.set(sink, position);
       this.#notes.delete(sink);
@@ -113,11 +128,14 @@ export class SinkBook {
     else if (skipped) this.#skipped.set(sink, skipped);
   }
 
-  /** Nothing is left of it, neither where it stood nor what else was counted for it. */
+  /** Nothing is left of it but what it had skipped. */
   forget(sink: string, along: readonly Write[] = []): Promise<void> {
     return this.#exclusively(async () => {
       const keys = ['o', 'b', 'c'].map(letter => del(textKey(letter, sink)));
-      await writeBatch(this.#store.db, [...keys, ...along], true);
+      const skipped = this.#skipped.get(sink);
+      const former = skipped ? [put(textKey('t', sink), skipped)] : [];
+      await writeBatch(this.#store.db, [...keys, ...former, ...along], true);
+      if (skipped) this.#former.set(sink, skipped);
       this.#records.delete(sink);
       this.#skipped.delete(sink);
       this.#cursors.delete(sink);
