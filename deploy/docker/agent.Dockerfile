@@ -26,7 +26,10 @@ RUN node node_modules/typescript/bin/tsc -b agent collector collector/src/web \
  && find . -path ./node_modules -prune -o -path '*/dist/*.test.*' -exec rm {} +
 
 FROM build AS files
-RUN npm ci --omit=dev --workspace @edgeward/agent --loglevel=error \
+# Without what only the other programs and the tests need.
+RUN rm -r collector test \
+ && npm pkg set --json 'workspaces=["shared","models","simulators","agent"]' \
+ && npm prune --omit=dev --loglevel=error \
  && find node_modules/onnxruntime-node/bin -mindepth 2 -maxdepth 2 ! -name linux -exec rm -r {} + \
  && mkdir /app \
  && cp -a --parents node_modules package.json shared/package.json shared/dist models/package.json models/dist \

@@ -91,7 +91,7 @@ export class Builder implements Disposable {
     const from = options.from === undefined ? undefined : stages.get(options.from);
     for (const source of words) {
       const to = target.endsWith('/') ? path.join(into, path.basename(source)) : into;
-      if (from) cpSync(path.join(from.folder, source), to, { recursive: true, verbatimSymlinks: true });
+      if (from) copyFolder(path.join(from.folder, source), to);
       else copyFromContext(root, this.#files, source, to);
     }
   }
@@ -186,8 +186,14 @@ function emptyLayer(folder: string): Layer {
 }
 
 function copyOf(below: Layer, folder: string): Layer {
-  cpSync(below.folder, folder, { recursive: true, verbatimSymlinks: true });
+  copyFolder(below.folder, folder);
   return { ...below, folder, env: new Map(below.env), volumes: [...below.volumes] };
+}
+
+/** Hundreds of megabytes: cp is quicker than node. */
+function copyFolder(from: string, to: string): void {
+  const { status, stderr } = spawnSync('cp', ['-a', from, to], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${from} cannot be copied: ${stderr}`);
 }
 
 /** What a mount is put over must be there. */
