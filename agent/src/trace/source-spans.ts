@@ -63,9 +63,10 @@ export class SourceSpans {
   /** Stages of one name in a row make one span. */
   stage(name: string, inner: Stage): Stage {
     return {
-      process: async batch => {
+      process: batch => {
         const fromMs = this.#options.clock.monotonic();
-        const processed = await inner.process(batch);
+        const processed = inner.process(batch);
+        if (processed instanceof Promise) return processed.finally(() => this.#note(name, fromMs));
         this.#note(name, fromMs);
         return processed;
       },
@@ -97,16 +98,27 @@ export class SourceSpans {
     else steps?.push({ name, fromMs, toMs });
   }
 
-  async #append(
+  #append(
     inner: Pick<Outbox, 'append'>,
     batch: RecordBatch,
     origin: Origin,
     deadline: AbortSignal,
   ): Promise<Admission> {
-    const { tracer, sampler, clock } = this.#options;
     const hand = this.#hand;
-    const why = hand && batch.row.length > 0 ? sampler.sample(isAnomalous(batch)) : undefined;
+    const why = hand && batch.row.length > 0 ? this.#options.sampler.sample(isAnomalous(batch)) : undefined;
     if (!hand || !why) return inner.append(batch, origin, deadline);
+    return this.#appendTraced(hand, why, inner, batch, origin, deadline);
+  }
+
+  async #appendTraced(
+    hand: Hand,
+    why: string,
+    inner: Pick<Outbox, 'append'>,
+    batch: RecordBatch,
+    origin: Origin,
+    deadline: AbortSignal,
+  ): Promise<Admission> {
+    const { tracer, clock } = this.#options;
     const traceId = tracer.newTraceId();
     const trace: TraceContext = { traceId, spanId: spanIdOf(traceId, 'publish') };
     const fromMs = clock.monotonic();

@@ -9,6 +9,8 @@ import type { TraceContext } from '../contracts.js';
 import { type Attributes, type AttributeValue, type Span, spanKinds } from './span.js';
 
 const statusError = 2;
+/** Of W3C Trace Context: others may rely on it. */
+const sampled = 1;
 /** Longer texts say no more. */
 const maxTextLength = 1000;
 
@@ -32,6 +34,7 @@ function spanJson(span: Span) {
     ...(parent !== undefined && { parentSpanId: parent }),
     name,
     kind: spanKinds[kind],
+    flags: sampled,
     startTimeUnixNano: nanoseconds(startMs),
     // A clock that was set back must not make a span that ends before it begins.
     endTimeUnixNano: nanoseconds(Math.max(startMs, endMs)),
@@ -42,7 +45,7 @@ function spanJson(span: Span) {
 }
 
 function linkJson({ traceId, spanId }: TraceContext) {
-  return { traceId, spanId };
+  return { traceId, spanId, flags: sampled };
 }
 
 function keyValues(attributes: Attributes) {

@@ -120,6 +120,7 @@ test('a span arrives with all that it tells, as OTLP writes it', async () => {
       parentSpanId: 'aaaaaaaaaaaaaaaa',
       name: 'read',
       kind: 4,
+      flags: 1,
       startTimeUnixNano: '1790000000000250000',
       endTimeUnixNano: '1790000000002500000',
       attributes: [
@@ -129,7 +130,7 @@ test('a span arrives with all that it tells, as OTLP writes it', async () => {
         { key: 'yes', value: { boolValue: true } },
         { key: 'nan', value: { stringValue: 'NaN' } },
       ],
-      links: [{ traceId: 'b'.repeat(32), spanId: 'c'.repeat(16) }],
+      links: [{ traceId: 'b'.repeat(32), spanId: 'c'.repeat(16), flags: 1 }],
       status: { code: 2, message: 'no room' },
     },
   ]);

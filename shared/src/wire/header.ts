@@ -74,22 +74,8 @@ export function writeHeader(out: BitWriter, id: BlockId, { schemaId, rows, devic
   writeDevices(out, devices);
 }
 
-/** @throws EW_BLOCK_CORRUPT */
-export function parseHeader(from: BitReader): BlockHeader {
-  const { version, epoch, seq, oldestEpoch, atMs, voids, clock } = parseLead(from);
-  const trace = version === tracedWireVersion ? readTrace(from) : undefined;
-  const schemaId = readSchemaId(from);
-  const rows = from.countUpTo(wireLimits.maxRows, 'rows');
-  const devices = readDevices(from, rows);
-  const header: Mutable<BlockHeader> = { epoch, seq, oldestEpoch, atMs, schemaId, rows, devices };
-  if (voids) header.voids = voids;
-  if (clock) header.clock = clock;
-  if (trace) header.trace = trace;
-  return header;
-}
-
-/** As far as where the context of a trace stands, or would. @throws EW_BLOCK_CORRUPT */
-export function parseLead(from: BitReader) {
+/** @param place  is told at which bit the context of a trace stands, or would  @throws EW_BLOCK_CORRUPT */
+export function parseHeader(from: BitReader, place?: { traceAt: number }): BlockHeader {
   const version = from.get(8);
   const isOldest = from.flag();
   const hasVoids = from.flag();
@@ -101,7 +87,16 @@ export function parseLead(from: BitReader) {
   const atMs = readMs(from);
   const voids = hasVoids ? readVoids(from) : undefined;
   const clock = hasClock ? { boot: readBoot(from), monotonicMs: readMs(from) } : undefined;
-  return { version, epoch, seq, oldestEpoch, atMs, voids, clock };
+  if (place) place.traceAt = from.at;
+  const trace = version === tracedWireVersion ? readTrace(from) : undefined;
+  const schemaId = readSchemaId(from);
+  const rows = from.countUpTo(wireLimits.maxRows, 'rows');
+  const devices = readDevices(from, rows);
+  const header: Mutable<BlockHeader> = { epoch, seq, oldestEpoch, atMs, schemaId, rows, devices };
+  if (voids) header.voids = voids;
+  if (clock) header.clock = clock;
+  if (trace) header.trace = trace;
+  return header;
 }
 
 function expect(pattern: RegExp, text: string): string {

@@ -86,6 +86,12 @@ type Shape = { readonly [name: string]: Shape };
 const shapeOf = (nodes: readonly TraceNode[]): Shape =>
   Object.fromEntries(nodes.map(({ name, children }) => [name, shapeOf(children)]));
 
+/** The stores of a process that does not run, with traced blocks in them. */
+async function assertSound(bench: Workbench, config: string): Promise<void> {
+  const fsck = bench.start(['fsck', '-c', config]);
+  assert.equal(await fsck.exited, 0, fsck.stdout + fsck.stderr);
+}
+
 /** Parsed lines of its log. */
 function linesOf({ stderr }: EdgewardProcess): Record<string, unknown>[] {
   return stderr.split('\n').flatMap(line => (line.startsWith('{') ? [JSON.parse(line)] : []));
@@ -108,6 +114,7 @@ test('one trace tells all hops of a block, from read to mail, across two kills',
   await push(ports.http, 95, 3);
   await traceWith(jaeger.query, 'edgeward-agent', ['read', 'check', 'score', 'outbox']);
   await first.end('SIGKILL');
+  await assertSound(bench, agent);
 
   // Nobody takes mails: the one about it is in the collector's queue when that is killed.
   const collecting = bench.start(['collector', '-c', collector]);
@@ -163,4 +170,5 @@ test('one trace tells all hops of a block, from read to mail, across two kills',
   assert.equal(ledger.balanced, true);
   assert.equal(await second.end('SIGTERM'), 0);
   assert.equal(await again.end('SIGTERM'), 0);
+  await assertSound(bench, collector);
 });

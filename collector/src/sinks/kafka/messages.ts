@@ -1,5 +1,6 @@
 /** What the sink writes: rows, flagged rows with their evidence, notes. Schemas: deploy/schemas. */
 import type { Delivery, Evidence, Note } from '@edgeward/shared/contracts';
+import { traceparent } from '@edgeward/shared/trace/context';
 import type { Bytes } from '../bytes.js';
 import { JsonRows } from '../json-rows.js';
 import { encodeHeaders } from './record-batch.js';
@@ -78,7 +79,7 @@ function headersOf({ gateway, epoch, seq, batch, trace }: Delivery, schema: stri
     seq: String(seq),
     schema,
     type: batch.schema.type,
-    ...(trace && { traceparent: `00-${trace.traceId}-${trace.spanId}-01` }),
+    ...(trace && { traceparent: traceparent(trace) }),
   });
 }
 
