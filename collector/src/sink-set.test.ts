@@ -169,6 +169,7 @@ test(
     assert.deepEqual(server.seqs, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     const lost = journal.damage.filter(text => /Blocks 3 to \d+ were lost here/.test(text));
     assert.equal(lost.length, 1, `${journal.damage}`);
+    assert.equal(journal.appended, 5, 'positions that were left out are no blocks');
     assert.doesNotMatch(told(journal).join(), /no longer has all/);
   },
 );

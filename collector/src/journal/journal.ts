@@ -200,6 +200,11 @@ export class Journal implements AsyncDisposable {
     return this.#position;
   }
 
+  /** Blocks that it has taken, over all starts. */
+  get appended(): number {
+    return this.#position - this.#unused.count;
+  }
+
   /** Memory of the newest deliveries, about. */
   get tailBytes(): number {
     return this.#blocks.tailBytes;

@@ -38,8 +38,8 @@ export function addJournalMetrics(metrics: Metrics, sources: () => MetricSources
   });
   metrics.counter(
     'collector_journal_appended_blocks_total',
-    'Blocks that this journal ever took: the position of the newest one',
-    () => journal().position,
+    'Blocks that this journal ever took',
+    () => journal().appended,
   );
   metrics.gauge(
     'collector_journal_oldest_block_timestamp_seconds',
