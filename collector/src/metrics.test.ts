@@ -135,6 +135,6 @@ test('a scrape of 2,000 gateways with 20,000 devices takes a moment', async t =>
   }
   const best = Math.min(...times);
   t.diagnostic(`best ${best.toFixed(0)} ms of ${times.map(time => time.toFixed(0)).join(', ')}`);
-  // The bound is for machines that do much else beside this; `npm run bench` has the figure.
+  // The bound is for machines that do much else beside this; `npm run bench -- delivery` has the figure.
   assert.ok(best < 250, `${best} ms`);
 });

@@ -2,16 +2,18 @@
  * What is known of each gateway, by its name. So many have series of their own; of all others together there is one
  * under a name that no gateway can have, so that the number of series has a bound, whoever connects.
  */
-import type { Metrics } from '@edgeward/shared/metrics/metrics';
+import { labelTextOf, type Metrics } from '@edgeward/shared/metrics/metrics';
 import type { Gateway } from '../gateways.js';
 import type { MetricSources } from '../metrics.js';
 
 /** Gateways' names begin with a letter or a digit. */
 export const others = '_others';
 
+const labels = ['gateway'];
+
 /** Of one gateway, or of all others together. */
 interface Numbers {
-  readonly label: string;
+  readonly labelText: string;
   readonly up: number;
   readonly rows: number;
   readonly lastRowS: number | undefined;
@@ -54,14 +56,11 @@ export function addFleetMetrics(
   metrics.gauges('gateway_info', 'Always 1', ['gateway', 'site', 'version'], () =>
     fleet.own.map(gateway => [gateway.id, siteOf(gateway), versionOf(gateway), 1] as const),
   );
-  const gauge = (name: string, help: string, value: (numbers: Numbers) => number | undefined) =>
-    metrics.gauges(name, help, ['gateway'], () =>
-      fleet.numbers.map(numbers => [numbers.label, value(numbers)] as const),
-    );
-  const counter = (name: string, help: string, value: (numbers: Numbers) => number | undefined) =>
-    metrics.counters(name, help, ['gateway'], () =>
-      fleet.numbers.map(numbers => [numbers.label, value(numbers)] as const),
-    );
+  const { gauge, counter } = metrics.table(
+    labels,
+    () => fleet.numbers,
+    ({ labelText }) => labelText,
+  );
   gauge('gateway_up', `1 = connected; of "${others}": how many are`, ({ up }) => up);
   counter('gateway_rows_total', 'Rows journaled since the start of the collector', ({ rows }) => rows);
   gauge(
@@ -116,7 +115,7 @@ function fleetOf({ own, rest }: { own: Gateway[]; rest: Gateway[] }): Fleet {
 function numbersOf({ id, state, report, reportedMs, lastRowMs, rows }: Gateway): Numbers {
   const { outbox } = report ?? {};
   return {
-    label: id,
+    labelText: labelTextOf(labels, [id]),
     up: state?.online ? 1 : 0,
     rows,
     lastRowS: seconds(lastRowMs),
@@ -141,7 +140,7 @@ function together(all: readonly Numbers[]): Numbers {
   };
   const offsets = values(({ clockOffsetS }) => clockOffsetS);
   return {
-    label: others,
+    labelText: labelTextOf(labels, [others]),
     up: sum(({ up }) => up),
     rows: sum(({ rows }) => rows),
     lastRowS: oldest(({ lastRowS }) => lastRowS),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Histogram } from './histogram.js';
 import { LoopDelay } from './loop-delay.js';
-import { Metrics } from './metrics.js';
+import { labelTextOf, Metrics } from './metrics.js';
 import { addProcessMetrics } from './process-metrics.js';
 
 test('numbers are read when they are asked for, in the text format', async () => {
@@ -30,6 +30,33 @@ test('numbers are read when they are asked for, in the text format', async () =>
       '',
     ].join('\n'),
   );
+});
+
+test('a table has a metric a column, of those rows that have a value', async () => {
+  const metrics = new Metrics();
+  const rows = [
+    { name: 'a', bytes: 1 },
+    { name: 'b"', bytes: undefined, blocks: 2 },
+  ];
+  const { gauge, counter } = metrics.table(
+    ['gateway'],
+    () => rows,
+    ({ name }) => labelTextOf(['gateway'], [name]),
+  );
+  gauge('outbox_bytes', 'Bytes', ({ bytes }) => bytes);
+  counter('blocks_total', 'Blocks', ({ blocks }) => blocks);
+  counter('none_total', 'None', () => undefined);
+  assert.deepEqual((await metrics.text()).trimEnd().split('\n'), [
+    '# HELP outbox_bytes Bytes',
+    '# TYPE outbox_bytes gauge',
+    'outbox_bytes{gateway="a"} 1',
+    '# HELP blocks_total Blocks',
+    '# TYPE blocks_total counter',
+    'blocks_total{gateway="b\\""} 2',
+    '# HELP none_total None',
+    '# TYPE none_total counter',
+  ]);
+  assert.deepEqual(metrics.descriptions[0]?.labels, ['gateway']);
 });
 
 test('buckets of a histogram add up, and a value on a bound is below it', async () => {

@@ -25,6 +25,13 @@ interface Family extends MetricDescription {
   readonly write: (lines: string[]) => void;
 }
 
+type Column<Row> = (name: string, help: string, value: (row: Row) => number | undefined) => void;
+
+export interface Table<Row> {
+  readonly gauge: Column<Row>;
+  readonly counter: Column<Row>;
+}
+
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8';
 
 export class Metrics {
@@ -55,6 +62,20 @@ export class Metrics {
 
   gauges(name: string, help: string, labels: readonly string[], values: Numbers): void {
     this.#add({ name, kind: 'gauge', help, labels }, lines => writeNumbers(lines, name, labels, values()));
+  }
+
+  /**
+   * Several metrics of the same many things, as `labelText` names these: nothing is made for each value but its line.
+   */
+  table<Row>(
+    labels: readonly string[],
+    rows: () => readonly Row[],
+    labelText: (row: Row) => string,
+  ): Table<Row> {
+    const column =
+      (kind: MetricKind) => (name: string, help: string, value: (row: Row) => number | undefined) =>
+        this.#add({ name, kind, help, labels }, lines => writeColumn(lines, name, rows(), labelText, value));
+    return { gauge: column('gauge'), counter: column('counter') };
   }
 
   histogram(name: string, help: string, value: () => Histogram | undefined): void {
@@ -106,6 +127,31 @@ function writeNumbers(
     const inner = pairs(labels, entry);
     lines.push(inner === '' ? `${name} ${numberText(value)}` : `${name}{${inner}} ${numberText(value)}`);
   }
+}
+
+/** As one text: thousands of short ones would be as many things to collect. */
+function writeColumn<Row>(
+  lines: string[],
+  name: string,
+  rows: readonly Row[],
+  labelText: (row: Row) => string,
+  value: (row: Row) => number | undefined,
+): void {
+  let text = '';
+  for (const row of rows) {
+    const number = value(row);
+    if (number === undefined) continue;
+    if (text !== '') text += '\n';
+    text += name;
+    text += labelText(row);
+    text += numberText(number);
+  }
+  if (text !== '') lines.push(text);
+}
+
+/** `{gateway="a"} `: what stands between a metric's name and its value. */
+export function labelTextOf(labels: readonly string[], values: readonly string[]): string {
+  return `{${pairs(labels, [...values, undefined])}} `;
 }
 
 function writeHistogram(lines: string[], name: string, inner: string, histogram: Histogram): void {

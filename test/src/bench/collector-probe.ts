@@ -17,6 +17,8 @@ export async function freePorts(): Promise<Ports> {
   return { api: await freePort(), broker: await freePort() };
 }
 
+export const scrapes = 20;
+
 export class CollectorProbe {
   readonly #url: string;
 
@@ -46,6 +48,24 @@ export class CollectorProbe {
       live: total(text, 'collector_live_bytes'),
       tail: total(text, 'collector_journal_tail_bytes'),
     };
+  }
+
+  /** How long scrapes take, once so many gateways have reported. */
+  async scraped(gateways: number): Promise<{ series: number; medianMs: number; bestMs: number }> {
+    const scrape = async () => (await fetch(`${this.#url}/metrics`)).text();
+    await until('all have reported', async () => {
+      return (await scrape()).split('\ngateway_outbox_bytes{').length > gateways;
+    });
+    const times: number[] = [];
+    let series = 0;
+    for (let i = 0; i < scrapes; i++) {
+      const begunMs = performance.now();
+      const text = await scrape();
+      times.push(performance.now() - begunMs);
+      series = text.split('\n').filter(line => /^[a-z]/.test(line)).length;
+    }
+    times.sort((a, b) => a - b);
+    return { series, medianMs: times[scrapes / 2]!, bestMs: times[0]! };
   }
 
   /** Rows that agents hold, by their last reports; undefined before the first. */

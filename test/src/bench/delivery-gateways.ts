@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { CollectorProbe, freePorts } from './collector-probe.js';
+import { CollectorProbe, freePorts, scrapes } from './collector-probe.js';
 import type { DeliveryContext } from './delivery-context.js';
 import type { Figure } from './figures.js';
 import type { CrowdResult } from './gateway-crowd.js';
@@ -22,6 +22,7 @@ export async function gatewaysFigures(
     dataDir: './collector-crowd',
     broker: { port: ports.broker },
     api: { port: ports.api },
+    metrics: { maxGateways: gateways },
     log: { level: 'error' },
   };
   const args = ['collector', '-c', bench.config('collector-crowd', config)];
@@ -36,6 +37,11 @@ export async function gatewaysFigures(
   const { blocks, received, seconds } = await crowd.run(full ? 120 : 20);
   const after = collector.usage;
   const { live, tail } = await probe.bounded();
+  await crowd.report();
+  const scrape = await probe.scraped(gateways);
+  const begun = collector.usage?.cpuS ?? Number.NaN;
+  await probe.scraped(gateways);
+  const scrapeCpuMs = (((collector.usage?.cpuS ?? Number.NaN) - begun) / (scrapes + 1)) * 1000;
   if (nodeFlags.length > 0) await collector.stop();
   const note = `${blocks} blocks of 80 readings in ${seconds.toFixed(1)} s, ${received} of them received; live page and incidents at work, no sinks`;
   return [
@@ -50,6 +56,12 @@ export async function gatewaysFigures(
       goal: { atMost: 60 },
       measured: emptyBytes && after && each(after.rssBytes - emptyBytes - live - tail),
       note: `resident memory after the blocks less that of the empty collector, without what has bounds of its own: ${each(live).toFixed(1)} kB of rows for plots, ${each(tail).toFixed(1)} kB of newest blocks`,
+    },
+    {
+      name: '2,000 gateways: ms a scrape of /metrics',
+      goal: { atMost: 50 },
+      measured: scrape.medianMs,
+      note: `median of ${scrapes} with the answer read, ${scrape.series} series, each gateway with its own and 10 devices in the ledger; the shortest took ${scrape.bestMs.toFixed(0)} ms, and CPU ${scrapeCpuMs.toFixed(0)} ms a scrape`,
     },
   ];
 }
@@ -71,6 +83,10 @@ function startCrowd(port: number) {
   };
   return {
     ready: next(),
+    report: () => {
+      child.stdin.write('report\n');
+      return next();
+    },
     run: async (seconds: number) => {
       child.stdin.write(`${seconds}\n`);
       return JSON.parse(await next()) as CrowdResult;

@@ -2,10 +2,11 @@
  * So many gateways in one process, packet by packet, to cost little themselves: `PORT GATEWAYS`.
  * Tells `ready` once all are connected; each line on standard input makes it send one block a gateway and
  * second, spread evenly, for so many seconds, and answer with `CrowdResult` once all are received or five more are over.
+ * The line `report` makes each send a report.
  */
 import { createInterface } from 'node:readline';
 import { gatewayWill, RawMqtt } from '@edgeward/collector/testing/raw-mqtt';
-import type { RecordBatch } from '@edgeward/shared/contracts';
+import type { AgentReport, RecordBatch } from '@edgeward/shared/contracts';
 import { parseReceipts } from '@edgeward/shared/receipts';
 import { topicOf } from '@edgeward/shared/topics';
 import { describe, describedToJson, encodeBlock } from '@edgeward/shared/wire';
@@ -76,6 +77,31 @@ class Gateway {
     this.take();
   }
 
+  report(): Promise<unknown> | undefined {
+    const schema = blocks[0]!.schema;
+    const rows = [{ epoch: this.#epoch, ranges: [[1, this.#seq]] as const }];
+    const none = { rejected: 0, thinned: 0, dropped: 0, damaged: 0, held: [] };
+    const report: AgentReport = {
+      gateway: this.#name,
+      epoch: this.#epoch,
+      atMs: Date.now(),
+      version: '0.1.0',
+      devices: schema.devices.map(device => ({ device, read: this.#seq, ...none, rows })),
+      condensedThrough: 0,
+      outbox: {
+        id: this.#outbox,
+        blocks: 0,
+        bytes: 0,
+        maxBytes: 1e9,
+        oldestMs: Date.now(),
+        durability: 'deferred',
+      },
+      process: { pid: 1, rssBytes: 9e7, cpuSeconds: 12.5 },
+      models: {},
+    };
+    return this.#mqtt?.publish(topicOf(this.#name, 'reported'), JSON.stringify(report), false);
+  }
+
   /** Reads the receipts so far, and acknowledges them. */
   take(): void {
     for (const packet of this.#mqtt?.packets.splice(0) ?? []) {
@@ -114,6 +140,13 @@ async function run(seconds: number): Promise<CrowdResult> {
   return { blocks: total, received: received(), seconds: tookS };
 }
 
+async function reportAll(): Promise<string> {
+  for (let i = 0; i < count; i += 50) await Promise.all(gateways.slice(i, i + 50).map(one => one.report()));
+  return 'reported';
+}
+
 for await (const line of createInterface({ input: process.stdin }))
-  process.stdout.write(`${JSON.stringify(await run(Number(line)))}\n`);
+  process.stdout.write(
+    `${line === 'report' ? await reportAll() : JSON.stringify(await run(Number(line)))}\n`,
+  );
 process.exit(0);
