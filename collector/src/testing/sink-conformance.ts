@@ -1,33 +1,14 @@
 /** What every sink must do, whatever it writes to. A sink's test calls this once with its harness. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import type { Cursor, Delivery, Sink } from '@edgeward/shared/contracts';
+import type { Cursor, Sink } from '@edgeward/shared/contracts';
 import { isRetryable } from '@edgeward/shared/errors';
 import { seededRng } from '@edgeward/shared/rng';
-import { cursorAfter, renumbered, Tape } from './deliveries.js';
+import { cursorAfter, renumbered } from './deliveries.js';
+import { bench, deliveriesOf, type SinkHarness } from './sink-bench.js';
+import { notesOnce, refusals, replays } from './sink-letters-conformance.js';
 
-/** A row as the sink's store has it. */
-export interface StoredRow {
-  readonly gateway: string;
-  readonly epoch: string;
-  readonly seq: number;
-  readonly row: number;
-  readonly device: string;
-}
-
-export interface SinkHarness {
-  /** A sink on the store that belongs to this folder; the store outlives the sink. */
-  create(dir: string): Sink;
-  /** All stored rows, in stored order if the store has one. */
-  rowsOf(dir: string): Promise<readonly StoredRow[]>;
-  /** The same sink on a transport that fails, maybe half way through, while `failing()` says so. */
-  createFailing?(dir: string, failing: () => boolean): Sink;
-  /** The store keeps no order of its own: compare as sets. */
-  readonly unordered?: boolean;
-}
+export type { SinkHarness, StoredRow } from './sink-bench.js';
 
 const open = new AbortController().signal;
 
@@ -41,40 +22,10 @@ export function sinkConformance(name: string, harness: SinkHarness): void {
     test('a deadline leaves it consistent', t => aborted(t, harness));
     test('may be disposed twice, and unopened', t => disposal(t, harness));
     test('two of them do not know each other', t => independence(t, harness));
+    test('what its store will never take is handed back, precisely', t => refusals(t, harness));
+    test('a dead letter is replayed once, and the cursor stays', t => replays(t, harness));
+    test('notes are stored once, with and without deliveries', t => notesOnce(t, harness));
   });
-}
-
-interface Bench extends SinkHarness {
-  readonly dir: string;
-  check(deliveries: readonly Delivery[], where?: string): Promise<void>;
-}
-
-async function bench(t: TestContext, harness: SinkHarness): Promise<Bench> {
-  const dir = await mkdtemp(path.join(tmpdir(), 'edgeward-sink-'));
-  t.after(() => rm(dir, { recursive: true, force: true }));
-  const check = async (deliveries: readonly Delivery[], where = '') => {
-    const stored = (await harness.rowsOf(dir)).map(keyOf);
-    const expected = deliveries.flatMap(rowKeys);
-    if (harness.unordered) assert.deepEqual(stored.sort(), expected.sort(), where);
-    else assert.deepEqual(stored, expected, where);
-  };
-  return { ...harness, dir, check };
-}
-
-function keyOf({ gateway, epoch, seq, device, row }: StoredRow): string {
-  return `${gateway}/${epoch}/${seq} ${device} ${row}`;
-}
-
-function rowKeys({ gateway, epoch, seq, batch }: Delivery): string[] {
-  return Array.from(batch.row, (row, i) =>
-    keyOf({ gateway, epoch, seq, row, device: batch.schema.devices[batch.device[i]!]! }),
-  );
-}
-
-/** Deliveries of two gateways, as they would lie in the journal. */
-function deliveriesOf(seed: number, n: number): Delivery[] {
-  const tapes = ['gw-1', 'gw-2'].map((gateway, i) => new Tape({ seed: seed + i, gateway }));
-  return renumbered(Array.from({ length: n }, (_, i) => tapes[i % 2]!.next(2 + (i % 3))));
 }
 
 async function storesAll(t: TestContext, harness: SinkHarness) {

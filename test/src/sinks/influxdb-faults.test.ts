@@ -40,13 +40,19 @@ describe('InfluxDB behind trouble', { skip: noService('influxdb'), timeout: 240_
   const rng = seededRng(testSeed('influxdb faults'));
   sinkConformance('influxdb, its answers cut or lost,', {
     unordered: true,
-    create: folder => written.by(influxSink(influx, { bucket: path.basename(folder), createBucket })),
+    create: (folder, refuse) =>
+      written.by(influxSink(influx, { bucket: path.basename(folder), createBucket }, refuse)),
     createFailing: (folder, failing) => {
       proxy.decide = () => (failing() ? fates[Math.floor(rng() * fates.length)]! : 'pass');
       // A block a request: some of a write are stored, and others are not.
       return written.by(through(path.basename(folder), { createBucket, batchBytes: 1024 }));
     },
     rowsOf: folder => written.rowsIn(path.basename(folder)),
+    refusesLongTexts: true,
+    noteIdsOf: async folder =>
+      (await points(influx, path.basename(folder), 'r._measurement == "edgeward_incident"')).map(({ id }) =>
+        String(id),
+      ),
   });
 
   test('asked to wait, it says how long', async () => {

@@ -16,14 +16,31 @@ describe('Kafka', { skip: noService('kafka'), timeout: 240_000 }, () => {
   });
   after(() => server?.[Symbol.asyncDispose]());
 
+  const topicsOf = (name: string) => ({
+    readings: readingsOf(name),
+    incidents: `${name}.incidents`,
+    anomalies: null,
+    events: null,
+  });
   const nameOf = (dir: string) => path.basename(dir);
   sinkConformance('kafka', {
-    create: dir => kafkaSink({ broker, name: nameOf(dir) }),
+    create: (dir, refuse) =>
+      kafkaSink({
+        broker,
+        name: nameOf(dir),
+        config: { topics: topicsOf(nameOf(dir)) },
+        ...(refuse && { refuse }),
+      }),
     createFailing: (dir, failing) => {
       const rng = seededRng(4);
       return kafkaSink({ broker, name: nameOf(dir), wrap: wire => failingWire(wire, failing, rng) });
     },
     rowsOf: async dir =>
       (await readTopic(broker, readingsOf(nameOf(dir)))).map(({ value }) => JSON.parse(value!) as StoredRow),
+    refusesLongTexts: true,
+    noteIdsOf: async dir =>
+      (await readTopic(broker, topicsOf(nameOf(dir)).incidents)).map(
+        ({ value }) => JSON.parse(value!).value.id,
+      ),
   });
 });

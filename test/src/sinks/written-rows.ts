@@ -16,7 +16,8 @@ export class WrittenRows {
       for (const delivery of deliveries) this.#note(delivery);
       return sink.write(deliveries, ...rest);
     };
-    return { write, [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose]() };
+    const takesNotes = sink.takesNotes ?? false;
+    return { write, takesNotes, [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose]() };
   }
 
   async rowsIn(bucket: string): Promise<StoredRow[]> {
