@@ -7,6 +7,8 @@ export class FakeServer {
   isDown = false;
   /** Answers nothing at all. */
   hangs = false;
+  /** Seqs that it will never take. */
+  refused: ReadonlySet<number> = new Set();
   readonly kept: Delivery[] = [];
   cursor: Cursor | undefined;
   /** Sinks that were disposed. */
@@ -30,6 +32,8 @@ export class FakeServer {
   sink(own = true): Sink {
     const write: Sink['write'] = async (deliveries, after) => {
       await this.#ask();
+      const bad = deliveries.find(({ seq }) => this.refused.has(seq));
+      if (bad) throw new EdgewardError('EW_SINK_REFUSED', `there is no room for ${bad.seq}`);
       this.kept.push(...(own ? notYetStored(deliveries, this.cursor, after.journal) : deliveries));
       this.cursor = after;
     };
