@@ -32,10 +32,10 @@ function stopWithParent(): void {
 
 /** SIGHUP asks for it; but when the terminal it was started in closes, that is an end. */
 function onHangUp(reload: () => void): () => void {
-  const stderr = 2;
-  const hadTerminal = isatty(stderr);
+  const terminals = [0, 1, 2].filter(isatty);
   const heard = () => {
-    if (hadTerminal && !isatty(stderr)) process.kill(process.pid, 'SIGTERM');
+    const isGone = terminals.length > 0 && !terminals.some(isatty);
+    if (isGone) process.kill(process.pid, 'SIGTERM');
     else reload();
   };
   process.on('SIGHUP', heard);
