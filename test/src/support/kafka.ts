@@ -51,9 +51,19 @@ export function kafkaSink(options: SinkOptions): KafkaSink {
   });
 }
 
+interface Listener {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: string;
+  /** Where clients are told to go instead. */
+  readonly advertised?: number;
+}
+
 export interface BrokerOptions {
   /** Where clients are told to go instead of the broker itself. */
   readonly through?: AnswerCutter;
+  /** Further listeners, on ports of their own. */
+  readonly beside?: readonly Listener[];
   /** Further lines for server.properties. */
   readonly properties?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -65,25 +75,27 @@ export interface TestBroker extends AsyncDisposable {
   readonly direct: string;
 }
 
+const host = '127.0.0.1';
+
 /** A broker that keeps records however old they say they are: those of tests have times of their own. */
-export async function startBroker({
-  through,
-  properties = [],
-  env = {},
-}: BrokerOptions = {}): Promise<TestBroker> {
+export async function startBroker(options: BrokerOptions = {}): Promise<TestBroker> {
+  const { through, beside = [], properties = [], env = {} } = options;
   const folder = mkdtempSync(path.join(tmpdir(), 'edgeward-broker-'));
   const extra = path.join(folder, 'extra.properties');
   const [port, controller, clients] = [await freePort(), await freePort(), await freePort()];
-  const host = '127.0.0.1';
-  const lines = ['log.retention.ms=-1', ...properties];
+  const own: Listener[] = [{ name: 'PLAINTEXT', port, protocol: 'PLAINTEXT' }, ...beside];
   if (through) {
     through.target = clients;
-    lines.push(
-      `listeners=PLAINTEXT://${host}:${port},CLIENT://${host}:${clients},CONTROLLER://${host}:${controller}`,
-      `advertised.listeners=PLAINTEXT://${host}:${port},CLIENT://${host}:${through.port}`,
-      'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT',
-    );
+    own.push({ name: 'CLIENT', port: clients, protocol: 'PLAINTEXT', advertised: through.port });
   }
+  const all = [...own, { name: 'CONTROLLER', port: controller, protocol: 'PLAINTEXT' }];
+  const lines = [
+    'log.retention.ms=-1',
+    `listeners=${all.map(({ name, port: at }) => `${name}://${host}:${at}`)}`,
+    `advertised.listeners=${own.map(({ name, port: at, advertised }) => `${name}://${host}:${advertised ?? at}`)}`,
+    `listener.security.protocol.map=${all.map(({ name, protocol }) => `${name}:${protocol}`)}`,
+    ...properties,
+  ];
   writeFileSync(extra, `${lines.join('\n')}\n`);
   const ports = { KAFKA_PORT: String(port), KAFKA_CTRL_PORT: String(controller) };
   const service = await Service.start('kafka', { ...ports, KAFKA_EXTRA: extra, ...env });
