@@ -194,6 +194,7 @@ export class Consumer {
       failure: this.#tries.trouble.failure,
       letters,
       refusedRows: journal.sinkLetters.kept().get(name) ?? 0,
+      readers: this.#options.sink.readers?.() ?? [],
       ...this.#tally.view(),
     };
   }

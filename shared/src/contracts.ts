@@ -272,6 +272,17 @@ export interface ReadLimits {
   readonly maxBytes: number;
 }
 
+/** How far somebody is behind in reading what a sink has stored. */
+export interface ReaderLag {
+  /** Who reads, for example a consumer group. */
+  readonly group: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly messages: number;
+  /** How long the oldest of them has been there, as far as it has been watched; 0 = there is none. */
+  readonly seconds: number;
+}
+
 /**
  * What `write` may throw, for the runtime to act on:
  * EW_SINK_WRITE   try again later, with growing waits
@@ -302,6 +313,8 @@ export interface Sink extends AsyncDisposable {
   readonly limits?: ReadLimits;
   /** Absent = it has no use for notes and gets none. */
   readonly takesNotes?: boolean;
+  /** Of those it was told to watch, as of lately; absent = it cannot know. */
+  readers?(): readonly ReaderLag[];
   /**
    * Stores what it once refused: never looks at where its cursor stands, and leaves the cursor there.
    * Absent = `write` is idempotent by the ids of rows and serves for this, too.

@@ -1,3 +1,4 @@
+import type { ReaderLag } from '@edgeward/shared/contracts';
 import type { Labelled, Metrics } from '@edgeward/shared/metrics/metrics';
 import type { MetricSources } from '../metrics.js';
 import type { ConsumerState, ConsumerView } from '../runtime/view.js';
@@ -50,6 +51,25 @@ export function addSinkMetrics(metrics: Metrics, sources: () => MetricSources): 
     'collector_sink_lag_seconds',
     'Since when the oldest block waits that it has yet to store; 0 = none',
     ({ lag }) => lag.seconds,
+  );
+  const readers = (name: string, help: string, value: (reader: ReaderLag) => number) =>
+    metrics.gauges(name, help, ['sink', 'group', 'topic', 'partition'], () =>
+      sinks.flatMap(sink =>
+        sink.readers.map((reader): Labelled<number> => {
+          const { group, topic, partition } = reader;
+          return [sink.name, group, topic, String(partition), value(reader)];
+        }),
+      ),
+    );
+  readers(
+    'collector_kafka_consumer_lag_messages',
+    'Messages that a consumer group in lagGroups has yet to take',
+    ({ messages }) => messages,
+  );
+  readers(
+    'collector_kafka_consumer_lag_seconds',
+    'How long the oldest of them has been there, as far as the sink has watched; 0 = there is none',
+    ({ seconds }) => seconds,
   );
   counter('collector_sink_blocks_stored_total', 'Blocks that it stored', ({ blocksStored }) => blocksStored);
   counter('collector_sink_rows_stored_total', 'Rows that it stored', ({ rowsStored }) => rowsStored);

@@ -1,3 +1,4 @@
+import type { ReaderLag } from '@edgeward/shared/contracts';
 import type { LetterCount } from '../journal/letter-shelf.js';
 import type { TallyView } from './tally.js';
 import type { FailureView } from './trouble.js';
@@ -26,6 +27,8 @@ export interface ConsumerView extends TallyView {
   readonly letters: LetterCount;
   /** Rows that were refused since the start. */
   readonly refusedRows: number;
+  /** Who reads what it has stored. */
+  readonly readers: readonly ReaderLag[];
 }
 
 /** What became of a dead letter that was tried again. */

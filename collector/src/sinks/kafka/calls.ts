@@ -283,20 +283,30 @@ function readFetched(where: string, answer: Answer): Fetched {
   return { endOffset, stableOffset, aborted, data: answer.bytes() };
 }
 
-/** The first offset (timestamp −2), the next to come (−1), or the first at or after a time; −1 = there is none. */
-export function listOffsetsCall(topic: string, partition: number, timestamp: number): Call<number> {
+/**
+ * The first offset (timestamp −2), or the next to come (−1).
+ * @param committed  to come for who reads committed records: before what open transactions have
+ */
+export function listOffsetsCall(
+  topic: string,
+  partition: number,
+  timestamp: -1 | -2,
+  committed = false,
+): Call<number> {
   return {
     apiKey: 2,
-    version: 1,
+    version: 2,
     name: 'ListOffsets',
     body: body(out => {
       out.int32(-1); // no replica
+      out.byte(committed ? 1 : 0);
       topicsWith(out, new Map([[topic, [partition]]]), () => {
         out.int32(partition);
         out.int64(BigInt(timestamp));
       });
     }),
     read: answer => {
+      answer.int32(); // throttle time
       return eachPartition(answer, (where, found) => {
         throwIfError(found.int16(), where);
         found.int64(); // timestamp
@@ -305,6 +315,42 @@ export function listOffsetsCall(topic: string, partition: number, timestamp: num
     },
   };
 }
+
+export interface GroupOffset {
+  readonly topic: string;
+  readonly partition: number;
+  /** Of the record it takes next. */
+  readonly offset: number;
+}
+
+/** All that a consumer group has committed, whatever protocol it speaks; nothing of a group that there is not. */
+export function groupOffsetsCall(group: string): Call<readonly GroupOffset[]> {
+  return {
+    apiKey: 9,
+    version: 2,
+    name: 'OffsetFetch',
+    body: body(out => {
+      text(out, group);
+      out.int32(-1); // all topics
+    }),
+    read: answer => {
+      const found = answer.list(of => {
+        const topic = of.text();
+        return of.list(one => {
+          const committed = { topic, partition: one.int32(), offset: one.offset() };
+          one.text(); // metadata
+          throwIfError(one.int16(), `group ${group}`);
+          return committed;
+        });
+      });
+      const code = answer.int16();
+      if (code !== noSuchGroup) throwIfError(code, `group ${group}`);
+      return found.flat().filter(({ offset }) => offset >= 0);
+    },
+  };
+}
+
+const noSuchGroup = 69;
 
 export interface TopicWanted {
   readonly name: string;

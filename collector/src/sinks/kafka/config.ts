@@ -123,6 +123,15 @@ export const kafkaConfig = z.strictObject({
         'Of one batch before compression; a topic that takes less is heeded. A row above it goes to the dead letters',
       unit: 'bytes',
     }),
+  lagGroups: z
+    .array(z.string().min(1).max(200))
+    .max(100)
+    .default([])
+    .meta({
+      description: 'Consumer groups whose lag is looked at, in metrics and for the health of the pipeline',
+      examples: [['dashboards', 'lake']],
+    }),
+  lagEveryS: z.int().min(1).max(3600).default(15).meta({ description: 'How often', unit: 's' }),
   connectTimeoutMs: milliseconds('To reach a broker', 5000, 120_000),
   requestTimeoutMs: milliseconds('For an answer', 30_000, 600_000),
   transactionTimeoutMs: milliseconds(

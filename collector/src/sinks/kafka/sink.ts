@@ -1,8 +1,9 @@
-import type { Cursor, Delivery, Note, Refusal, Sink } from '@edgeward/shared/contracts';
+import type { Cursor, Delivery, Note, ReaderLag, Refusal, Sink } from '@edgeward/shared/contracts';
 import { settled } from '@edgeward/shared/settled';
 import type { SinkContext } from '../define.js';
 import type { KafkaConfig } from './config.js';
 import { kafkaError } from './errors.js';
+import { ConsumerLag } from './lag.js';
 import { Load } from './load.js';
 import { keyOf } from './partitioner.js';
 import { encodeHeaders } from './record-batch.js';
@@ -28,6 +29,7 @@ export class KafkaSink implements Sink {
   readonly takesNotes: boolean;
   readonly #options: KafkaSinkOptions;
   readonly #rows: Rows;
+  readonly #lag: ConsumerLag;
   #session: Session | undefined;
   #busy: Promise<unknown> = Promise.resolve();
 
@@ -36,10 +38,18 @@ export class KafkaSink implements Sink {
     this.#options = options;
     this.#rows = new Rows(options.config, options.clock);
     this.takesNotes = incidents !== null || events !== null;
+    const { lagGroups: groups, lagEveryS, brokers } = options.config;
+    this.#lag = new ConsumerLag({ ...options, groups, brokers, everyMs: lagEveryS * 1000 });
+  }
+
+  /** Of the groups in `lagGroups`, from the first call of `cursor` on. */
+  readers(): readonly ReaderLag[] {
+    return this.#lag.lags;
   }
 
   /** @throws as `write` */
   cursor(): Promise<Cursor | undefined> {
+    this.#lag.start();
     return this.#within(never, async ({ standing }) => standing.cursor);
   }
 
@@ -70,6 +80,7 @@ export class KafkaSink implements Sink {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#exclusively(async () => {
+      await this.#lag.stop();
       this.#session?.cluster.close();
       this.#session = undefined;
     });
