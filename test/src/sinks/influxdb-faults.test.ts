@@ -84,6 +84,7 @@ describe('InfluxDB behind trouble', { skip: noService('influxdb'), timeout: 240_
     await using sink = through(bucket);
     const answers: readonly (readonly [Answer, string])[] = [
       [{ status: 400, body: '<html>400 plain HTTP to HTTPS port</html>' }, 'EW_SINK_DENIED'],
+      [{ status: 200, body: 'welcome' }, 'EW_SINK_DENIED'],
       [{ status: 301, headers: { location: 'https://elsewhere/' } }, 'EW_SINK_DENIED'],
       [{ status: 404, body: 'no such page' }, 'EW_SINK_DENIED'],
       [{ status: 502, body: 'bad gateway' }, 'EW_SINK_WRITE'],
@@ -201,14 +202,13 @@ describe('InfluxDB behind trouble', { skip: noService('influxdb'), timeout: 240_
   });
 
   test('killed in the middle of writes and started again: nothing is lost or doubled', async t => {
-    proxy.decide = () => 'pass';
-    const bucket = await newBucket(influx, 'killed');
-    const tape = new Tape({ seed: 7, devices: ['pump-1', 'pump-2', 'pump-3', 'pump-4'] });
-    await using sink = influxSink(influx, { bucket, batchBytes: 32 * 1024, timeoutMs: 5000 });
-    let [failed, rows] = [0, 0];
+    let failed = 0;
     for (let kill = 0; kill < 3; kill++) {
+      // A bucket each: influxd 2.7 itself loses what it acknowledged between two crashes, see deploy/influxdb.md.
+      const bucket = await newBucket(influx, `killed ${kill}`);
+      const tape = new Tape({ seed: 7 + kill, devices: ['pump-1', 'pump-2', 'pump-3', 'pump-4'] });
       const deliveries = Array.from({ length: 40 }, () => tape.next(100));
-      rows += 40 * 400;
+      await using sink = influxSink(influx, { bucket, batchBytes: 32 * 1024, timeoutMs: 5000 });
       // Somewhere within what this write takes.
       const killing = new Promise(resolve => setTimeout(resolve, 20 + 100 * kill)).then(async () => {
         await influx.service.kill();
@@ -225,10 +225,10 @@ describe('InfluxDB behind trouble', { skip: noService('influxdb'), timeout: 240_
         }
       }
       await killing;
+      assert.deepEqual(sink.refusals, []);
+      assert.equal(await countRows(influx, bucket), 40 * 400);
     }
     t.diagnostic(`${failed} writes failed`);
     assert.ok(failed > 0, 'no kill hit a write: this test proves nothing');
-    assert.deepEqual(sink.refusals, []);
-    assert.equal(await countRows(influx, bucket), rows);
   });
 });

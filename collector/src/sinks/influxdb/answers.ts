@@ -65,12 +65,20 @@ export function failureOf(error: unknown, told: Told): EdgewardError {
   });
 }
 
+/** A yes, but not the one that says that points are stored. */
+export function notFromInflux(status: number): EdgewardError {
+  return new EdgewardError('EW_SINK_DENIED', `A write was answered ${status}. Remedy: ${lookBetween}`);
+}
+
+const lookBetween =
+  'check url and what stands between here and the server: InfluxDB itself does not answer so.';
+
 function remedyOf({ statusCode, message }: HttpError, { org, bucket }: Told): string {
   if (statusCode === 401) return 'give a token that the server knows.';
   if (statusCode === 403) return `give the token the right to write bucket ${bucket}.`;
   if (statusCode === 404 || /organization name .* not found/.test(message))
     return `check url, org ${org} and bucket ${bucket}; create the bucket, or set createBucket.allowed.`;
-  return 'check url and what stands between here and the server: InfluxDB itself does not answer so.';
+  return lookBetween;
 }
 
 /** @param header  seconds or a date @returns ms; undefined if it says nothing */

@@ -6,8 +6,8 @@ import { constants, gzip } from 'node:zlib';
 import { readSecret } from '@edgeward/shared/config';
 import type { Clock } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
-import { InfluxDB, type ParameterizedQuery, type Row } from '@influxdata/influxdb-client';
-import { failureOf, isMissingBucket, type Rejection, rejectionOf } from './answers.js';
+import { InfluxDB, type ParameterizedQuery, type Row, type SendOptions } from '@influxdata/influxdb-client';
+import { failureOf, isMissingBucket, notFromInflux, type Rejection, rejectionOf } from './answers.js';
 import { createBucket } from './bucket.js';
 import type { InfluxdbConfig } from './config.js';
 
@@ -65,13 +65,19 @@ export class InfluxServer implements Disposable {
       'content-type': 'text/plain; charset=utf-8',
       ...(this.#config.gzip && { 'content-encoding': 'gzip' }),
     };
-    const send = () => this.#request(path, { method: 'POST', headers, body }, deadline);
+    const send = async () => {
+      const { status } = await this.#request(path, { method: 'POST', headers, body }, deadline);
+      if (status !== 204) throw notFromInflux(status);
+    };
     try {
       try {
         await send();
       } catch (error) {
         if (!isMissingBucket(error) || !wish.allowed) throw error;
-        await createBucket(this.#config, (target, options) => this.#request(target, options, deadline));
+        await createBucket(
+          this.#config,
+          async (target, options) => (await this.#request(target, options, deadline)).text,
+        );
         await send();
       }
       return undefined;
@@ -98,8 +104,8 @@ export class InfluxServer implements Disposable {
     this.#agent.destroy();
   }
 
-  /** @returns the answer's text @throws HttpError, or whatever broke the connection */
-  async #request(path: string, { body, ...options }: RequestOptions, deadline: AbortSignal): Promise<string> {
+  /** @throws HttpError for any status from 300, or whatever broke the connection */
+  async #request(path: string, { body, ...options }: RequestOptions, deadline: AbortSignal): Promise<Answer> {
     const { timeoutMs } = this.#config;
     if (deadline.aborted) throw this.#cutOff('it was asked to stop');
     const ended = new AbortController();
@@ -108,10 +114,7 @@ export class InfluxServer implements Disposable {
     const timer = setTimeout(end, timeoutMs);
     deadline.addEventListener('abort', end);
     try {
-      const parts: Uint8Array[] = [];
-      const request = { ...options, signal: ended.signal };
-      for await (const part of this.#influx.transport.iterate(path, body, request)) parts.push(part);
-      return Buffer.concat(parts).toString('utf8');
+      return await this.#send(path, body, { ...options, signal: ended.signal });
     } catch (error) {
       if (!ended.signal.aborted) throw error;
       throw this.#cutOff(deadline.aborted ? 'it was asked to stop' : `no answer within ${timeoutMs} ms`);
@@ -119,6 +122,22 @@ export class InfluxServer implements Disposable {
       clearTimeout(timer);
       deadline.removeEventListener('abort', end);
     }
+  }
+
+  #send(path: string, body: Buffer | string, options: SendOptions): Promise<Answer> {
+    const parts: Uint8Array[] = [];
+    let status = 0;
+    return new Promise((resolve, reject) => {
+      // Its types ask for a string; what it does is Buffer.from, which takes both.
+      this.#influx.transport.send(path, body as string, options, {
+        responseStarted: (_, statusCode = 0) => {
+          status = statusCode;
+        },
+        next: part => void parts.push(part),
+        error: reject,
+        complete: () => resolve({ status, text: Buffer.concat(parts).toString('utf8') }),
+      });
+    });
   }
 
   #cutOff(why: string): EdgewardError {
@@ -129,6 +148,11 @@ export class InfluxServer implements Disposable {
     const { org, bucket } = this.#config;
     return failureOf(error, { org, bucket, nowMs: this.#clock.now() });
   }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
 }
 
 export interface RequestOptions {
