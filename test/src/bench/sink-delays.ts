@@ -1,6 +1,5 @@
 import { total } from './collector-probe.js';
 
-const sinks = ['influxdb', 'file'] as const;
 const longestMs = 1_800_000;
 
 /**
@@ -10,6 +9,7 @@ const longestMs = 1_800_000;
 export class SinkDelays {
   readonly #url: string;
   readonly #factor: number;
+  readonly #sinks: readonly string[];
   /** When the journal was first seen to have so many blocks. */
   readonly #seen: { readonly atMs: number; readonly blocks: number }[] = [];
   readonly #delays = new Map<string, number>();
@@ -17,9 +17,10 @@ export class SinkDelays {
   /** Blocks that one of the sinks has yet to store. */
   lag = 0;
 
-  constructor(apiPort: number, factor: number) {
+  constructor(apiPort: number, factor: number, sinks: readonly string[]) {
     this.#url = `http://127.0.0.1:${apiPort}/metrics`;
     this.#factor = factor;
+    this.#sinks = sinks;
   }
 
   of(sink: string): number {
@@ -54,7 +55,7 @@ export class SinkDelays {
     this.rows = total(text, 'collector_rows_stored_total');
     this.#seen.push({ atMs, blocks });
     this.lag = 0;
-    for (const sink of sinks) {
+    for (const sink of this.#sinks) {
       const lag = total(text, `collector_sink_lag_blocks{sink="${sink}"}`);
       this.lag = Math.max(this.lag, lag);
       const then = this.#seen.find(one => one.blocks > blocks - lag);

@@ -46,7 +46,7 @@ export async function outageFigures({ bench, full, onProgress }: SinksContext): 
     // Its clock is not the collector's: that is no fault of its own.
     const agentFile = columnarConfig(bench, 'agent', { clock: { trust: 'always' } }, ports.broker);
     await using agent = new ColumnarProcess(agentFile, { ...load, readings: 1e12, warmUpReadings: 0 });
-    const delays = new SinkDelays(ports.api, factor);
+    const delays = new SinkDelays(ports.api, factor, ['influxdb', 'file']);
     const watch = (seconds: number) => delays.watch(seconds / factor, lookMs);
     await delays.until(
       'both sinks to be live',

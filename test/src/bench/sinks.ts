@@ -7,6 +7,7 @@ import type { SinksSection } from './sinks-context.js';
 import { influxFigures } from './sinks-influx.js';
 import { outageFigures } from './sinks-influx-outage.js';
 import { kafkaFigures } from './sinks-kafka.js';
+import { slowFigures } from './sinks-slow.js';
 
 export interface SinksOptions {
   readonly full: boolean;
@@ -27,6 +28,7 @@ export const sinkSections: Readonly<Record<string, SinksSection>> = {
   influxdb: influxFigures,
   'influxdb-outage': outageFigures,
   kafka: kafkaFigures,
+  slow: slowFigures,
 };
 
 /** @throws TypeError for a section that there is not */
