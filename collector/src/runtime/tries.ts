@@ -46,7 +46,7 @@ export class Tries {
     return !this.#isPaused;
   }
 
-  /** Undefined when all is to end: it failed after stop, or is paused then. */
+  /** Undefined when all is to end: it failed after stop, or is paused then, or the deadline has passed. */
   async until<T>(
     act: () => Promise<T>,
     what: 'journal' | 'sink',
@@ -60,10 +60,11 @@ export class Tries {
         this.trouble.over();
         return result;
       } catch (error) {
+        if (deadline.aborted) return undefined; // it was cut off, which is no failure of its own
         this.#tell(error, what);
         this.#options.tally.failed(error);
         const waitMs = this.trouble.failed(error);
-        if (stop.aborted || deadline.aborted) return undefined;
+        if (stop.aborted) return undefined;
         await this.#rest(waitMs, stop);
       }
     }

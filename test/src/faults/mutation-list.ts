@@ -74,8 +74,8 @@ export const mutations: readonly Mutation[] = [
     patches: [
       {
         where: outbox,
-        find: /const notes = pure && position \? .*;/g,
-        put: 'const notes = []; if (position) (globalThis.late ??= []).push(position);',
+        find: /if \(pure && position\)\s*notes\.push\([^;]*;/g,
+        put: 'if (position) (globalThis.late ??= []).push(position);',
       },
       {
         where: outbox,
