@@ -1,5 +1,5 @@
 /** Outboxes in folders of their own, and what a test does with them. */
-import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { systemClock } from '@edgeward/shared/clock';
@@ -50,19 +50,31 @@ export async function crashCopy(base: string): Promise<string> {
   return copy;
 }
 
-/** A kill leaves the files of one moment: a copy during which LevelDB made or removed one is none. */
+/** A kill leaves the files of one moment: a copy during which LevelDB made, replaced or removed one is none. */
 export async function copyAtOnce(from: string, to: string): Promise<void> {
   for (;;) {
-    const before = await readdir(from, { recursive: true });
+    const before = await filesOf(from);
     try {
       await cp(from, to, { recursive: true, filter: source => path.basename(source) !== 'LOCK' });
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'ENOENT') throw error;
     }
-    const after = await readdir(from, { recursive: true });
-    if (before.sort().join() === after.sort().join() && (await readdir(to)).length > 0) return;
+    if (before === (await filesOf(from)) && (await readdir(to)).length > 0) return;
     await rm(to, { recursive: true, force: true });
   }
+}
+
+/** Which there are. CURRENT is replaced by another of its name, so names alone do not tell. */
+async function filesOf(folder: string): Promise<string> {
+  const names = await readdir(folder, { recursive: true });
+  const described = names.sort().map(async name => {
+    const ino = await stat(path.join(folder, name)).then(
+      file => file.ino,
+      () => 'gone',
+    );
+    return `${name} ${ino}`;
+  });
+  return (await Promise.all(described)).join();
 }
 
 /** All that waits, once everything appended is durable. */
