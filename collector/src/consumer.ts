@@ -244,12 +244,15 @@ export class Consumer {
       const { journal, name } = this.#options;
       const last = part.isLast ? through : (part.deliveries.at(-1)?.position ?? this.#position);
       const step = this.#stored.with(part.deliveries);
+      const after = this.#cursorAfter(last, step, part.notes);
       try {
-        await this.#writer.write(part, this.#cursorAfter(last, step, part.notes));
+        await this.#writer.write(part, after);
       } catch (error) {
         if (!hasCode(error, 'EW_SINK_REFUSED')) throw error;
         if (sizeOf(part) > 1) return { part, isRefused: true };
         await journal.sinkLetters.keep(name, refusalsOf(part, messageOf(error)));
+        // Else a start after its replay would have it written, and stored, once more.
+        if (this.#ownCursor) await this.#writer.write(nothing, after);
       }
       // Of this very journal the position says all; ranges are for cursors that outlive it.
       if (!this.#ownCursor) await journal.setCursor(name, last, true, this.#notes.with(part.notes));
@@ -270,6 +273,9 @@ export class Consumer {
     onStored?.();
   }
 }
+
+/** Only the cursor moves. */
+const nothing: Part = { deliveries: [], notes: [], isLast: false };
 
 function refusalsOf({ deliveries, notes }: Part, reason: string): Refusal[] {
   return [...deliveries.map(delivery => ({ delivery, reason })), ...notes.map(note => ({ note, reason }))];

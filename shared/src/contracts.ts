@@ -300,6 +300,7 @@ export interface Sink extends AsyncDisposable {
   cursor?(): Promise<Cursor | undefined>;
   /**
    * Called in journal order; resolves once all are durably stored, but for what it has told `refuse` of before.
+   * Without deliveries and notes, only its cursor moves.
    * @param after  the cursor once these are stored
    * @param notes  for a sink that takes them; stored with the same cursor
    */

@@ -47,7 +47,6 @@ function spoilt(delivery: Delivery, at: number): Delivery {
 }
 
 export async function refusals(t: TestContext, harness: SinkHarness) {
-  if (!harness.refusesLongTexts) return t.skip('the harness knows of nothing that its store refuses');
   const { create, dir, check } = await bench(t, harness);
   const refused: Refusal[] = [];
   const refuse: Refuse = async more => void refused.push(...more);
@@ -114,11 +113,14 @@ export async function replays(t: TestContext, harness: SinkHarness) {
   await check([...expected, ...rest]);
 }
 
-export async function notesOnce(t: TestContext, harness: SinkHarness) {
-  if (!harness.noteIdsOf) return t.skip('the harness does not read notes');
-  const { create, dir, check, noteIdsOf } = { noteIdsOf: harness.noteIdsOf, ...(await bench(t, harness)) };
+export async function notesOnce(
+  t: TestContext,
+  harness: SinkHarness,
+  noteIdsOf: NonNullable<SinkHarness['noteIdsOf']>,
+) {
+  const { create, dir, check } = await bench(t, harness);
   const ids = async () => {
-    const found = await noteIdsOf.call(harness, dir);
+    const found = await noteIdsOf(dir);
     return harness.unordered ? [...found].sort() : found;
   };
   const notes = [1, 2, 3, 4].map(noteOf);
