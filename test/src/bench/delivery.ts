@@ -6,7 +6,7 @@ import { agentFigures } from './delivery-agent.js';
 import { alwaysFigures } from './delivery-always.js';
 import { backlogFigures } from './delivery-backlog.js';
 import { beatFigures } from './delivery-beat.js';
-import type { DeliveryContext, Section } from './delivery-context.js';
+import type { Section } from './delivery-context.js';
 import { diskFigures } from './delivery-disk.js';
 import { drainFigures } from './delivery-drain.js';
 import { gatewaysFigures } from './delivery-gateways.js';
@@ -14,7 +14,7 @@ import { httpFigures } from './delivery-http.js';
 import { lossFigures } from './delivery-losses.js';
 import { mqttFigures } from './delivery-mqtt.js';
 import { wireFigures } from './delivery-wire.js';
-import { type Figure, figuresTable, meets } from './figures.js';
+import { type Figure, figuresOrFailure, figuresTable, meets, verdictText } from './figures.js';
 import { type Machine, machine } from './machine.js';
 import { machineText } from './print.js';
 import { spreadOf } from './statistics.js';
@@ -65,7 +65,11 @@ export async function benchDelivery(options: DeliveryOptions): Promise<DeliveryR
     options.onProgress(name);
     await using bench = new Workbench();
     syncs.push(syncMs(bench.folder));
-    figures.push(...(await measured(name, { bench, full: options.full, skab: options.skab })));
+    figures.push(
+      ...(await figuresOrFailure(name, () =>
+        sections[name]!({ bench, full: options.full, skab: options.skab }),
+      )),
+    );
   }
   return {
     benchmark: 'delivery',
@@ -75,16 +79,6 @@ export async function benchDelivery(options: DeliveryOptions): Promise<DeliveryR
     syncMs: spreadOf(syncs),
     figures: figures.map(one => ({ ...one, met: meets(one) })),
   };
-}
-
-/** One section that fails is told, and does not take the others along. */
-async function measured(name: string, context: DeliveryContext): Promise<Figure[]> {
-  try {
-    return await sections[name]!(context);
-  } catch (error) {
-    const note = `failed: ${String(error instanceof Error ? error.message : error).slice(0, 500)}`;
-    return [{ name, measured: undefined, note }];
-  }
 }
 
 /** Median of some. */
@@ -107,12 +101,11 @@ export function deliveryText({
   full,
   syncMs: sync,
 }: DeliveryResult): string {
-  const missed = figures.filter(({ met }) => met === false).length;
   const [median, least, most] = [sync.median, sync.least, sync.most].map(figure);
   return [
     machineText(on, loadAfter),
     `${full ? 'Full' : 'Quick'} run; one synced write of 4 kB took ${median} ms, ${least} to ${most}`,
     figuresTable(figures),
-    missed ? `${missed} of ${figures.length} figures miss their goal` : 'No figure misses its goal',
+    verdictText(figures),
   ].join('\n\n');
 }

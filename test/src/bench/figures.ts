@@ -11,6 +11,18 @@ export interface Figure {
   /** Undefined: it could not be measured here; `note` says why. */
   readonly measured: number | undefined;
   readonly note?: string | undefined;
+  /** The whole section it stands for; `note` says why. */
+  readonly failed?: true;
+}
+
+/** One section that fails is told, and does not take the others along. */
+export async function figuresOrFailure(name: string, measure: () => Promise<Figure[]>): Promise<Figure[]> {
+  try {
+    return await measure();
+  } catch (error) {
+    const note = `failed: ${String(error instanceof Error ? error.message : error).slice(0, 500)}`;
+    return [{ name, measured: undefined, note, failed: true }];
+  }
 }
 
 export function meets({ goal, measured }: Figure): boolean | undefined {
@@ -27,6 +39,16 @@ const verdicts = new Map<boolean | undefined, string>([
   [true, 'met'],
   [false, 'MISSED'],
 ]);
+
+/** What to say below the table. */
+export function verdictText(figures: readonly Figure[]): string {
+  const missed = figures.filter(one => meets(one) === false).length;
+  const failed = figures.filter(one => one.failed).map(({ name }) => name);
+  const text = missed
+    ? `${missed} of ${figures.length} figures miss their goal`
+    : 'No figure misses its goal';
+  return failed.length ? `${text}; NOT MEASURED: ${failed.join(', ')}` : text;
+}
 
 /** One line a figure; notes follow below, so that the columns stay narrow. */
 export function figuresTable(figures: readonly Figure[]): string {

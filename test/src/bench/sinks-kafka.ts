@@ -27,7 +27,8 @@ export async function kafkaFigures({ bench, full, onProgress }: SinksContext): P
     ? { rows: 3_000_000, rounds: 3, warmShare: 0.2 }
     : { rows: 600_000, rounds: 2, warmShare: 0.5 };
   await using broker = await startBroker({ env: { KAFKA_HEAP: '768m' } });
-  return new KafkaBench(bench.folder, broker, amounts, onProgress).run();
+  // Without await the broker would be gone at once.
+  return await new KafkaBench(bench.folder, broker, amounts, onProgress).run();
 }
 
 class KafkaBench {

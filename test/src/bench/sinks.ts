@@ -1,6 +1,6 @@
 /** The figures of the sinks, each beside its real server on this machine. */
 import { Workbench } from '../support/processes.js';
-import { type Figure, figuresTable, meets } from './figures.js';
+import { type Figure, figuresOrFailure, figuresTable, meets, verdictText } from './figures.js';
 import { type Machine, machine } from './machine.js';
 import { machineText } from './print.js';
 import type { SinksSection } from './sinks-context.js';
@@ -42,7 +42,7 @@ export async function benchSinks({ full, only, onProgress }: SinksOptions): Prom
   for (const name of names) {
     onProgress(name);
     await using bench = new Workbench();
-    figures.push(...(await measured(name, () => sinkSections[name]!({ bench, full, onProgress }))));
+    figures.push(...(await figuresOrFailure(name, () => sinkSections[name]!({ bench, full, onProgress }))));
   }
   return {
     benchmark: 'sinks',
@@ -53,22 +53,11 @@ export async function benchSinks({ full, only, onProgress }: SinksOptions): Prom
   };
 }
 
-/** One section that fails is told, and does not take the others along. */
-async function measured(name: string, measure: () => Promise<Figure[]>): Promise<Figure[]> {
-  try {
-    return await measure();
-  } catch (error) {
-    const note = `failed: ${String(error instanceof Error ? error.message : error).slice(0, 500)}`;
-    return [{ name, measured: undefined, note }];
-  }
-}
-
 export function sinksText({ machine: on, loadAfter, figures, full }: SinksResult): string {
-  const missed = figures.filter(({ met }) => met === false).length;
   return [
     machineText(on, loadAfter),
     `${full ? 'Full' : 'Quick'} run`,
     figuresTable(figures),
-    missed ? `${missed} of ${figures.length} figures miss their goal` : 'No figure misses its goal',
+    verdictText(figures),
   ].join('\n\n');
 }
