@@ -11,6 +11,7 @@ import { Quality, qualityReasons } from '@edgeward/shared/quality';
 import { type Bytes, Stamp } from './bytes.js';
 import { longestNumber, noPlaces, numberAt, placesOf, textAt, wholeAt } from './json-numbers.js';
 
+const row = new Stamp(',"row":');
 const openValues = new Stamp(',"values":{');
 const nothing = new Stamp('null');
 const [yes, no] = [new Stamp('true'), new Stamp('false')];
@@ -56,11 +57,11 @@ export interface RowStyle {
 
 /** Writes the rows of one delivery, each an object without its closing brace, so that members can be added. */
 export class JsonRows {
-  readonly #out: Bytes;
   readonly #batch: RecordBatch;
   readonly #names: Names;
   readonly #heads: readonly Stamp[];
-  readonly #source: Stamp;
+  readonly #seq: number;
+  readonly #epoch: Stamp;
   readonly #tail: Stamp;
   /** Of each column of numbers. */
   readonly #places: Int8Array;
@@ -71,43 +72,44 @@ export class JsonRows {
   #quality = 0;
   #missing = '';
 
-  constructor(out: Bytes, delivery: Delivery, style: RowStyle = {}) {
+  constructor(delivery: Delivery, style: RowStyle = {}) {
     const { batch, epoch, seq } = delivery;
-    this.#out = out;
     this.#batch = batch;
     this.#style = style;
     this.#names = namesOf(batch.schema);
     this.#heads = headsOf(delivery, style);
-    this.#source = new Stamp(`,"epoch":${JSON.stringify(epoch)},"seq":${seq},"row":`);
+    this.#seq = seq;
+    this.#epoch = stampOf(`,"epoch":${JSON.stringify(epoch)},"seq":`);
     const model = style.model ? `,"model":${JSON.stringify(batch.model ?? null)}` : '';
-    this.#tail = new Stamp(`,"late":${delivery.late}${model}`);
+    this.#tail = stampOf(`,"late":${delivery.late}${model}`);
     this.#places = Int8Array.from(batch.values, column =>
       column instanceof Float64Array ? placesOf(column) : noPlaces,
     );
     const heads = this.#heads.reduce((most, { length }) => Math.max(most, length), 0);
     const values = this.#names.bytes + batch.values.length * longestNumber;
-    this.#most = heads + this.#source.length + this.#tail.length + values + overhead;
+    this.#most = heads + this.#epoch.length + this.#tail.length + values + overhead;
   }
 
-  /** Row i, but for its closing brace. */
-  write(i: number): void {
-    const [out, batch] = [this.#out, this.#batch];
+  /** Row i behind what is there, but for its closing brace. */
+  write(i: number, out: Bytes): void {
+    const batch = this.#batch;
     out.room(this.#most);
     const { data, view } = out;
     let at = this.#heads[batch.device[i]!]!.at(view, out.length);
     at = timeAt(out, at, batch.time[i]!);
-    at = this.#source.at(view, at);
+    at = this.#epoch.at(view, at);
+    at = wholeAt(data, at, this.#seq);
+    at = row.at(view, at);
     at = wholeAt(data, at, batch.row[i]!);
     out.length = openValues.at(view, at);
     this.#quality = batch.quality[i]!;
-    this.#values(i);
-    this.#end(i);
+    this.#values(i, out);
+    this.#end(i, out);
   }
 
-  #values(i: number): void {
+  #values(i: number, out: Bytes): void {
     const { values, missing } = this.#batch;
     const { first, next } = this.#names;
-    const out = this.#out;
     let { data, view } = out;
     let at = out.length;
     let names = first;
@@ -131,7 +133,7 @@ export class JsonRows {
         }
       } else {
         out.length = at;
-        this.#other(column, i);
+        this.#other(column, i, out);
         ({ data, view } = out);
         at = out.length;
       }
@@ -145,8 +147,7 @@ export class JsonRows {
     this.#missing += this.#missing === '' ? name : `,${name}`;
   }
 
-  #other(column: Exclude<Column, Float64Array>, i: number): void {
-    const out = this.#out;
+  #other(column: Exclude<Column, Float64Array>, i: number, out: Bytes): void {
     if (column instanceof BigInt64Array) out.length = integerAt(out.data, out.length, column[i]!);
     else if (column instanceof Uint8Array) out.length = (column[i] === 1 ? yes : no).at(out.view, out.length);
     else {
@@ -155,8 +156,7 @@ export class JsonRows {
     }
   }
 
-  #end(i: number): void {
-    const out = this.#out;
+  #end(i: number, out: Bytes): void {
     if (this.#missing !== '' && this.#style.missing) out.utf8(`,"missing":[${this.#missing}]`);
     out.room(this.#most);
     const { score: scores, anomaly } = this.#batch;
@@ -173,9 +173,19 @@ export class JsonRows {
   }
 }
 
+/** Of epochs and ends of rows, which are the same for many blocks. */
+const stamps = new Map<string, Stamp>();
+/** More gateways at once only cost what they cost without it. */
+const maxStamps = 20_000;
+
+function stampOf(text: string): Stamp {
+  if (stamps.size > maxStamps) stamps.clear();
+  return getOrMake(stamps, text, () => new Stamp(text));
+}
+
 /** Of the devices of a gateway: the beginnings of their rows. They are the same for all its blocks. */
 const heads = new WeakMap<Schema, Map<string, readonly Stamp[]>>();
-/** More gateways with one schema only cost what they cost without it. */
+/** More gateways with one schema: as above. */
 const maxOwners = 5000;
 
 function headsOf({ gateway, batch: { schema } }: Delivery, { type }: RowStyle): readonly Stamp[] {

@@ -18,9 +18,9 @@ const end = Buffer.from('}\n');
 export function encodeRows(delivery: Delivery): Buffer {
   const n = delivery.batch.time.length;
   const out = new Bytes(n * 256);
-  const rows = new JsonRows(out, delivery, style);
+  const rows = new JsonRows(delivery, style);
   for (let i = 0; i < n; i++) {
-    rows.write(i);
+    rows.write(i, out);
     out.bytes(end);
   }
   return out.data.subarray(0, out.length);

@@ -12,7 +12,8 @@ export interface Call<T> {
   readonly apiKey: number;
   readonly version: number;
   readonly name: string;
-  readonly body: Buffer;
+  /** One behind the other. */
+  readonly body: readonly Buffer[];
   /** @throws BrokerError if that is the answer */
   read(answer: Answer): T;
 }
@@ -23,10 +24,10 @@ function text(out: Bytes, value: string): void {
   out.bytes(bytes);
 }
 
-function body(write: (out: Bytes) => void, capacity = 256): Buffer {
-  const out = new Bytes(capacity);
+function body(write: (out: Bytes) => void): Buffer[] {
+  const out = new Bytes(256);
   write(out);
-  return out.data.subarray(0, out.length);
+  return [out.take()];
 }
 
 /** Topic → partitions, as requests list them. */
@@ -205,26 +206,32 @@ export interface SealedPart {
   readonly batch: Buffer;
 }
 
+/** Batches are large: they are not copied into one more buffer. */
+function produceBody(transactionalId: string, timeoutMs: number, parts: ByTopic<SealedPart>): Buffer[] {
+  const pieces: Buffer[] = [];
+  const out = new Bytes(256);
+  text(out, transactionalId);
+  out.int16(-1); // all replicas in sync
+  out.int32(timeoutMs);
+  topicsWith(out, parts, ({ partition, batch }) => {
+    out.int32(partition);
+    out.int32(batch.length);
+    pieces.push(out.take(), batch);
+    out.length = 0;
+  });
+  return pieces;
+}
+
 export function produceCall(
   transactionalId: string,
   timeoutMs: number,
   parts: ByTopic<SealedPart>,
 ): Call<void> {
-  const bytes = [...parts.values()].flat().reduce((sum, { batch }) => sum + batch.length + 16, 1024);
   return {
     apiKey: 0,
     version: 3,
     name: 'Produce',
-    body: body(out => {
-      text(out, transactionalId);
-      out.int16(-1); // all replicas in sync
-      out.int32(timeoutMs);
-      topicsWith(out, parts, ({ partition, batch }) => {
-        out.int32(partition);
-        out.int32(batch.length);
-        out.bytes(batch);
-      });
-    }, bytes),
+    body: produceBody(transactionalId, timeoutMs, parts),
     read: answer => {
       eachPartition(answer, (where, partition) => {
         throwIfError(partition.int16(), where);

@@ -22,9 +22,15 @@ export interface KafkajsOptions {
   readonly logCreator: logCreator;
 }
 
+/** What kafkajs copies into its request: its encoder looks at no more of a buffer than these two. */
+interface Copied {
+  readonly length: number;
+  copy(target: Buffer, at: number): unknown;
+}
+
 interface Encoded {
   readonly buf: Buffer;
-  readonly buffer: Buffer;
+  readonly buffer: Copied;
 }
 
 interface ProtocolRequest<T> {
@@ -96,13 +102,29 @@ export class KafkajsWire implements Wire {
   }
 }
 
+/** Buffers that are to be copied as if they were one. */
+class Pieces implements Copied {
+  readonly length: number;
+  readonly #pieces: readonly Buffer[];
+
+  constructor(pieces: readonly Buffer[]) {
+    this.#pieces = pieces;
+    this.length = pieces.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  copy(target: Buffer, at: number): void {
+    let to = at;
+    for (const piece of this.#pieces) to += piece.copy(target, to);
+  }
+}
+
 function send<T>(broker: Broker, { apiKey, version, name, body, read }: Call<T>): Promise<T> {
   return broker.connectionPool.send({
     request: {
       apiKey,
       apiVersion: version,
       apiName: name,
-      encode: async () => ({ buf: body, buffer: body }),
+      encode: async () => ({ buf: body[0]!, buffer: body.length === 1 ? body[0]! : new Pieces(body) }),
     },
     response: { decode: async raw => new Answer(raw), parse: async answer => read(answer) },
     logResponseError: false, // it goes up

@@ -1,9 +1,10 @@
 /** What the sink writes: rows, flagged rows with their evidence, notes. Schemas: deploy/schemas. */
 import type { Delivery, Evidence, Note } from '@edgeward/shared/contracts';
+import { getOrMake } from '@edgeward/shared/maps';
 import { traceparent } from '@edgeward/shared/trace/context';
 import type { Bytes } from '../bytes.js';
 import { JsonRows } from '../json-rows.js';
-import { encodeHeaders } from './record-batch.js';
+import { encodeHeaders, type ValueWriter } from './record-batch.js';
 
 /** Ids of the schemas, as in their `$id` and in the header `schema`. */
 export const schemaIds = {
@@ -12,37 +13,34 @@ export const schemaIds = {
   note: 'edgeward.note.v1',
 } as const;
 
-/** Writes the rows of one delivery. */
-export interface RowEncoder {
-  /** Of `reading` messages. */
+/** Writes the rows of one delivery, each behind what is there. */
+export interface RowEncoder extends ValueWriter {
+  /** Of rows. */
   readonly headers: Buffer;
-  /** Of `anomaly` messages. */
+  /** Of flagged rows. */
   readonly anomalyHeaders: Buffer;
-  /** Row i into the `text` it was made with, which is emptied first. */
-  reading(i: number): void;
-  /** The same row, which `reading` has just written, with its evidence. */
+  write(i: number, out: Bytes): void;
+  /** With the evidence. */
   anomaly(i: number, out: Bytes): void;
 }
 
 /** One place for each `format`. */
-export type RowEncoding = (text: Bytes, delivery: Delivery) => RowEncoder;
+export type RowEncoding = (delivery: Delivery) => RowEncoder;
 
-const closing = Buffer.from('}');
+const closingBrace = 0x7d;
 
-export const jsonRows: RowEncoding = (text, delivery) => new JsonEncoder(text, delivery);
+export const jsonRows: RowEncoding = delivery => new JsonEncoder(delivery);
 
 class JsonEncoder implements RowEncoder {
-  readonly #text: Bytes;
   readonly #delivery: Delivery;
   readonly #rows: JsonRows;
   readonly headers: Buffer;
   #anomalyHeaders: Buffer | undefined;
   #evidence: ReadonlyMap<number, object[]> | undefined;
 
-  constructor(text: Bytes, delivery: Delivery) {
-    this.#text = text;
+  constructor(delivery: Delivery) {
     this.#delivery = delivery;
-    this.#rows = new JsonRows(text, delivery);
+    this.#rows = new JsonRows(delivery);
     this.headers = headersOf(delivery, schemaIds.reading);
   }
 
@@ -51,17 +49,14 @@ class JsonEncoder implements RowEncoder {
     return this.#anomalyHeaders;
   }
 
-  reading(i: number): void {
-    this.#text.length = 0;
-    this.#rows.write(i);
-    this.#text.bytes(closing);
+  write(i: number, out: Bytes): void {
+    this.#rows.write(i, out);
+    out.byte(closingBrace);
   }
 
   anomaly(i: number, out: Bytes): void {
     this.#evidence ??= byRow(this.#delivery.batch.evidence ?? []);
-    const { data, length } = this.#text;
-    out.length = 0;
-    out.bytes(data.subarray(0, length - closing.length));
+    this.#rows.write(i, out);
     out.utf8(`,"evidence":${JSON.stringify(this.#evidence.get(i) ?? [])}}`);
   }
 }
@@ -72,15 +67,20 @@ function byRow(evidence: readonly Evidence[]): Map<number, object[]> {
   return rows;
 }
 
+/** Of one gateway's blocks, all but the number of the block. */
+const beginnings = new Map<string, Buffer>();
+/** More gateways at once only cost what they cost without it. */
+const maxBeginnings = 20_000;
+
 function headersOf({ gateway, epoch, seq, batch, trace }: Delivery, schema: string): Buffer {
-  return encodeHeaders({
-    gateway,
-    epoch,
-    seq: String(seq),
-    schema,
-    type: batch.schema.type,
-    ...(trace && { traceparent: traceparent(trace) }),
-  });
+  const { type } = batch.schema;
+  const key = `${gateway}/${epoch}/${schema}/${type}/${trace !== undefined}`;
+  if (beginnings.size > maxBeginnings) beginnings.clear();
+  const first = getOrMake(beginnings, key, () =>
+    encodeHeaders({ gateway, epoch, schema, type }, { more: trace ? 2 : 1 }),
+  );
+  const own = { seq: String(seq), ...(trace && { traceparent: traceparent(trace) }) };
+  return Buffer.concat([first, encodeHeaders(own, { counted: false })]);
 }
 
 export function encodeNote(note: Note): { key: string; value: Buffer; headers: Buffer } {

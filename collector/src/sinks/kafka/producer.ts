@@ -102,8 +102,8 @@ export class Producer {
   }
 
   /**
-   * Resolves once all replicas in sync have it. What is to be sent is copied before it returns. More than one may be
-   * under way: they go in the order of the calls.
+   * Resolves once all replicas in sync have it; until then the batches are not to be touched. More than one may be under
+   * way: they go in the order of the calls.
    */
   async send(parts: readonly Part[]): Promise<void> {
     const sealed = parts.map(part => this.#seal(part));

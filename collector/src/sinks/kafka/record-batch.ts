@@ -14,6 +14,7 @@ import { Bytes, varintSize } from '../bytes.js';
 export const batchOverhead = 61;
 const offsets = {
   length: 8,
+  leaderEpoch: 12,
   magic: 16,
   crc: 17,
   attributes: 21,
@@ -40,16 +41,27 @@ export interface Compressed {
   readonly records: Buffer;
 }
 
+/** Writes the value of a record behind what is there. */
+export interface ValueWriter {
+  write(i: number, out: Bytes): void;
+}
+
+/** Records are mostly of a size whose length takes two bytes: then they are written where they stay. */
+const [leastUsual, mostUsual] = [64, 8191];
+
 /** One partition's records until they are sent. */
 export class BatchWriter {
-  /** Records alone. */
+  /** The head, then the records. */
   readonly #out: Bytes;
   #count = 0;
   #baseTimestamp = 0;
   #maxTimestamp = 0;
+  /** Before the last record. */
+  #before = { length: 0, maxTimestamp: 0 };
 
   constructor(capacity = 16 * 1024) {
-    this.#out = new Bytes(capacity);
+    this.#out = new Bytes(Math.max(capacity, batchOverhead));
+    this.#out.length = batchOverhead;
   }
 
   get count(): number {
@@ -58,83 +70,135 @@ export class BatchWriter {
 
   /** As it would be sent without compression. */
   get size(): number {
-    return batchOverhead + this.#out.length;
+    return this.#out.length;
   }
 
   get records(): Buffer {
-    return this.#out.data.subarray(0, this.#out.length);
+    return this.#out.data.subarray(batchOverhead, this.#out.length);
   }
 
   /**
    * @param value      null: nothing, which deletes the key from a compacted topic
    * @param headers    as `encodeHeaders` gives them
    * @param timestamp  ms, a whole number
-   * @param length     of the value, if the buffer has more
    */
-  add(
-    key: Uint8Array,
-    value: Buffer | null,
-    headers: Uint8Array,
-    timestamp: number,
-    length = value?.length ?? -1,
-  ): void {
+  add(key: Uint8Array, value: Buffer | null, headers: Uint8Array, timestamp: number): void {
+    const delta = this.#begin(timestamp);
     const out = this.#out;
-    if (this.#count === 0) this.#baseTimestamp = this.#maxTimestamp = timestamp;
-    else if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp;
-    const delta = timestamp - this.#baseTimestamp;
-    const size =
-      1 + // attributes
-      varlongSize(delta) +
-      varintSize(this.#count) +
-      varintSize(key.length) +
-      key.length +
-      varintSize(length) +
-      Math.max(0, length) +
-      headers.length;
+    const length = value === null ? -1 : value.length;
+    const fixed = this.#fixedSize(delta, key);
+    const size = fixed + varintSize(length) + Math.max(0, length) + headers.length;
     out.room(size + 5);
     out.varint(size);
-    out.byte(0);
-    out.varlong(delta);
-    out.varint(this.#count);
-    out.varint(key.length);
-    out.bytes(key);
+    this.#head(delta, key);
     out.varint(length);
-    if (value !== null) out.length += value.copy(out.data, out.length, 0, length);
+    if (value !== null) out.bytes(value);
     out.bytes(headers);
     this.#count += 1;
   }
 
-  /** The whole batch, uncompressed. */
+  /** The same with a value that is written on the spot. */
+  addRow(key: Uint8Array, rows: ValueWriter, i: number, headers: Uint8Array, timestamp: number): void {
+    const delta = this.#begin(timestamp);
+    const out = this.#out;
+    const start = out.length;
+    const fixed = this.#fixedSize(delta, key);
+    out.room(fixed + 16);
+    out.length += 2; // its length
+    this.#head(delta, key);
+    out.length += 2; // the value's
+    const from = out.length;
+    rows.write(i, out);
+    const length = out.length - from;
+    const size = fixed + 2 + length + headers.length;
+    if (length < leastUsual || size > mostUsual) {
+      const value = Buffer.from(out.data.subarray(from, out.length));
+      out.length = start;
+      this.#maxTimestamp = this.#before.maxTimestamp;
+      this.add(key, value, headers, timestamp);
+      return;
+    }
+    usualVarint(out.data, start, size);
+    usualVarint(out.data, from - 2, length);
+    out.bytes(headers);
+    this.#count += 1;
+  }
+
+  /** Takes the last record out again, once. */
+  undo(): void {
+    this.#out.length = this.#before.length;
+    this.#maxTimestamp = this.#before.maxTimestamp;
+    this.#count -= 1;
+  }
+
+  /** The whole batch, uncompressed; good until `clear`. */
   seal(identity: ProducerIdentity, sequence: number): Buffer {
-    return this.sealer(identity, sequence)({ codec: 0, records: this.records });
+    const batch = this.#out.data.subarray(0, this.#out.length);
+    this.#writeHead(batch, identity, sequence);
+    return finish(batch, 0);
   }
 
   /** Makes the whole batch from its records as they are compressed later, whatever becomes of the writer. */
   sealer(identity: ProducerIdentity, sequence: number): (as: Compressed) => Buffer {
     const head = Buffer.alloc(batchOverhead);
-    head.writeInt32BE(-1, 12); // the leader's epoch is the broker's to write
-    head[offsets.magic] = 2;
-    head.writeInt32BE(this.#count - 1, offsets.lastOffsetDelta);
-    head.writeBigInt64BE(BigInt(this.#baseTimestamp), offsets.baseTimestamp);
-    head.writeBigInt64BE(BigInt(this.#maxTimestamp), offsets.maxTimestamp);
-    head.writeBigInt64BE(identity.producerId, offsets.producerId);
-    head.writeInt16BE(identity.producerEpoch, offsets.producerEpoch);
-    head.writeInt32BE(sequence, offsets.baseSequence);
-    head.writeInt32BE(this.#count, offsets.count);
-    return ({ codec, records }) => {
-      head.writeInt16BE(transactional | codec, offsets.attributes);
-      const batch = Buffer.concat([head, records]);
-      batch.writeInt32BE(batch.length - 12, offsets.length);
-      batch.writeUInt32BE(crc32c(batch.subarray(offsets.attributes)), offsets.crc);
-      return batch;
-    };
+    this.#writeHead(head, identity, sequence);
+    return ({ codec, records }) => finish(Buffer.concat([head, records]), codec);
   }
 
   /** Empty again; the buffer is kept. */
   clear(): void {
-    this.#out.length = 0;
+    this.#out.length = batchOverhead;
     this.#count = 0;
   }
+
+  /** @returns by how much it is later than the first */
+  #begin(timestamp: number): number {
+    this.#before.length = this.#out.length;
+    this.#before.maxTimestamp = this.#maxTimestamp;
+    if (this.#count === 0) this.#baseTimestamp = this.#maxTimestamp = timestamp;
+    else if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp;
+    return timestamp - this.#baseTimestamp;
+  }
+
+  /** Of what stands between the length of a record and that of its value. */
+  #fixedSize(delta: number, key: Uint8Array): number {
+    return 1 + varlongSize(delta) + varintSize(this.#count) + varintSize(key.length) + key.length;
+  }
+
+  #head(delta: number, key: Uint8Array): void {
+    const out = this.#out;
+    out.byte(0); // attributes
+    out.varlong(delta);
+    out.varint(this.#count);
+    out.varint(key.length);
+    out.bytes(key);
+  }
+
+  #writeHead(head: Buffer, { producerId, producerEpoch }: ProducerIdentity, sequence: number): void {
+    head.writeBigInt64BE(0n, 0); // the offset is the broker's to write
+    head.writeInt32BE(-1, offsets.leaderEpoch); // this, too
+    head[offsets.magic] = 2;
+    head.writeInt32BE(this.#count - 1, offsets.lastOffsetDelta);
+    head.writeBigInt64BE(BigInt(this.#baseTimestamp), offsets.baseTimestamp);
+    head.writeBigInt64BE(BigInt(this.#maxTimestamp), offsets.maxTimestamp);
+    head.writeBigInt64BE(producerId, offsets.producerId);
+    head.writeInt16BE(producerEpoch, offsets.producerEpoch);
+    head.writeInt32BE(sequence, offsets.baseSequence);
+    head.writeInt32BE(this.#count, offsets.count);
+  }
+}
+
+function finish(batch: Buffer, codec: number): Buffer {
+  batch.writeInt16BE(transactional | codec, offsets.attributes);
+  batch.writeInt32BE(batch.length - offsets.leaderEpoch, offsets.length);
+  batch.writeUInt32BE(crc32c(batch.subarray(offsets.attributes)), offsets.crc);
+  return batch;
+}
+
+/** ZigZag, in two bytes. */
+function usualVarint(data: Buffer, at: number, value: number): void {
+  data[at] = ((2 * value) & 0x7f) | 0x80;
+  data[at + 1] = (2 * value) >>> 7;
 }
 
 function varlongSize(value: number): number {
@@ -144,11 +208,18 @@ function varlongSize(value: number): number {
   return n;
 }
 
-/** Once for all records that share them. */
-export function encodeHeaders(headers: Readonly<Record<string, string>>): Buffer {
+/**
+ * Once for all records that share them.
+ * @param more     so many will be put behind
+ * @param counted  false: to be put behind others, which say how many there are
+ */
+export function encodeHeaders(
+  headers: Readonly<Record<string, string>>,
+  { more = 0, counted = true }: { more?: number; counted?: boolean } = {},
+): Buffer {
   const out = new Bytes(128);
   const entries = Object.entries(headers);
-  out.varint(entries.length);
+  if (counted) out.varint(entries.length + more);
   for (const part of entries.flat()) {
     const bytes = Buffer.from(part);
     out.varint(bytes.length);
@@ -183,7 +254,7 @@ export function readBatches(
 ): StoredBatch[] {
   const batches: StoredBatch[] = [];
   for (let at = 0; at + batchOverhead <= data.length; ) {
-    const end = at + 12 + data.readInt32BE(at + offsets.length);
+    const end = at + offsets.leaderEpoch + data.readInt32BE(at + offsets.length);
     if (end > data.length) break;
     batches.push(readBatch(data.subarray(at, end), decompress));
     at = end;

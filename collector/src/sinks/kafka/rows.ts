@@ -1,7 +1,7 @@
 import type { Clock, Delivery, Note, Refusal } from '@edgeward/shared/contracts';
 import { Bytes } from '../bytes.js';
 import type { KafkaConfig } from './config.js';
-import { Load } from './load.js';
+import { Load, type Message } from './load.js';
 import { encodeNote, jsonRows, type RowEncoder, type RowEncoding } from './messages.js';
 import { type DeviceKey, DeviceKeys, keyOf } from './partitioner.js';
 import type { Topic } from './topics.js';
@@ -12,22 +12,12 @@ const encodings: Readonly<Record<KafkaConfig['format'], RowEncoding>> = { json: 
 
 export type Topics = ReadonlyMap<string, Topic>;
 
-/** One row while it is put into the load. */
-interface Row {
-  readonly rows: RowEncoder;
-  readonly i: number;
-  readonly key: DeviceKey;
-  readonly timestamp: number;
-}
-
 /** Puts rows and notes into the load, and tells what their topics do not take. */
 export class Rows {
   readonly #clock: Clock;
   readonly #encode: RowEncoding;
   readonly #names: KafkaConfig['topics'];
   readonly #keys = new DeviceKeys();
-  readonly #text = new Bytes(4096);
-  readonly #flagged = new Bytes(4096);
 
   constructor({ topics, format }: KafkaConfig, clock: Clock) {
     this.#clock = clock;
@@ -40,24 +30,25 @@ export class Rows {
     const { batch, gateway } = delivery;
     const readings = topicOf(topics, this.#names.readings);
     const anomalies = topicOf(topics, this.#names.anomalies);
-    const rows = this.#encode(this.#text, delivery);
+    const rows = this.#encode(delivery);
     const keys = batch.schema.devices.map(device => this.#keys.of(gateway, device));
     const latest = this.#clock.now() + mostAheadMs;
     const refused: number[] = [];
     let reason = '';
     for (let i = 0; i < batch.time.length; i++) {
-      const isFlagged = anomalies !== undefined && batch.anomaly?.[i] === 1;
-      if (!readings && !isFlagged) continue;
-      const row = { rows, i, key: keys[batch.device[i]!]!, timestamp: timestampOf(batch.time[i]!, latest) };
-      const problem = this.#write(row, readings, isFlagged ? anomalies : undefined);
-      if (problem !== undefined) {
+      const key = keys[batch.device[i]!]!;
+      const timestamp = timestampOf(batch.time[i]!, latest);
+      const flagged = batch.anomaly?.[i] === 1 ? anomalies : undefined;
+      if (flagged === undefined) {
+        if (!readings || load.addRow(readings, key, rows, i, rows.headers, timestamp)) continue;
+      }
+      const messages = messagesOf(rows, i, key, timestamp, readings, flagged);
+      const problem = messages.map(problemOf).find(text => text !== undefined);
+      if (problem === undefined) for (const { topic, ...message } of messages) await load.add(topic, message);
+      else {
         refused.push(i);
         reason = problem;
-        continue;
       }
-      // Waiting costs more than the row: only where there is something to wait for.
-      const full = this.#put(load, row, readings, isFlagged ? anomalies : undefined);
-      if (full) await full;
     }
     return refused.length > 0 ? { delivery, rows: refused, reason } : undefined;
   }
@@ -65,44 +56,46 @@ export class Rows {
   async note(load: Load, topics: Topics, note: Note): Promise<Refusal | undefined> {
     const topic = topicOf(topics, note.feed === 'incident' ? this.#names.incidents : this.#names.events);
     if (!topic) return undefined;
-    const { key, value, headers } = encodeNote(note);
-    if (!Load.fits(topic, value.length)) return { note, reason: tooLarge(value.length, topic) };
+    const { key: text, value, headers } = encodeNote(note);
     const timestamp = timestampOf(note.atMs, this.#clock.now() + mostAheadMs);
-    await load.add(topic, { key: keyOf(key), value, headers, timestamp });
+    const message = { topic, key: keyOf(text), value, headers, timestamp };
+    const reason = problemOf(message);
+    if (reason !== undefined) return { note, reason };
+    await load.add(topic, message);
     return undefined;
   }
+}
 
-  /** @returns why it cannot be stored */
-  #write({ rows, i }: Row, readings: Topic | undefined, anomalies: Topic | undefined): string | undefined {
-    rows.reading(i);
-    const { length } = this.#text;
-    if (readings && !Load.fits(readings, length)) return tooLarge(length, readings);
-    if (!anomalies) return undefined;
-    rows.anomaly(i, this.#flagged);
-    const { length: flagged } = this.#flagged;
-    return Load.fits(anomalies, flagged) ? undefined : tooLarge(flagged, anomalies);
-  }
+interface Addressed extends Message {
+  readonly topic: Topic;
+  readonly value: Buffer;
+}
 
-  #put(
-    load: Load,
-    { rows, key, timestamp }: Row,
-    readings: Topic | undefined,
-    anomalies: Topic | undefined,
-  ): Promise<unknown> | undefined {
-    const waits: (Promise<void> | undefined)[] = [];
-    const { data: value, length } = this.#text;
-    if (readings) {
-      const full = load.add(readings, { key, value, length, headers: rows.headers, timestamp });
-      if (!anomalies) return full;
-      waits.push(full);
-    }
-    if (anomalies) {
-      const { data: flagged, length: size } = this.#flagged;
-      const { anomalyHeaders: headers } = rows;
-      waits.push(load.add(anomalies, { key, value: flagged, length: size, headers, timestamp }));
-    }
-    return waits.some(wait => wait) ? Promise.all(waits) : undefined;
-  }
+/** A row as messages of their own: all of them go, or none. */
+function messagesOf(
+  rows: RowEncoder,
+  i: number,
+  key: DeviceKey,
+  timestamp: number,
+  readings: Topic | undefined,
+  anomalies: Topic | undefined,
+): Addressed[] {
+  const messages: Addressed[] = [];
+  const add = (topic: Topic, headers: Buffer, write: (out: Bytes) => void) => {
+    const out = new Bytes();
+    write(out);
+    messages.push({ topic, key, headers, timestamp, value: out.take() });
+  };
+  if (readings) add(readings, rows.headers, out => rows.write(i, out));
+  if (anomalies) add(anomalies, rows.anomalyHeaders, out => rows.anomaly(i, out));
+  return messages;
+}
+
+/** Why it cannot be stored. */
+function problemOf({ topic, key, value, headers }: Addressed): string | undefined {
+  const size = key.bytes.length + value.length + headers.length;
+  if (Load.fits(topic, size)) return undefined;
+  return `a message of ${size} bytes, and a batch for topic ${topic.name} may have ${topic.maxBytes}`;
 }
 
 function topicOf(topics: Topics, name: string | null): Topic | undefined {
@@ -111,8 +104,4 @@ function topicOf(topics: Topics, name: string | null): Topic | undefined {
 
 function timestampOf(time: number, latest: number): number {
   return time >= 0 && time <= latest ? Math.floor(time) : Math.floor(latest - mostAheadMs);
-}
-
-function tooLarge(bytes: number, { name, maxBytes }: Topic): string {
-  return `a message of ${bytes} bytes, and a batch for topic ${name} may have ${maxBytes}`;
 }

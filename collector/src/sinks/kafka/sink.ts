@@ -4,7 +4,7 @@ import type { SinkContext } from '../define.js';
 import type { KafkaConfig } from './config.js';
 import { kafkaError } from './errors.js';
 import { ConsumerLag } from './lag.js';
-import { Load } from './load.js';
+import { BatchPool, Load } from './load.js';
 import { keyOf } from './partitioner.js';
 import { encodeHeaders } from './record-batch.js';
 import { Rows } from './rows.js';
@@ -26,9 +26,12 @@ export interface KafkaSinkOptions extends SinkContext {
 
 /** Rows, evidence and notes to Kafka, each once: data and cursor go in one transaction. */
 export class KafkaSink implements Sink {
+  /** A transaction costs some ten milliseconds, however much is in it. */
+  readonly limits = { maxDeliveries: 5000, maxBytes: 4 * 1024 * 1024 };
   readonly takesNotes: boolean;
   readonly #options: KafkaSinkOptions;
   readonly #rows: Rows;
+  readonly #batches = new BatchPool();
   readonly #lag: ConsumerLag;
   #session: Session | undefined;
   #busy: Promise<unknown> = Promise.resolve();
@@ -112,7 +115,7 @@ export class KafkaSink implements Sink {
   }
 
   #begin({ producer, topics }: Session): Transaction {
-    const load = new Load(producer);
+    const load = new Load(producer, this.#batches);
     const refusals: Refusal[] = [];
     const note = (refusal: Refusal | undefined) => {
       if (refusal) refusals.push(refusal);
