@@ -216,8 +216,9 @@ export class Consumer {
   }
 
   async #read(): Promise<Batch> {
-    const reading = await this.#reader.take();
-    return { ...reading, notes: this.#notes.behind > 0 ? await this.#notes.read(maxNotes) : [] };
+    // Notes first: a reading that was taken is not given again, and if they fail this is tried anew.
+    const notes = this.#notes.behind > 0 ? await this.#notes.read(maxNotes) : [];
+    return { ...(await this.#reader.take()), notes };
   }
 
   /** @returns false: it is to end */

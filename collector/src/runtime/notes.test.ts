@@ -172,6 +172,29 @@ test('a sink that begins now gets no older notes; what was given up is not waite
   assert.deepEqual(numbers().slice(2), ['incident 5']);
 });
 
+test('a feed that cannot be read for a while costs neither deliveries nor notes', limit, async t => {
+  for (const maxDeliveries of [2, 1000]) {
+    await using journal = await openJournal(await folderFor(t));
+    await journal.append(new TestGateway().incoming(7));
+    const incidents = new FakeIncidents();
+    for (let i = 0; i < 3; i++) incidents.add();
+    const read = incidents.read.bind(incidents);
+    let tries = 0;
+    incidents.read = async (after, most) => {
+      tries += 1;
+      if (tries <= 2) throw new Error('the disk is slow to answer');
+      return read(after, most);
+    };
+    const limits = { maxDeliveries, maxBytes: 1e6 };
+    const sink = Object.assign(new ScriptedSink(undefined, { limits }), { takesNotes: true });
+    await using following = await follow(journal, sink, [incidents]);
+    await following.stored();
+    assert.deepEqual([sink.seqs, journal.cursor('sink')], [[1, 2, 3, 4, 5, 6, 7], 7]);
+    assert.equal(sink.calls.flatMap(({ notes }) => notes).length, 3);
+    assert.ok(tries > 2, 'it has failed');
+  }
+});
+
 test('a note that is refused goes to the dead letters, and comes back by a replay', limit, async t => {
   await using journal = await openJournal(await folderFor(t));
   await journal.append(new TestGateway().incoming(3));
