@@ -16,6 +16,8 @@ export const alertStoreVersion = 1;
 export class AlertStore implements AsyncDisposable {
   readonly #options: { readonly directory: string; readonly log: Logger };
   #store: Store | undefined;
+  /** Keys of values that were left out. */
+  readonly #damaged = new Set<string>();
   #busy: Promise<unknown> = Promise.resolve();
 
   constructor(options: { readonly directory: string; readonly log: Logger }) {
@@ -75,18 +77,36 @@ export class AlertStore implements AsyncDisposable {
     });
   }
 
-  /** Values from one key through another, in key order, at most so many; with their whole keys. */
+  /**
+   * Values from one key through another, in key order, at most so many; with their whole keys. One that the disk has
+   * damaged is left out with a word.
+   */
   between(from: string, through: string, most: number): Promise<[string, unknown][]> {
     return this.#exclusively(async () => {
       const { db } = await this.#opened();
-      const range = { gte: textKey('', from), lte: textKey('', through), limit: most };
-      const found = await db.iterator(range).all();
-      return found.map(([key, value]) => [key.toString('utf8'), JSON.parse(value.toString('utf8'))]);
+      const range = { gte: textKey('', from), lte: textKey('', through) };
+      const found: [string, unknown][] = [];
+      for await (const [bytes, value] of db.iterator(range)) {
+        if (found.length >= most) break;
+        const key = bytes.toString('utf8');
+        const record = recordIn(value);
+        if (record) found.push([key, record]);
+        else this.#tellDamaged(key);
+      }
+      return found;
     });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#exclusively(() => this.#close());
+  }
+
+  /** Once: whoever reads it again finds the same. */
+  #tellDamaged(key: string): void {
+    if (this.#damaged.has(key)) return;
+    this.#damaged.add(key);
+    const count = this.#damaged.size;
+    this.#options.log.error({ key, count }, 'a stored value is damaged and left out');
   }
 
   async #opened(): Promise<Store> {
@@ -108,6 +128,16 @@ export class AlertStore implements AsyncDisposable {
     const done = this.#busy.then(work);
     this.#busy = settled(done);
     return done;
+  }
+}
+
+/** Undefined where it is none. */
+function recordIn(value: Buffer): object | undefined {
+  try {
+    const json: unknown = JSON.parse(value.toString('utf8'));
+    return typeof json === 'object' && json !== null ? json : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { test } from 'node:test';
+import { numberKey } from '@edgeward/shared/store';
+import { ClassicLevel } from 'classic-level';
 import { Kept } from '../notes/feed.js';
 import { epochOf, folderFor, openJournal } from './testing/blocks.js';
 
@@ -56,4 +59,17 @@ test('a sink that lags for ever makes a feed give its oldest up, counted', () =>
     Array.from({ length: 30 }, (_, i) => i + 1),
   );
   assert.equal(kept.dropped, 25);
+});
+
+test('damaged events are left out, and are not taken for the end', async t => {
+  const folder = await folderFor(t);
+  const first = await openJournal(folder);
+  for (let atMs = 1; atMs <= 5; atMs++) await first.addEvent(event(atMs));
+  await first[Symbol.asyncDispose]();
+  const db = new ClassicLevel<Buffer, string>(path.join(folder, 'journal'), { keyEncoding: 'buffer' });
+  for (const number of [2, 3]) await db.put(numberKey('n', number), '{"se');
+  await db.close();
+  await using journal = await openJournal(folder);
+  const numbers = (await journal.eventLog.read(1, 2)).map(({ number }) => number);
+  assert.deepEqual(numbers, [4, 5]);
 });

@@ -98,11 +98,16 @@ export class EventLog implements NoteFeed {
     return () => this.#followers.delete(follower);
   }
 
+  /** At most so many that can be read: a page of damaged ones alone would look like the end. */
   async *#records(after: number, limit: number): AsyncGenerator<[number, AgentEvent]> {
-    const range = { gt: numberKey('n', after), lt: rangeOf('n').lt, limit };
+    const range = { gt: numberKey('n', after), lt: rangeOf('n').lt };
+    let left = limit;
     for await (const [key, value] of this.#db.iterator(range)) {
+      if (left <= 0) break;
       const event = parseJson(value);
-      if (typeof event === 'object' && event !== null) yield [numberInKey(key, 0), event as AgentEvent];
+      if (typeof event !== 'object' || event === null) continue;
+      left -= 1;
+      yield [numberInKey(key, 0), event as AgentEvent];
     }
   }
 }
