@@ -28,6 +28,7 @@ async function folder(): Promise<string> {
 async function whileRunning(
   metrics: object,
   work: (port: number | undefined) => Promise<void>,
+  more: object = {},
 ): Promise<void> {
   const config = agentConfig.parse({
     gateway: 'gateway-1',
@@ -35,6 +36,7 @@ async function whileRunning(
     dataDir: await folder(),
     uplink: { url: 'mqtt://127.0.0.1:1' }, // nobody listens there
     metrics,
+    ...more,
     sources: [
       {
         type: 'simulated',
@@ -143,6 +145,13 @@ test('a port that is taken costs the metrics and nothing else', limit, async () 
     await whileRunning({ port }, async second => assert.equal(second, undefined));
     assert.equal((await ask(port!)).status, 200);
   });
+});
+
+test('a secret that is missing costs metrics or traces, and nothing else', limit, async () => {
+  const missing = { env: 'EDGEWARD_TEST_NOT_SET' };
+  await whileRunning({ port: 0, token: missing }, async port => assert.equal(port, undefined));
+  const trace = { endpoint: 'http://127.0.0.1:1', headers: { authorization: missing } };
+  await whileRunning({ port: 0 }, async port => assert.ok((await rowsOf(port!)) >= 0), { trace });
 });
 
 test('a host that others can reach needs a token', () => {

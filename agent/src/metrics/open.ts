@@ -1,6 +1,6 @@
 /** Loaded only where `metrics.port` is given: who does not want metrics pays nothing for them. */
 import type { Stage } from '@edgeward/shared/contracts';
-import { EdgewardError, hasCode, messageOf } from '@edgeward/shared/errors';
+import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { getOrMake } from '@edgeward/shared/maps';
 import { Histogram, shortBounds } from '@edgeward/shared/metrics/histogram';
@@ -27,10 +27,7 @@ export class AgentMetrics implements AsyncDisposable {
     for (const { name } of config.sources) this.#sources.set(name, new SourceCounts());
   }
 
-  /**
-   * A port that cannot be opened is told and keeps no reading from being delivered.
-   * @throws EW_CONFIG_FILE or EW_CONFIG_INVALID for the token
-   */
+  /** A port that cannot be opened, or a token that is missing, is told and keeps no reading from being delivered. */
   async listen(
     parts: Pick<AgentMetricSources, 'models' | 'outbox' | 'uplink' | 'clock'>,
     log: Logger,
@@ -50,12 +47,12 @@ export class AgentMetrics implements AsyncDisposable {
       () => sources,
       () => this.#loop,
     );
-    const access = new HttpAccess(token && (await readToken(token)));
     try {
+      const access = new HttpAccess(token && (await readToken(token)));
       this.#listener = await MetricsListener.open({ host, port, access, text: () => text.text() });
       log.info({ host, port: this.#listener.port }, 'metrics');
     } catch (error) {
-      if (!hasCode(error, 'EW_LISTEN')) throw error;
+      if (!(error instanceof EdgewardError)) throw error;
       log.error({ error: messageOf(error) }, 'there are no metrics');
     }
   }

@@ -1,4 +1,5 @@
 import type { Clock, Rng } from '@edgeward/shared/contracts';
+import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { openTracer } from '@edgeward/shared/trace/open';
 import type { OtlpTracer } from '@edgeward/shared/trace/otlp-tracer';
@@ -26,14 +27,19 @@ export class AgentTrace implements AsyncDisposable {
     this.#clock = clock;
   }
 
-  /** @returns undefined where they are off */
+  /** @returns undefined where they are off, or cannot be sent for want of a secret, which is told */
   static async open(
     { trace, gateway }: AgentConfig,
     { clock, log, rng }: AgentTraceOptions,
   ): Promise<AgentTrace | undefined> {
     if (!trace) return undefined;
-    const tracer = await openTracer(trace, { service: 'edgeward-agent', instance: gateway }, clock, log);
-    return new AgentTrace(tracer, new Sampler({ ...trace, rng, clock }), clock);
+    try {
+      const tracer = await openTracer(trace, { service: 'edgeward-agent', instance: gateway }, clock, log);
+      return new AgentTrace(tracer, new Sampler({ ...trace, rng, clock }), clock);
+    } catch (error) {
+      log.error({ error: messageOf(error) }, 'there are no traces');
+      return undefined;
+    }
   }
 
   ofSource(source: string): SourceSpans {

@@ -177,6 +177,7 @@ export class MqttUplink implements Uplink {
   async #connect(): Promise<Link> {
     const { url, gateway, username, password, keepAliveS, connectTimeoutMs } = this.#options;
     this.#counts.links += 1;
+    this.#takesTraces = undefined; // it may be another collector, or an older one
     const link = await Link.open(
       url,
       {

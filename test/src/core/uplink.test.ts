@@ -332,6 +332,26 @@ test('a collector that no longer takes traces gets none from its first word on',
   await exchanged;
 });
 
+test('what a collector said of traces holds for that link only', limit, async () => {
+  await using at = await openBroker();
+  const spans = new PublishSpans({ tracer: new RecordingTracer(), clock: systemClock, log: silentLogger });
+  await using uplink = uplinkTo(at.broker, { spans });
+  const first = take(uplink.exchange(tracedBlocks(1), never));
+  await at.until(() => at.states().length === 1);
+  await at.broker.publish(topicOf('gw-1', 'desired'), JSON.stringify({ journal: 'j-1', wire: 2 }));
+  await at.until(() => at.blocks().length === 1);
+  await at.answer(1);
+  await first;
+  const second = take(uplink.exchange(tracedBlocks(1), never));
+  await at.until(() => at.blocks().length === 2);
+  assert.deepEqual(
+    at.blocks().map(([version]) => version),
+    [2, 1],
+  );
+  await at.answer(1);
+  await second;
+});
+
 function anEvent(atMs: number): AgentEvent {
   return { gateway: 'gw-1', epoch, atMs, kind: 'source', text: 'x', details: {} };
 }

@@ -20,6 +20,7 @@ export interface Mutation {
 
 const outbox = 'agent/dist/outbox';
 const journal = 'collector/dist/journal';
+const kafka = 'collector/dist/sinks/kafka';
 
 export const mutations: readonly Mutation[] = [
   {
@@ -110,5 +111,27 @@ export const mutations: readonly Mutation[] = [
     file: 'damage',
     tests: 'outbox: bits flipped',
     times: 3,
+  },
+  {
+    name: 'Kafka rows not compared with what is stored',
+    patches: [
+      {
+        where: kafka,
+        find: /position <= passed \|\| this\.#received\.get\(key\)\?\.has\(seq\)/g,
+        put: 'false',
+      },
+    ],
+    file: 'kafka',
+    tests: 'answers never arrive',
+    times: 8000,
+  },
+  {
+    name: 'Kafka transaction committed before its rows are answered',
+    patches: [
+      { where: kafka, find: /await load\.end\(\);/g, put: 'void load.end().catch(() => undefined);' },
+    ],
+    file: 'kafka',
+    tests: 'answers never arrive',
+    times: 1200,
   },
 ];

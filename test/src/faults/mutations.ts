@@ -55,7 +55,7 @@ async function runIn(mutation: Mutation, patches: readonly Patch[]): Promise<Out
 function copyOfBuild(): string {
   const copy = mkdtempSync(path.join(tmpdir(), 'edgeward-mutation-'));
   for (const name of workspaces)
-    for (const part of ['package.json', 'bin', 'dist']) {
+    for (const part of ['package.json', 'bin', 'dist', 'services']) {
       const from = path.join(root, name, part);
       if (existsSync(from)) cpSync(from, path.join(copy, name, part), { recursive: true });
     }
