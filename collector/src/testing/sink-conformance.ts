@@ -6,7 +6,7 @@ import { isRetryable } from '@edgeward/shared/errors';
 import { seededRng } from '@edgeward/shared/rng';
 import { cursorAfter, renumbered } from './deliveries.js';
 import { bench, deliveriesOf, type SinkHarness } from './sink-bench.js';
-import { notesOnce, refusals, replays } from './sink-letters-conformance.js';
+import { notesOnce, refusals, refusedReplays, replays } from './sink-letters-conformance.js';
 
 export type { SinkHarness, StoredRow } from './sink-bench.js';
 
@@ -27,6 +27,9 @@ export function sinkConformance(name: string, harness: SinkHarness): void {
     test('two of them do not know each other', t => independence(t, harness));
     if (refusesLongTexts)
       test('what its store will never take is handed back, precisely', t => refusals(t, harness));
+    if (refusesLongTexts)
+      test('a dead letter that is refused again may be tried until it is taken', t =>
+        refusedReplays(t, harness));
     test('a dead letter is replayed once, and the cursor stays', t => replays(t, harness));
     if (noteIdsOf)
       test('notes are stored once, with and without deliveries', t => notesOnce(t, harness, noteIdsOf));

@@ -113,6 +113,54 @@ export async function replays(t: TestContext, harness: SinkHarness) {
   await check([...expected, ...rest]);
 }
 
+/** A letter that is refused again stays one that was never replayed; what is left of one goes by an id of its own. */
+export async function refusedReplays(t: TestContext, harness: SinkHarness) {
+  const { create, dir, check } = await bench(t, harness);
+  const [stored, other] = deliveriesOf(24, 2) as [Delivery, Delivery];
+  const part = (...rows: number[]) => ({ ...other, batch: selectRows(other.batch, Uint32Array.from(rows)) });
+  let refused = 0;
+  const refuse: Refuse = async more => {
+    refused += more.length;
+  };
+  const after = cursorAfter([stored, other]);
+  const replay = async (sink: Sink, letter: string, delivery: Delivery) => {
+    const before = refused;
+    try {
+      if (sink.replay) await sink.replay(letter, [delivery], [], open);
+      else await sink.write([delivery], after, open);
+    } catch (error) {
+      if (!hasCode(error, 'EW_SINK_REFUSED')) throw error;
+      return true;
+    }
+    return refused > before;
+  };
+  const again = async (letter: string, delivery: Delivery, isRefused: boolean) => {
+    for (const time of ['first', 'second']) {
+      await using sink = create(dir, refuse);
+      await sink.cursor?.();
+      assert.equal(await replay(sink, letter, delivery), isRefused, `${letter} for the ${time} time`);
+    }
+  };
+  {
+    await using sink = create(dir, refuse);
+    await sink.cursor?.();
+    await sink.write([stored], after, open);
+  }
+  await again('letter-1', spoilt(part(0), 0), true);
+  await check([stored]);
+  await again('letter-1', part(0), false); // as once its store has room
+  await check([stored, part(0)]);
+  {
+    await using sink = create(dir, refuse);
+    await sink.cursor?.();
+    assert.ok(await replay(sink, 'letter-2', spoilt(part(1, 2), 1)));
+  }
+  await check([stored, part(0), part(1)]);
+  await again('letter-3', spoilt(part(2), 0), true);
+  await again('letter-3', part(2), false);
+  await check([stored, part(0), part(1), part(2)]);
+}
+
 export async function notesOnce(
   t: TestContext,
   harness: SinkHarness,

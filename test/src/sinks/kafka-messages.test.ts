@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { Consumer } from '@edgeward/collector/consumer';
+import { epochOf, folderFor, openJournal } from '@edgeward/collector/journal/testing/blocks';
 import { kafka } from '@edgeward/collector/sinks/kafka';
 import { cursorAfter, Tape } from '@edgeward/collector/testing/deliveries';
 import { readTopic } from '@edgeward/collector/testing/kafka-reader';
@@ -11,6 +13,7 @@ import type { Delivery, Evidence, Note, Refusal } from '@edgeward/shared/contrac
 import { hasCode } from '@edgeward/shared/errors';
 import { silentLogger } from '@edgeward/shared/log';
 import { Quality } from '@edgeward/shared/quality';
+import { decodeBlock, describe as describeSchema, encodeBlock } from '@edgeward/shared/wire';
 import { z } from 'zod';
 import {
   kafkaConfigOf,
@@ -20,6 +23,7 @@ import {
   startBroker,
   type TestBroker,
 } from '../support/kafka.js';
+import { until } from '../support/processes.js';
 import { root } from '../support/root.js';
 import { noService } from '../support/services.js';
 
@@ -207,6 +211,36 @@ describe('Kafka', { skip: noService('kafka'), timeout: 240_000 }, () => {
     const [{ delivery, rows, reason }] = refused as [Extract<Refusal, { delivery: Delivery }>];
     assert.deepEqual([refused.length, delivery.seq, rows], [1, 2, [5]]);
     assert.match(reason, /a message of 2\d\d\d bytes, and a batch for topic large\.readings may have 2000/);
+  });
+
+  test('a row that is too large stays a dead letter, however often it is tried, until there is room', async t => {
+    const name = 'tried';
+    await using journal = await openJournal(await folderFor(t));
+    const refuse = (refusals: readonly Refusal[]) => journal.sinkLetters.keep(name, refusals);
+    const epoch = epochOf(1);
+    const { gateway, seq, batch } = new Tape({ seed: 32, epoch }).next(1);
+    (batch.values[4] as string[])[1] = 'x'.repeat(2000);
+    const bytes = encodeBlock({ epoch, seq, oldestEpoch: epoch, atMs: 1 }, batch);
+    const block = decodeBlock(bytes, () => describeSchema(batch.schema));
+    await journal.append([{ gateway, outbox: 'outbox-1', bytes, ...block, ingestedMs: 1000, late: false }]);
+    const replayed: boolean[] = [];
+    for (const maxMessageBytes of [2000, 2000, 2000, 20_000]) {
+      await using sink = kafkaSink({ broker, name, config: { maxMessageBytes }, refuse });
+      const common = { journal, clock: systemClock, log: silentLogger, lingerMs: 1 };
+      const consumer = new Consumer({ ...common, name, sink });
+      await consumer.open();
+      const stop = new AbortController();
+      const running = consumer.run(stop.signal, never);
+      await until('all is passed', async () => consumer.lag === 0);
+      const letters = journal.sinkLetters.list(9);
+      assert.equal(letters.length, 1);
+      for (const result of await consumer.replay([letters[0]!.id])) replayed.push(result.stored);
+      stop.abort();
+      await running;
+    }
+    assert.deepEqual(replayed, [false, false, false, true]);
+    assert.deepEqual(journal.sinkLetters.list(9), []);
+    assert.equal((await readTopic(broker, readingsOf(name))).length, 2);
   });
 
   test("a topic's own limit is heeded", async () => {

@@ -77,6 +77,8 @@ export class KafkaSink implements Sink {
       const transaction = this.#begin(session);
       for (const delivery of deliveries) await transaction.rows(delivery);
       for (const note of notes) await transaction.note(note);
+      // Nothing of it is stored: were it noted as replayed, the next try would take it for stored.
+      if (transaction.bytes === 0 && (await transaction.refuse())) return;
       await transaction.commit(session.standing.replayed(letter));
     });
   }
@@ -120,7 +122,13 @@ export class KafkaSink implements Sink {
     const note = (refusal: Refusal | undefined) => {
       if (refusal) refusals.push(refusal);
     };
+    const refuse = async () => {
+      if (refusals.length === 0) return false;
+      await this.#options.refuse(refusals.splice(0));
+      return true;
+    };
     return {
+      refuse,
       get bytes() {
         return load.bytes;
       },
@@ -137,7 +145,7 @@ export class KafkaSink implements Sink {
             timestamp,
           });
         await load.end();
-        if (refusals.length > 0) await this.#options.refuse(refusals.splice(0));
+        await refuse();
         await producer.commit();
       },
     };
@@ -183,6 +191,8 @@ interface Transaction {
   readonly bytes: number;
   rows(delivery: Delivery): Promise<void>;
   note(note: Note): Promise<void>;
+  /** Tells what is refused of it, which a commit does, too. @returns false: nothing is */
+  refuse(): Promise<boolean>;
   /** The next begins with the next row. */
   commit(changes: readonly Change[]): Promise<void>;
 }
