@@ -1,11 +1,11 @@
-import type { Clock, Cursor, Note, ReadLimits, Refusal, Sink } from '@edgeward/shared/contracts';
+import type { Clock, Cursor, Delivery, Note, ReadLimits, Refusal, Sink } from '@edgeward/shared/contracts';
 import { hasCode, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import type { Journal, Reading } from './journal/journal.js';
 import { sumOfRows } from './journal/kept-delivery.js';
 import type { NoteFeed } from './notes/feed.js';
 import { NoteReader } from './runtime/note-reader.js';
-import { Parcel, type Part, sizeOf } from './runtime/parcel.js';
+import { behind, headOf, Parcel, type Part, sizeOf } from './runtime/parcel.js';
 import { Reader } from './runtime/reader.js';
 import { Tally } from './runtime/tally.js';
 import { Tries } from './runtime/tries.js';
@@ -60,6 +60,8 @@ export class Consumer {
   #position = 0;
   #parcel: Parcel | undefined;
   #ownCursor = false;
+  /** Refused alone and kept, while its sink's cursor has yet to move. */
+  #refused: Delivery | Note | undefined;
   #state: 'opening' | 'open' | 'stopped' = 'opening';
   /** Ends a wait for what comes next. */
   #wakeIdle = () => {};
@@ -236,6 +238,7 @@ export class Consumer {
       else parcel.done(tried.part);
     }
     this.#parcel = undefined;
+    this.#refused = undefined;
     return true;
   }
 
@@ -247,13 +250,16 @@ export class Consumer {
       const step = this.#stored.with(part.deliveries);
       const after = this.#cursorAfter(last, step, part.notes);
       try {
-        await this.#writer.write(part, after);
+        await this.#writer.write(behind(part, this.#refused), after);
       } catch (error) {
         if (!hasCode(error, 'EW_SINK_REFUSED')) throw error;
         if (sizeOf(part) > 1) return { part, isRefused: true };
         await journal.sinkLetters.keep(name, refusalsOf(part, messageOf(error)));
         // Else a start after its replay would have it written, and stored, once more.
-        if (this.#ownCursor) await this.#writer.write(nothing, after);
+        if (this.#ownCursor) {
+          this.#refused = headOf(part);
+          await this.#writer.write(nothing, after);
+        }
       }
       // Of this very journal the position says all; ranges are for cursors that outlive it.
       if (!this.#ownCursor) await journal.setCursor(name, last, true, this.#notes.with(part.notes));

@@ -37,7 +37,7 @@ function setOf(journal: Journal, servers: Readonly<Record<string, FakeServer>>, 
   let moved = 0;
   const set = new SinkSet({
     journal,
-    create: ({ name }) => servers[name]!.sink(own),
+    create: ({ name, type }) => servers[name]!.sink(own && type === 'file'),
     sinks,
     receiptAfter: receiptAfter ?? 'journal',
     onMoved: () => {
@@ -319,6 +319,36 @@ test('sinks that left while nothing ran are told and forgotten at the next start
   await end();
   assert.match(told(journal).join(), /Sink goes is no longer configured: it stood at position 2/);
   assert.deepEqual(journal.sinkBook.names(), ['stays']);
+});
+
+test('what a sink of another type, or an emptied one, stores again is no letter any more', limit, async t => {
+  const folder = await folderFor(t);
+  const server = new FakeServer();
+  server.refused = new Set([2]);
+  const letters = (journal: Journal) => journal.sinkLetters.list(9, 'server').length;
+  const place = { url: 'http://localhost:8086', org: 'o', bucket: 'b', token: { file: '/nowhere/token' } };
+  const influxdb = sinkConfig.parse({ type: 'influxdb', name: 'server', ...place });
+  await using journal = await openJournal(folder);
+  await journal.append(new TestGateway().incoming(3));
+  const { start, change, caughtUp, end } = setOf(journal, { server }, { sinks: [influxdb] });
+  await start();
+  await caughtUp();
+  assert.equal(letters(journal), 1);
+  server.wipe();
+  await change([configOf('server')]);
+  await caughtUp();
+  assert.deepEqual([letters(journal), server.seqs], [1, [1, 3]], 'it refuses that, too');
+  await end();
+  for (const refused of [[2], []]) {
+    server.wipe();
+    server.refused = new Set(refused);
+    const again = setOf(journal, { server });
+    await again.start();
+    await again.caughtUp();
+    await again.end();
+    assert.equal(letters(journal), refused.length);
+  }
+  assert.deepEqual(server.seqs, [1, 2, 3]);
 });
 
 test('a store that was emptied is filled again with what the journal has', limit, async t => {

@@ -1,6 +1,6 @@
 import { getOrMake } from '@edgeward/shared/maps';
 import { RefusedRows, type RowNumbers } from './refused-rows.js';
-import type { SinkLetter } from './sink-letter.js';
+import { type LetterContent, noteLetterId, type SinkLetter } from './sink-letter.js';
 
 /** Letters and their rows. */
 export interface LetterCount {
@@ -51,9 +51,18 @@ export class LetterShelf {
     if (own?.size === 0) this.#blocks.delete(blockOf(letter));
   }
 
-  /** Rows of a block in letters of a sink, but for this one. */
-  rowsBeside(block: string, letter: SinkLetter | undefined): RefusedRows {
-    return new RefusedRows([...this.#rowsIn(block, other => other.id !== letter?.id)]);
+  /** Letters of a sink with rows of these blocks, or with these notes. */
+  about(sink: string, { deliveries, notes }: LetterContent): SinkLetter[] {
+    if ((this.#counts.get(sink) ?? none).letters === 0) return [];
+    const ofBlocks = deliveries.flatMap(({ gateway, epoch, seq }) => [
+      ...(this.#blocks.get(blockOf({ sink, gateway, epoch, seq })) ?? []),
+    ]);
+    return [...ofBlocks, ...notes.flatMap(note => this.#letters.get(noteLetterId(sink, note)) ?? [])];
+  }
+
+  /** Rows of a block in letters of a sink, but for some of these. */
+  rowsBeside(block: string, isOut: (letter: SinkLetter) => boolean): RefusedRows {
+    return new RefusedRows([...this.#rowsIn(block, letter => !isOut(letter))]);
   }
 
   /** One that has rows of this letter, too: its replay was cut off, and what was refused then lies in this one. */

@@ -34,6 +34,12 @@ export class LetterTeller {
     void this.#options.tell(`Sink ${sink} refused what is kept as ${what}: ${reason}`);
   }
 
+  /** Their sink has stored them otherwise. */
+  withdrawn(sink: string, { letters, rows }: LetterCount): void {
+    const count = { sink, letters, rows };
+    this.#options.log.info(count, 'dead letters withdrawn: their sink has stored what they hold');
+  }
+
   /** Dropped or discarded. */
   gone(sink: string, count: LetterCount): void {
     const all = this.#due(`gone ${sink}`, count);

@@ -95,10 +95,14 @@ export function noteLetter(sink: string, note: Note, reason: string, atMs: numbe
   const { feed, store, number, gateway } = note;
   const name = { sink, feed, store, number };
   return {
-    id: hashOf([name]),
+    id: noteLetterId(sink, note),
     facts: { kind: 'note', ...name, gateway, reason: reason.slice(0, maxReason), atMs },
     content: Buffer.from(JSON.stringify(note), 'utf8'),
   };
+}
+
+export function noteLetterId(sink: string, { feed, store, number }: Note): string {
+  return hashOf([{ sink, feed, store, number }]);
 }
 
 export function sizeOf(content: Uint8Array): number {

@@ -166,6 +166,42 @@ test('the older of two letters of one row leaves it to the younger', async t => 
   assert.deepEqual(brief(opened.journal), [['influx', { 'probe-1': [[1, 1]] }, 'never']]);
 });
 
+test('what is written anew is no letter any more, but for what is refused in that write', async t => {
+  await using opened = await filled(t, 3);
+  const { journal, deliveries, folder } = opened;
+  const [one, two, three] = deliveries;
+  const { sinkLetters } = journal;
+  await sinkLetters.keep('kafka', [
+    refusal(one!, [0, 1]),
+    refusal(two!),
+    refusal(three!),
+    { note, reason: 'too long' },
+  ]);
+  await sinkLetters.keep('influx', [refusal(one!)]);
+  const failed = sinkLetters.around('kafka', { deliveries, notes: [note] }, async () => {
+    await sinkLetters.keep('kafka', [refusal(one!, [1])]);
+    throw new Error('the server went');
+  });
+  await assert.rejects(failed, /the server went/);
+  assert.equal(sinkLetters.list(9, 'kafka').length, 5, 'nothing goes before all is stored');
+  const content = { deliveries: [one!, two!], notes: [note] };
+  await sinkLetters.around('kafka', content, () =>
+    sinkLetters.keep('kafka', [refusal(one!, [1]), refusal(two!, undefined, 'still no')]),
+  );
+  const left = () => brief(journal, 'kafka').map(([, rows]) => rows);
+  const all = { 'probe-1': [[3, 4]], 'probe-2': [[3, 4]] };
+  assert.equal(left().length, 3);
+  assert.deepEqual(left()[0], { 'probe-2': [[1, 1]] }, 'of two rows the one that was refused again');
+  await sinkLetters.around('kafka', { deliveries: [two!], notes: [] }, async () => undefined);
+  assert.equal(left().length, 2);
+  assert.ok(!left().some(rows => JSON.stringify(rows) === JSON.stringify(all)));
+  assert.equal(sinkLetters.list(9, 'influx').length, 1);
+  assert.deepEqual([...sinkLetters.gone()], [], 'nothing was given up');
+  await journal[Symbol.asyncDispose]();
+  await using again = await openJournal(folder);
+  assert.equal(again.sinkLetters.list(9, 'kafka').length, 2);
+});
+
 test('what somebody discards is counted as deleted', async t => {
   await using opened = await filled(t, 1);
   const { sinkLetters } = opened.journal;

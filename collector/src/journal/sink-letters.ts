@@ -3,8 +3,8 @@
  *
  * Invariants
  * - `keep` returns after a synced commit; what is kept already is not kept again, whatever rows come with it.
- * - A row of a block lies in one letter of a sink. Only while a letter is replayed may a second one have some of its
- *   rows: those that were refused again. Then the former goes.
+ * - A row of a block lies in one letter of a sink. Only while a letter is tried again, by a replay or because its block
+ *   is written anew, may a second one have some of its rows: those that were refused again. Then the former goes.
  * - Each sink has room of its own. Its oldest letters go when it is used up, counted and told.
  */
 import type { Clock, Delivery, Described, Refusal } from '@edgeward/shared/contracts';
@@ -44,14 +44,17 @@ export interface SinkLettersOptions {
   /** Of each sink. */
   readonly maxBytes: number;
   readonly described: (id: string) => Described | undefined;
-  readonly teller?: Pick<LetterTeller, 'kept' | 'gone'>;
+  readonly teller?: Pick<LetterTeller, 'kept' | 'gone' | 'withdrawn'>;
   readonly clock: Clock;
 }
 
-interface Replay {
-  readonly letter: SinkLetter;
-  /** It was refused as it is. */
-  again: boolean;
+/** Letters whose content is tried again. */
+interface Trial {
+  readonly ids: ReadonlySet<string>;
+  /** Those that were refused as they are. */
+  readonly again: Set<string>;
+  /** They get the reason of now. */
+  readonly renews: boolean;
 }
 
 export class SinkLetters {
@@ -60,7 +63,7 @@ export class SinkLetters {
   readonly #kept = new Map<string, number>();
   readonly #gone = new Map<string, GoneLetters>();
   /** By sink. */
-  readonly #replays = new Map<string, Replay>();
+  readonly #trials = new Map<string, Trial>();
   #busy: Promise<unknown> = Promise.resolve();
 
   private constructor(options: SinkLettersOptions) {
@@ -140,15 +143,42 @@ export class SinkLetters {
     if (older) await this.replay(older.id, act);
     const beside = this.#shelf.rowsAfter(letter);
     const content = contentOf(letter, bytesIn(value), this.#options.described, beside);
-    const replay = { letter, again: false };
-    this.#replays.set(letter.sink, replay);
+    const isEmpty = content.deliveries.length + content.notes.length === 0;
+    const again = await this.#try([letter], true, async () => isEmpty || act(content, id));
+    if (!again.has(id)) await this.#exclusively(() => this.#delete([letter]));
+    return !again.has(id);
+  }
+
+  /**
+   * Around a write of what is in the journal. Letters about the same, which their sink had refused in another life or at
+   * another try, are withdrawn once that has resolved, but for what was refused again meanwhile: else a replay would
+   * store it twice. Not beside another write, or a replay, of the same sink.
+   * @throws what `write` throws; then all letters stay
+   */
+  async around(sink: string, content: LetterContent, write: () => Promise<void>): Promise<void> {
+    const letters = this.#shelf.about(sink, content);
+    if (letters.length === 0) return write();
+    const again = await this.#try(letters, false, write);
+    const stored = letters.filter(({ id }) => !again.has(id));
     try {
-      if (content.deliveries.length + content.notes.length > 0) await act(content, id);
-    } finally {
-      this.#replays.delete(letter.sink);
+      await this.#exclusively(() => this.#delete(stored));
+    } catch {
+      return; // rather twice than never
     }
-    if (!replay.again) await this.#exclusively(() => this.#delete([letter]));
-    return !replay.again;
+    for (const [name, count] of countOf(stored)) this.#options.teller?.withdrawn(name, count);
+  }
+
+  /** @returns those that were refused again as they are */
+  async #try(letters: readonly SinkLetter[], renews: boolean, act: () => Promise<unknown>) {
+    const trial = { ids: new Set(letters.map(({ id }) => id)), again: new Set<string>(), renews };
+    const { sink } = letters[0]!;
+    this.#trials.set(sink, trial);
+    try {
+      await act();
+    } finally {
+      this.#trials.delete(sink);
+    }
+    return trial.again;
   }
 
   /** It was refused again. */
@@ -174,14 +204,15 @@ export class SinkLetters {
 
   /** What is not kept yet. */
   #fresh(sink: string, refusals: readonly Refusal[]): NewLetter[] {
-    const replay = this.#replays.get(sink);
+    const trial = this.#trials.get(sink);
     const known = new Map<string, RefusedRows>();
     const fresh = new Map<string, NewLetter>();
     for (const refusal of refusals) {
       const letter = this.#letterOf(sink, refusal, known);
       if (!letter) continue;
-      if (letter.id === replay?.letter.id) replay.again = true;
-      else if (this.#shelf.get(letter.id)) continue;
+      const isTried = trial?.ids.has(letter.id);
+      if (isTried) trial?.again.add(letter.id);
+      if (isTried ? !trial?.renews : this.#shelf.get(letter.id)) continue;
       fresh.set(letter.id, letter);
     }
     return [...fresh.values()];
@@ -199,10 +230,12 @@ export class SinkLetters {
     return letter;
   }
 
-  /** Rows of a block that need not be kept; of one that is replayed, those of other letters. */
+  /** Rows of a block that need not be kept: those of letters, but for what is tried again. */
   #known(known: Map<string, RefusedRows>, sink: string, { gateway, epoch, seq }: Delivery): RefusedRows {
     const block = blockOf({ sink, gateway, epoch, seq });
-    return getOrMake(known, block, () => this.#shelf.rowsBeside(block, this.#replays.get(sink)?.letter));
+    const trial = this.#trials.get(sink);
+    const isOpen = ({ id }: SinkLetter) => (trial?.ids.has(id) ?? false) && !trial?.again.has(id);
+    return getOrMake(known, block, () => this.#shelf.rowsBeside(block, isOpen));
   }
 
   async #giveUp(letters: readonly SinkLetter[]): Promise<void> {

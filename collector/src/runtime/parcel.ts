@@ -12,6 +12,18 @@ export function sizeOf({ deliveries, notes }: Pick<Part, 'deliveries' | 'notes'>
   return deliveries.length + notes.length;
 }
 
+export function headOf({ deliveries, notes }: Part): Delivery | Note | undefined {
+  return deliveries[0] ?? notes[0];
+}
+
+/** Without this one, if it comes first. */
+export function behind(part: Part, head: Delivery | Note | undefined): Part {
+  if (!head || headOf(part) !== head) return part;
+  const { deliveries, notes } = part;
+  if (deliveries.length > 0) return { ...part, deliveries: deliveries.slice(1) };
+  return { ...part, notes: notes.slice(1) };
+}
+
 /**
  * What is to be stored, in its order: deliveries, then notes. Of a part that was refused the first half is tried next,
  * so that after few tries what is refused stands alone, and all before it is stored.

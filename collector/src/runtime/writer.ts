@@ -2,8 +2,9 @@ import type { Clock, Cursor, Sink } from '@edgeward/shared/contracts';
 import { type EdgewardError, hasCode, messageOf } from '@edgeward/shared/errors';
 import { failpoint } from '@edgeward/shared/failpoint';
 import { settled } from '@edgeward/shared/settled';
-import type { LetterContent, SinkLetters } from '../journal/sink-letters.js';
+import type { LetterContent, SinkLetter, SinkLetters } from '../journal/sink-letters.js';
 import { attempt } from './attempt.js';
+import { Doubt } from './doubt.js';
 import type { Part } from './parcel.js';
 import type { Tally } from './tally.js';
 import type { Replayed } from './view.js';
@@ -20,10 +21,12 @@ export interface WriterOptions {
 }
 
 const noLetter = 'There is no such dead letter of this sink.';
+const notYet = 'The sink has yet to come to it in the journal, and is given it then: try again later.';
 
 /** Hands things to a sink: one after the other, each within its time. */
 export class Writer {
   readonly #options: WriterOptions;
+  readonly #doubt = new Doubt();
   #deadline = new AbortController().signal;
   #busy: Promise<unknown> = Promise.resolve();
 
@@ -43,11 +46,24 @@ export class Writer {
     return done;
   }
 
-  /** Within `alone`. @throws what the sink throws; EW_SINK_WRITE when its time is up; EW_STOPPED at the deadline */
-  async write({ deliveries, notes }: Part, after: Cursor): Promise<void> {
+  /**
+   * Within `alone`. Dead letters of what it stores are withdrawn.
+   * @throws what the sink throws; EW_SINK_WRITE when its time is up; EW_STOPPED at the deadline
+   */
+  write(part: Part, after: Cursor): Promise<void> {
+    const { name, letters } = this.#options;
+    return letters.around(name, this.#doubt.beyond(part), () => this.#write(part, after));
+  }
+
+  async #write({ deliveries, notes }: Part, after: Cursor): Promise<void> {
     const { sink, clock, tally } = this.#options;
     const startedMs = clock.monotonic();
-    await this.#attempt(signal => sink.write(deliveries, after, signal, notes));
+    try {
+      await this.#attempt(signal => sink.write(deliveries, after, signal, notes));
+    } catch (error) {
+      if (sink.cursor && !hasCode(error, 'EW_SINK_REFUSED')) this.#doubt.add(after);
+      throw error;
+    }
     failpoint('sink.after-write');
     tally.stored(deliveries, notes.length, clock.monotonic() - startedMs);
   }
@@ -73,9 +89,12 @@ export class Writer {
 
   async #replayOne(id: string, here: () => Cursor): Promise<{ reason: string | null; goesOn: boolean }> {
     const { letters, name, sink } = this.#options;
-    if (letters.get(id)?.sink !== name) return { reason: noLetter, goesOn: true };
+    const letter = letters.get(id);
+    if (letter?.sink !== name) return { reason: noLetter, goesOn: true };
     if (sink.cursor && !sink.replay)
       return { reason: 'This kind of sink cannot take again what it has passed.', goesOn: false };
+    // What is idempotent may have it twice.
+    if (sink.cursor && isAhead(letter, here())) return { reason: notYet, goesOn: true };
     try {
       const isStored = await this.alone(() =>
         letters.replay(id, (content, letter) => this.#handOver(letter, content, here())),
@@ -103,4 +122,10 @@ export class Writer {
     const { timeoutMs, onLate } = this.#options;
     return attempt(work, { timeoutMs, deadline: this.#deadline, onLate });
   }
+}
+
+/** The sink has yet to be given it from the journal, or from a feed that it follows. */
+function isAhead(letter: SinkLetter, { position, notes = {} }: Cursor): boolean {
+  if (letter.kind === 'rows') return letter.position > position;
+  return letter.number > (notes[`${letter.feed}/${letter.store}`] ?? Number.POSITIVE_INFINITY);
 }
