@@ -16,6 +16,7 @@ import { Quality } from '@edgeward/shared/quality';
 import { decodeBlock, describe as describeSchema, encodeBlock } from '@edgeward/shared/wire';
 import { z } from 'zod';
 import {
+  createTopic,
   kafkaConfigOf,
   kafkaSink,
   readingsOf,
@@ -246,15 +247,7 @@ describe('Kafka', { skip: noService('kafka'), timeout: 240_000 }, () => {
   test("a topic's own limit is heeded", async () => {
     const name = 'limited';
     const refused: Refusal[] = [];
-    const topic = ['--topic', readingsOf(name), '--partitions', '1', '--config', 'max.message.bytes=1500'];
-    await server!.service.run(
-      'tool',
-      'org.apache.kafka.tools.TopicCommand',
-      '--bootstrap-server',
-      broker,
-      '--create',
-      ...topic,
-    );
+    await createTopic(server!, readingsOf(name), { 'max.message.bytes': 1500 });
     const refuse = async (refusals: readonly Refusal[]) => void refused.push(...refusals);
     await using sink = kafkaSink({ ...everything(name), refuse });
     const tape = new Tape({ seed: 23 });
@@ -263,6 +256,18 @@ describe('Kafka', { skip: noService('kafka'), timeout: 240_000 }, () => {
     await sink.write(deliveries, cursorAfter(deliveries), never);
     assert.equal((await readTopic(broker, readingsOf(name))).length, 39);
     assert.equal(refused.length, 1);
+  });
+
+  test('rows that are too old for a topic are told with its setting, and none is given up', async () => {
+    const name = 'punctual';
+    await createTopic(server!, readingsOf(name), { 'message.timestamp.before.max.ms': 3_600_000 });
+    await using sink = kafkaSink({ broker, name });
+    const delivery = new Tape({ seed: 33 }).next();
+    await assert.rejects(sink.write([delivery], cursorAfter([delivery]), never), error => {
+      assert.ok(hasCode(error, 'EW_SINK_DENIED'), String(error));
+      assert.match(error.message, /INVALID_TIMESTAMP.*Remedy: check .*message\.timestamp\.before\.max\.ms/);
+      return true;
+    });
   });
 
   test('a second collector of the same name fences the first, which says so', async () => {

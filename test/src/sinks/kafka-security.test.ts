@@ -8,9 +8,10 @@ import { collectorConfig } from '@edgeward/collector/config';
 import { cursorAfter, Tape } from '@edgeward/collector/testing/deliveries';
 import { readTopic } from '@edgeward/collector/testing/kafka-reader';
 import { allow, type Right } from '@edgeward/collector/testing/kafka-rights';
+import type { Refusal } from '@edgeward/shared/contracts';
 import { hasCode } from '@edgeward/shared/errors';
 import { Authority } from '../support/certificates.js';
-import { kafkaSink, readingsOf, startBroker, type TestBroker } from '../support/kafka.js';
+import { createTopic, kafkaSink, readingsOf, startBroker, type TestBroker } from '../support/kafka.js';
 import { freePort } from '../support/processes.js';
 import { noService } from '../support/services.js';
 
@@ -64,10 +65,15 @@ describe('Kafka', { skip: noService('kafka'), timeout: 240_000 }, () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function sinkOf(name: string, { sasl = {}, tls = {}, ...more }: Record<string, object> = {}) {
+  function sinkOf(
+    name: string,
+    { sasl = {}, tls = {}, ...more }: Record<string, object> = {},
+    refuse?: (refusals: readonly Refusal[]) => Promise<void>,
+  ) {
     return kafkaSink({
       broker: secured,
       name,
+      ...(refuse && { refuse }),
       config: {
         sasl: { username: 'writer', password: { file: passwords.right }, ...sasl },
         tls: { ca: authority!.file, certificate: client.certificate, key: client.key, ...tls },
@@ -142,6 +148,62 @@ describe('Kafka', { skip: noService('kafka'), timeout: 240_000 }, () => {
     }
     assert.equal((await readTopic(server!.direct, readingsOf(name))).length, 12);
     await assertDenied(name, { sasl: { username: 'stranger' } }, /TOPIC_AUTHORIZATION_FAILED/);
+  });
+
+  /** Topics made by hand, and all that the documentation asks for but DescribeConfigs. */
+  async function prepare(name: string, topics: readonly string[], settings = {}): Promise<void> {
+    for (const topic of topics) {
+      await createTopic(server!, topic, settings);
+      await give({ on: 'TOPIC', name: topic, operations: ['DESCRIBE', 'WRITE'] });
+    }
+    await give({
+      on: 'TOPIC',
+      name: 'edgeward.cursors',
+      operations: ['CREATE', 'DESCRIBE', 'READ', 'WRITE'],
+    });
+    const transactions = `edgeward-test-${name}`;
+    await give({ on: 'TRANSACTIONAL_ID', name: transactions, operations: ['DESCRIBE', 'WRITE'] });
+  }
+
+  test('where a right is missing on one topic of several, that one is named', async () => {
+    const name = 'halfway';
+    const anomalies = `${name}.anomalies`;
+    await prepare(name, [readingsOf(name)]);
+    await createTopic(server!, anomalies);
+    await give({ on: 'TOPIC', name: anomalies, operations: ['DESCRIBE'] });
+    const topics = { readings: readingsOf(name), anomalies, incidents: null, events: null };
+    await using sink = sinkOf(name, { topics });
+    const tape = new Tape({ seed: 34 });
+    const flag = { detector: 'forest' as const, source: 'pump-3', score: 0.9, threshold: 0.7, channels: [] };
+    const delivery = tape.block([{ device: 'pump-1' }, { device: 'pump-1', flag }]);
+    await assert.rejects(sink.write([delivery], cursorAfter([delivery]), never), error => {
+      assert.ok(hasCode(error, 'EW_SINK_DENIED'), String(error));
+      assert.match(
+        error.message,
+        /halfway\.anomalies, partition 0: TOPIC_AUTHORIZATION_FAILED.*Remedy: allow/,
+      );
+      return true;
+    });
+  });
+
+  test("a topic's own limit that may not be read is learned: all that fits is stored", async () => {
+    const name = 'unread';
+    await prepare(name, [readingsOf(name)], { 'max.message.bytes': 1500 });
+    const refused: Refusal[] = [];
+    await using sink = sinkOf(name, {}, async refusals => void refused.push(...refusals));
+    const tape = new Tape({ seed: 35 });
+    const deliveries = [tape.next(20), tape.next(20)];
+    const modes = deliveries[0]!.batch.values[4] as string[];
+    modes[7] = 'x'.repeat(1500);
+    modes[9] = 'x'.repeat(900); // fits, but hardly with others
+    await sink.write(deliveries, cursorAfter(deliveries), never);
+    assert.deepEqual(
+      refused.map(one => 'rows' in one && one.rows),
+      [[7]],
+    );
+    const more = tape.next(20);
+    await sink.write([more], cursorAfter([more], 'journal-1', cursorAfter(deliveries)), never);
+    assert.equal((await readTopic(server!.direct, readingsOf(name))).length, 79 + 40);
   });
 });
 

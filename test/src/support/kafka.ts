@@ -109,6 +109,19 @@ export async function startBroker(options: BrokerOptions = {}): Promise<TestBrok
   };
 }
 
+/** By hand, as an administrator would. */
+export async function createTopic(
+  { service, direct }: TestBroker,
+  topic: string,
+  settings: Readonly<Record<string, string | number>> = {},
+  partitions = 1,
+): Promise<void> {
+  const config = Object.entries(settings).flatMap(([name, value]) => ['--config', `${name}=${value}`]);
+  const what = ['--create', '--topic', topic, '--partitions', String(partitions), ...config];
+  const where = ['--bootstrap-server', direct];
+  await service.run('tool', 'org.apache.kafka.tools.TopicCommand', ...where, ...what);
+}
+
 /** Fails while `failing()` says so: before the broker hears of it, or once it has done it and nobody hears its answer. */
 export function failingWire(wire: Wire, failing: () => boolean, rng: Rng): Wire {
   const lost = () => new Error('the connection broke');

@@ -31,6 +31,7 @@ const names: Readonly<Record<number, string>> = {
   50: 'INVALID_TRANSACTION_TIMEOUT',
   51: 'CONCURRENT_TRANSACTIONS',
   53: 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+  55: 'OPERATION_NOT_ATTEMPTED',
   58: 'SASL_AUTHENTICATION_FAILED',
   59: 'UNKNOWN_PRODUCER_ID',
   69: 'GROUP_ID_NOT_FOUND',
@@ -45,12 +46,14 @@ export class BrokerError extends Error {
   override readonly name = 'BrokerError';
   /** As the protocol names it. */
   readonly type: string;
+  readonly what: string;
 
   /** @param what  that was asked for, for example a topic */
   constructor(code: number, what: string, text = '') {
     const type = names[code] ?? `error ${code}`;
     super(`${what}: ${type}${text && ` (${text})`}`);
     this.type = type;
+    this.what = what;
   }
 }
 

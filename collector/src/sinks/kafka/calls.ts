@@ -42,12 +42,16 @@ function topicsWith<T>(out: Bytes, topics: ByTopic<T>, write: (item: T) => void)
   }
 }
 
+export function placeOf(topic: string, partition: number): string {
+  return `topic ${topic}, partition ${partition}`;
+}
+
 /** What an answer says of each partition. */
 function eachPartition<T>(answer: Answer, read: (where: string, answer: Answer) => T): T[] {
   return answer
     .list(topic => {
       const name = topic.text();
-      return topic.list(partition => read(`topic ${name}, partition ${partition.int32()}`, partition));
+      return topic.list(partition => read(placeOf(name, partition.int32()), partition));
     })
     .flat();
 }
@@ -176,10 +180,16 @@ export function addPartitionsCall(
     }),
     read: answer => {
       answer.int32(); // throttle time
-      eachPartition(answer, (where, partition) => throwIfError(partition.int16(), where));
+      const told = eachPartition(answer, (where, partition) => [partition.int16(), where] as const);
+      // One that cannot be added keeps the others from it: theirs is no reason.
+      const [code, where] = told.find(([one]) => one !== 0 && one !== notAttempted) ?? [0, ''];
+      throwIfError(code, where);
+      for (const [one, place] of told) throwIfError(one, place);
     },
   };
 }
+
+const notAttempted = 55;
 
 export function endTransactionCall(
   transactionalId: string,
@@ -275,10 +285,13 @@ export function fetchCall(
     }),
     read: answer => {
       answer.int32(); // throttle time
-      return eachPartition(answer, readFetched)[0]!;
+      return eachPartition(answer, readFetched)[0] ?? nothingFetched;
     },
   };
 }
+
+/** A broker that asks us to be slower answers without the partition. */
+const nothingFetched: Fetched = { endOffset: -1, stableOffset: -1, aborted: [], data: Buffer.alloc(0) };
 
 function readFetched(where: string, answer: Answer): Fetched {
   throwIfError(answer.int16(), where);

@@ -21,6 +21,14 @@ const settings = new Set([
   'UNSUPPORTED_COMPRESSION_TYPE',
 ]);
 const tooLarge = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
+const invalid = new Set(['INVALID_TIMESTAMP', 'INVALID_RECORD']);
+
+export const tooLargeRemedy =
+  'allow DescribeConfigs on the topics, or set maxMessageBytes to the least max.message.bytes of them.';
+const invalidRemedy =
+  "check the topic's message.timestamp.before.max.ms and message.timestamp.after.max.ms (before Kafka 3.6 " +
+  'message.timestamp.difference.max.ms), its cleanup.policy, and the clocks of broker and collector: a record bears ' +
+  'the time of its row.';
 
 interface Told {
   readonly name?: unknown;
@@ -49,7 +57,8 @@ export function kafkaError(error: unknown, context: ErrorContext): EdgewardError
   if (all.some(isCertificateProblem))
     return denied('check tls.ca, tls.serverName and the certificates of broker and client.');
   if (is(settings)) return denied('check topics, createTopics and the settings of the topic.');
-  if (is(tooLarge)) return new EdgewardError('EW_SINK_REFUSED', `${text}`, { cause: error });
+  if (is(tooLarge)) return denied(tooLargeRemedy);
+  if (is(invalid)) return denied(invalidRemedy);
   return new EdgewardError('EW_SINK_WRITE', text, { cause: error });
 }
 

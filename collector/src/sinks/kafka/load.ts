@@ -59,7 +59,7 @@ export class Load {
   add(topic: Topic, { key, value, headers, timestamp }: Message): Promise<void> | undefined {
     const size = key.bytes.length + (value?.length ?? 0) + headers.length + recordOverhead;
     const full = this.#batch(topic, key);
-    const flushed = full.count > 0 && full.size + size > topic.maxBytes ? this.flush() : undefined;
+    const flushed = full.count > 0 && full.size + size > topic.batchBytes ? this.flush() : undefined;
     this.#batch(topic, key).add(key.bytes, value, headers, timestamp);
     this.bytes += size;
     return flushed;
@@ -67,7 +67,7 @@ export class Load {
 
   /**
    * The same with a value that is written on the spot.
-   * @returns false: nothing was added, because the batch is full or the row too large for any
+   * @returns false: nothing was added, because the batch is full, or the row too large for one with others
    */
   addRow(
     topic: Topic,
@@ -80,7 +80,7 @@ export class Load {
     const batch = this.#batch(topic, key);
     const before = batch.size;
     batch.addRow(key.bytes, rows, i, headers, timestamp);
-    if (batch.size > topic.maxBytes) {
+    if (batch.size > topic.batchBytes) {
       batch.undo();
       return false;
     }

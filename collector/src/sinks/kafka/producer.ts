@@ -6,11 +6,13 @@ import {
   addPartitionsCall,
   endTransactionCall,
   initProducerCall,
+  placeOf,
   produceCall,
   type SealedPart,
 } from './calls.js';
 import type { Cluster } from './cluster.js';
 import type { Compress } from './compression.js';
+import { BatchTooLarge, isTooLarge } from './limits.js';
 import type { BatchWriter, ProducerIdentity } from './record-batch.js';
 import type { Node } from './wire.js';
 
@@ -104,14 +106,22 @@ export class Producer {
   /**
    * Resolves once all replicas in sync have it; until then the batches are not to be touched. More than one may be under
    * way: they go in the order of the calls.
+   * @throws BatchTooLarge
    */
   async send(parts: readonly Part[]): Promise<void> {
     const sealed = parts.map(part => this.#seal(part));
     const issued = this.#issued.then(() => this.#issue(parts, sealed));
     this.#issued = issued;
     const calls = await issued;
-    this.#underWay = Promise.all([this.#underWay, Promise.allSettled(calls)]);
-    await Promise.all(calls);
+    this.#underWay = settled(Promise.allSettled([this.#underWay, ...calls]));
+    try {
+      await Promise.all(calls);
+    } catch (error) {
+      const part = isTooLarge(error) && parts.find(one => placeOf(one.topic, one.partition) === error.what);
+      if (!part) throw error;
+      const { size, count } = part.batch;
+      throw new BatchTooLarge({ topic: part.topic, size, count }, error);
+    }
   }
 
   async commit(): Promise<void> {

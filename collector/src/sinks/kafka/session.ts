@@ -3,6 +3,7 @@ import type { Logger } from '@edgeward/shared/log';
 import { Cluster } from './cluster.js';
 import { compressorOf } from './compression.js';
 import type { KafkaConfig } from './config.js';
+import type { LearnedLimits } from './limits.js';
 import { Producer } from './producer.js';
 import { offsetsOf, readCommitted } from './reader.js';
 import { Standing } from './standing.js';
@@ -16,6 +17,8 @@ export interface SessionOptions {
   readonly collector: string;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Outlive a session, which ends when there is more to learn. */
+  readonly limits: LearnedLimits;
   /** For one session. */
   readonly openWire: () => Promise<Wire>;
 }
@@ -43,7 +46,7 @@ export async function openSession(options: SessionOptions, deadline: AbortSignal
   deadline.addEventListener('abort', cut, { once: true });
   try {
     deadline.throwIfAborted();
-    const topics = await openTopics(cluster, config, ms => clock.sleep(ms, deadline));
+    const topics = await openTopics(cluster, config, options.limits, ms => clock.sleep(ms, deadline));
     const producer = await Producer.begin({
       cluster,
       clock,

@@ -1,9 +1,11 @@
 import type { Cursor, Delivery, Note, ReaderLag, Refusal, Sink } from '@edgeward/shared/contracts';
+import { messageOf } from '@edgeward/shared/errors';
 import { settled } from '@edgeward/shared/settled';
 import type { SinkContext } from '../define.js';
 import type { KafkaConfig } from './config.js';
-import { kafkaError } from './errors.js';
+import { kafkaError, tooLargeRemedy } from './errors.js';
 import { ConsumerLag } from './lag.js';
+import { LearnedLimits } from './limits.js';
 import { BatchPool, Load } from './load.js';
 import { keyOf } from './partitioner.js';
 import { encodeHeaders } from './record-batch.js';
@@ -17,6 +19,7 @@ const maxTransactionBytes = 32 * 1024 * 1024;
 /** What the way out of a failed transaction may take; the next session ends it anyhow. */
 const abortMs = 1000;
 const noHeaders = encodeHeaders({});
+const tooLargeText = `Kafka takes no batch of that size: smaller ones from now on. Remedy: ${tooLargeRemedy}`;
 const never = new AbortController().signal;
 
 export interface KafkaSinkOptions extends SinkContext {
@@ -33,6 +36,7 @@ export class KafkaSink implements Sink {
   readonly #rows: Rows;
   readonly #batches = new BatchPool();
   readonly #lag: ConsumerLag;
+  readonly #learned = new LearnedLimits();
   #session: Session | undefined;
   #busy: Promise<unknown> = Promise.resolve();
 
@@ -56,7 +60,7 @@ export class KafkaSink implements Sink {
     return this.#within(never, async ({ standing }) => standing.cursor);
   }
 
-  /** @throws EW_SINK_WRITE, EW_SINK_DENIED, EW_SINK_REFUSED, EW_SINK_STATE; the same call may be made again */
+  /** @throws EW_SINK_WRITE, EW_SINK_DENIED, EW_SINK_STATE; the same call may be made again */
   write(
     deliveries: readonly Delivery[],
     after: Cursor,
@@ -151,20 +155,31 @@ export class KafkaSink implements Sink {
     };
   }
 
-  /** After any failure the session is over: what the broker has of it is read from the broker. */
+  /**
+   * After any failure the session is over: what the broker has of it is read from the broker. Where a batch was too
+   * large the work is done again, with smaller ones.
+   */
   #within<T>(deadline: AbortSignal, work: (session: Session) => Promise<T>): Promise<T> {
     return this.#exclusively(async () => {
-      try {
-        this.#session ??= await openSession(this.#options, deadline);
-        return await cutShort(work(this.#session), deadline);
-      } catch (error) {
-        await this.#end();
-        throw kafkaError(error, {
-          transactionalId: transactionalIdOf(this.#options),
-          collector: this.#options.collector,
-        });
-      }
+      for (;;)
+        try {
+          this.#session ??= await openSession({ ...this.#options, limits: this.#learned }, deadline);
+          return await cutShort(work(this.#session), deadline);
+        } catch (error) {
+          await this.#end();
+          if (!deadline.aborted && this.#learnt(error)) continue;
+          throw kafkaError(error, {
+            transactionalId: transactionalIdOf(this.#options),
+            collector: this.#options.collector,
+          });
+        }
     });
+  }
+
+  #learnt(error: unknown): boolean {
+    const limits = this.#learned.learn(error);
+    if (limits) this.#options.log.warn({ error: messageOf(error), ...limits }, tooLargeText);
+    return limits !== undefined;
   }
 
   /** Gives the transaction up, so that readers need not wait for its time-out, if that can be done soon. */

@@ -3,14 +3,13 @@ import { BrokerError, throwIfError } from './broker-error.js';
 import { createTopicsCall, settingCall, type TopicMetadata, type TopicWanted } from './calls.js';
 import type { Cluster } from './cluster.js';
 import type { KafkaConfig } from './config.js';
+import type { LearnedLimits, Limits } from './limits.js';
 import { offsetsOf } from './reader.js';
 
 /** What the sink has to know of a topic. */
-export interface Topic {
+export interface Topic extends Limits {
   readonly name: string;
   readonly partitions: number;
-  /** Largest batch it takes. */
-  readonly maxBytes: number;
 }
 
 const unknownTopic = 3;
@@ -29,6 +28,7 @@ const cursorSettings = {
 export async function openTopics(
   cluster: Cluster,
   config: KafkaConfig,
+  learned: LearnedLimits,
   sleep: (ms: number) => Promise<void>,
 ): Promise<ReadonlyMap<string, Topic>> {
   const { cursors, ...others } = config.topics;
@@ -46,7 +46,7 @@ export async function openTopics(
       'EW_SINK_DENIED',
       `The cursor topic ${cursors} has ${cursorPartitions} partitions. Remedy: give topics.cursors a topic of its own with one partition.`,
     );
-  return describe(cluster, config, [...found.values()]);
+  return describe(cluster, config, learned, [...found.values()]);
 }
 
 /** Brokers hear of a new topic one after the other, and lead its partitions a little later. */
@@ -100,6 +100,7 @@ async function create(cluster: Cluster, config: KafkaConfig, names: readonly str
 async function describe(
   cluster: Cluster,
   { maxMessageBytes }: KafkaConfig,
+  learned: LearnedLimits,
   topics: readonly TopicMetadata[],
 ): Promise<Map<string, Topic>> {
   const names = topics.map(({ name }) => name);
@@ -107,7 +108,8 @@ async function describe(
   return new Map(
     topics.map(({ name, leaders }) => {
       const own = Number(limits.get(name) ?? maxMessageBytes);
-      return [name, { name, partitions: leaders.size, maxBytes: Math.min(own, maxMessageBytes) }];
+      const most = learned.of(name, Math.min(own, maxMessageBytes));
+      return [name, { name, partitions: leaders.size, ...most }];
     }),
   );
 }
