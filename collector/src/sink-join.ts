@@ -5,8 +5,8 @@
 import type { Clock, Cursor, Sink } from '@edgeward/shared/contracts';
 import type { Logger } from '@edgeward/shared/log';
 import type { Journal } from './journal/journal.js';
-import type { Beside, SinkRecord } from './journal/sink-book.js';
-import { bothOf, findStart, missedBehind, notBehind } from './sink-start.js';
+import { type Beside, bothOf, type SinkRecord } from './journal/sink-book.js';
+import { findStart, missedBehind, notBehind } from './sink-start.js';
 
 export interface JoinOptions {
   readonly name: string;
@@ -88,7 +88,7 @@ export class SinkJoin {
     const had = journal.cursor(name);
     const start = { position, asked: record.start?.asked ?? 'beginning', atMs: clock.now() };
     const skipped = await notBehind(journal, position);
-    await journal.sinkBook.change(name, one => ({ ...one, start }), { position, skipped });
+    await journal.sinkBook.change(name, one => ({ ...one, start }), { position, skipped, isEmptied: true });
     await this.#tell(
       `The store of sink ${name} is empty, and it had come to position ${had}: it begins again with what the journal still has.`,
     );

@@ -339,6 +339,10 @@ test('what a sink of another type, or an emptied one, stores again is no letter 
   await caughtUp();
   assert.deepEqual([letters(journal), server.seqs], [1, [1, 3]], 'it refuses that, too');
   await end();
+  const { id } = journal.sinkLetters.list(1)[0]!;
+  await journal.sinkLetters.discard([id]);
+  const deleted = () => journal.sinkLetters.gone().get('server')?.rows;
+  assert.equal(deleted(), 4);
   for (const refused of [[2], []]) {
     server.wipe();
     server.refused = new Set(refused);
@@ -347,6 +351,7 @@ test('what a sink of another type, or an emptied one, stores again is no letter 
     await again.caughtUp();
     await again.end();
     assert.equal(letters(journal), refused.length);
+    assert.equal(deleted(), undefined, 'of an empty store no row was deleted');
   }
   assert.deepEqual(server.seqs, [1, 2, 3]);
 });

@@ -1,8 +1,7 @@
 /** Where a sink begins that nobody has known before, and which rows it will therefore never get. */
-import { getOrMake } from '@edgeward/shared/maps';
 import { RangeSet } from '@edgeward/shared/ranges';
 import type { Journal } from './journal/journal.js';
-import type { SinkRecord, SkippedRows } from './journal/sink-book.js';
+import { asSkipped, type RowSets, type SinkRecord, type SkippedRows } from './journal/sink-book.js';
 
 type Start = NonNullable<SinkRecord['start']>;
 
@@ -32,33 +31,20 @@ export function notBehind(journal: Journal, position: number): Promise<SkippedRo
   return without(journal, takeBooks(journal), position);
 }
 
-export function bothOf(one: SkippedRows, other: SkippedRows): SkippedRows {
-  const rows: Rows = new Map();
-  for (const skipped of [one, other])
-    for (const [key, devices] of Object.entries(skipped)) {
-      const own = getOrMake(rows, key, () => new Map<string, RangeSet>());
-      for (const [device, spans] of Object.entries(devices))
-        for (const [from, through] of spans) getOrMake(own, device, () => new RangeSet()).add(from, through);
-    }
-  return asJson(rows);
-}
-
 async function positionOf(journal: Journal, asked: string, newest: number): Promise<number> {
   if (asked === 'beginning') return 0;
   return asked === 'now' ? newest : journal.positionBefore(Date.parse(asked));
 }
 
-type Rows = Map<string, Map<string, RangeSet>>;
-
 interface Books {
   /** The newest position that is in them. */
   readonly through: number;
-  readonly rows: Rows;
+  readonly rows: RowSets;
 }
 
 /** Everything received so far, of one instant. */
 function takeBooks({ received, position }: Journal): Books {
-  const rows: Rows = new Map();
+  const rows: RowSets = new Map();
   for (const gateway of received.gateways())
     for (const [epoch, one] of received.epochs(gateway))
       rows.set(
@@ -80,16 +66,5 @@ async function without(journal: Journal, { rows, through }: Books, position: num
     }
     at = page.next;
   }
-  return asJson(rows);
-}
-
-function asJson(rows: Rows): SkippedRows {
-  return Object.fromEntries(
-    [...rows].flatMap(([key, devices]) => {
-      const left = [...devices].filter(([, spans]) => !spans.isEmpty);
-      return left.length > 0
-        ? [[key, Object.fromEntries(left.map(([device, spans]) => [device, spans.toJSON()]))]]
-        : [];
-    }),
-  );
+  return asSkipped(rows);
 }

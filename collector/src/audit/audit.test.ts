@@ -104,8 +104,8 @@ test('what was given up at the quota accounts for as many rows, and for none tha
 });
 
 test('refused rows are in dead letters: not missing, and no cover for others', async () => {
-  const refused = (rows: [number, number][], deleted = 0) => ({
-    file: { rows: { [`gw-1/${first}`]: { 'pump-1': rows } }, deleted },
+  const refused = (rows: [number, number][]) => ({
+    file: { rows: { [`gw-1/${first}`]: { 'pump-1': rows } }, deleted: 0 },
   });
   const [block] = blocks(4, 4);
   const thin = { ...block!, devices: [{ ...block!.devices[0]!, count: 9 }] };
@@ -124,10 +124,31 @@ test('refused rows are in dead letters: not missing, and no cover for others', a
   const hole = [...blocks(1, 3), two, ...blocks(5, 10)];
   const more = await check(booksOf({ refused: refused([[35, 35]]) }), new FakeSinkAudit(hole, 10), all);
   assert.deepEqual(brief(more.discrepancies), [{ kind: 'rows-missing', rows: [[31, 40]], count: 1 }]);
-  const deleted = await check(booksOf({ refused: refused([], 10) }), new FakeSinkAudit(without, 10), all);
-  assert.deepEqual([deleted.discrepancies, deleted.explained[0]?.count], [[], 10]);
-  const fewer = await check(booksOf({ refused: refused([], 9) }), new FakeSinkAudit(without, 10), all);
-  assert.deepEqual(brief(fewer.discrepancies), [{ kind: 'rows-missing', rows: [[31, 40]], count: 10 }]);
+});
+
+test('deleted dead letters explain the rows they had, each once, and no others', async () => {
+  const all = blocks(1, 10);
+  const ask = (spans: [number, number, number][], has: readonly ListedBlock[]) => {
+    const one = { rows: {}, deleted: 1000, deletedRows: { [`gw-1/${first}`]: { 'pump-1': spans } } };
+    return check(booksOf({ refused: { file: one } }), new FakeSinkAudit(has, 10), all);
+  };
+  const but = (...seqs: number[]) => all.filter(({ seq }) => !seqs.includes(seq));
+  const whole = await ask([[31, 40, 10]], but(4));
+  assert.deepEqual(whole.discrepancies, []);
+  assert.deepEqual(brief(whole.explained), [{ kind: 'rows-refused', rows: [[31, 40]], count: 10 }]);
+  const others = await ask([[31, 40, 10]], but(6));
+  assert.deepEqual(brief(others.discrepancies), [{ kind: 'rows-missing', rows: [[51, 60]], count: 10 }]);
+  assert.deepEqual(others.explained, []);
+  const part = await ask([[31, 38, 8]], but(4));
+  assert.deepEqual(brief(part.discrepancies), [{ kind: 'rows-missing', rows: [[39, 40]], count: 2 }]);
+  const wide = await ask([[21, 90, 10]], but(4, 6));
+  assert.deepEqual(brief(wide.discrepancies), [{ kind: 'rows-missing', rows: [[51, 60]], count: 10 }]);
+  const thin = (count: number) =>
+    all.map(block => (block.seq === 4 ? { ...block, devices: [{ ...block.devices[0]!, count }] } : block));
+  const hole = await ask([[33, 33, 1]], thin(9));
+  assert.deepEqual([hole.discrepancies, hole.explained[0]?.count], [[], 1]);
+  const more = await ask([[33, 33, 1]], thin(8));
+  assert.deepEqual(brief(more.discrepancies), [{ kind: 'rows-missing', rows: [[31, 40]], count: 2 }]);
 });
 
 test('rows before a sink began are not its own to have; those after are', async () => {

@@ -3,6 +3,7 @@ import type { AgentEvent, RangeList } from '@edgeward/shared/contracts';
 import { RangeSet } from '@edgeward/shared/ranges';
 import { z } from 'zod';
 import { Account, Accounts, accountSchema } from '../journal/accounts.js';
+import { type GoneSpans, goneSpans } from '../journal/gone-letters.js';
 import type { Journal } from '../journal/journal.js';
 import type { Loss } from '../journal/losses.js';
 import { Received, ReceivedEpoch, receivedSchema } from '../journal/received.js';
@@ -21,6 +22,8 @@ export interface Refused {
   readonly rows: Readonly<Record<string, Readonly<Record<string, RangeList>>>>;
   /** Rows in letters that were deleted. */
   readonly deleted: number;
+  /** Which, as far as they are known. */
+  readonly deletedRows: GoneSpans;
 }
 
 export interface Books {
@@ -64,7 +67,11 @@ const booksSchema = z.object({
   refused: z
     .record(
       z.string(),
-      z.object({ rows: z.record(z.string(), z.record(z.string(), ranges)), deleted: z.number() }),
+      z.object({
+        rows: z.record(z.string(), z.record(z.string(), ranges)),
+        deleted: z.number(),
+        deletedRows: goneSpans.default({}),
+      }),
     )
     .default({}),
   begun: z
@@ -115,12 +122,11 @@ export function booksJson(
 export function refusedBySink(letters: SinkLetters): Map<string, Refused> {
   const gone = letters.gone();
   const sinks = new Set([...letters.counts().keys(), ...gone.keys()]);
-  return new Map(
-    [...sinks].map(sink => [
-      sink,
-      { rows: refusedRows(letters.list(Number.POSITIVE_INFINITY, sink)), deleted: gone.get(sink)?.rows ?? 0 },
-    ]),
-  );
+  const refused = (sink: string): Refused => {
+    const { rows: deleted = 0, spans: deletedRows = {} } = gone.get(sink) ?? {};
+    return { rows: refusedRows(letters.list(Number.POSITIVE_INFINITY, sink)), deleted, deletedRows };
+  };
+  return new Map([...sinks].map(sink => [sink, refused(sink)]));
 }
 
 /** Those of them that began later than the journal. */

@@ -7,6 +7,7 @@ import { DeviceRows } from '../journal/device-rows.js';
 import { type ReceivedEpoch, startOf } from '../journal/received.js';
 import type { SinkAudit } from '../sinks/audit.js';
 import type { Books, Refused } from './books.js';
+import { DeletedRows } from './deleted-rows.js';
 import { type EpochRows, RowBook } from './row-book.js';
 import { type Mark, markAt } from './walk.js';
 
@@ -155,7 +156,11 @@ class SinkCheck {
     const refused = this.#refused(where, required);
     rows.removeAll(refused);
     const thinner = own ? thinnerSpans(required, own, refused) : [];
-    for (const [first, last] of thinner) rows.add(first, last);
+    const deleted = this.#deleted(where);
+    deleted.explain(rows, (from, through) => required.countWithin(from, through));
+    for (const [first, last, missing] of thinner)
+      if (!deleted.covers(first, last, missing)) rows.add(first, last);
+    this.#explainDeleted(where, deleted);
     const skipped = this.#takeSkipped(rows, `${gateway}/${epoch}`, device);
     this.#skipped += required.countIn(skipped) - (own?.countIn(skipped) ?? 0);
     if (rows.isEmpty) return;
@@ -190,6 +195,18 @@ class SinkCheck {
         count: refused.count,
       });
     return refused;
+  }
+
+  #deleted({ gateway, epoch, device = '' }: Partial<Finding>): DeletedRows {
+    const { deletedRows } = this.#books.refused.get(this.#read.sink) ?? {};
+    return new DeletedRows(deletedRows?.[`${gateway}/${epoch}`]?.[device]);
+  }
+
+  #explainDeleted(where: Partial<Finding>, { explained, count }: DeletedRows): void {
+    if (count === 0) return;
+    const rows = new RangeSet();
+    for (const [from, through] of explained) rows.add(from, through);
+    this.#explain('rows-refused', deletedReason, { ...where, rows: rows.toJSON(), count });
   }
 
   /** Takes out of missing rows those that are not for this sink. */
@@ -266,12 +283,8 @@ class SinkCheck {
     }
   }
 
-  /**
-   * What the journal gave up at its quota accounts for as many rows, but for none that it still has; and deleted dead
-   * letters for as many of any.
-   */
+  /** What the journal gave up at its quota accounts for as many rows, but for none that it still has. */
   #explainMissing(): void {
-    if (this.#explainDeleted()) return;
     const { sink } = this.#read;
     const lost = this.#books.lost.get(sink)?.rows ?? 0;
     const gone = this.#gone.reduce((sum, { count = 0 }) => sum + count, 0);
@@ -291,18 +304,6 @@ class SinkCheck {
         ...finding,
         reason: 'it does not have them, though its cursor has passed them',
       });
-  }
-
-  #explainDeleted(): boolean {
-    const { deleted = 0 } = this.#books.refused.get(this.#read.sink) ?? {};
-    const lost = this.#books.lost.get(this.#read.sink)?.rows ?? 0;
-    const sum = (findings: readonly Finding[]) => findings.reduce((n, { count = 0 }) => n + count, 0);
-    const [missing, gone] = [sum(this.#missing), sum(this.#gone)];
-    if (deleted === 0 || missing + gone === 0) return false;
-    if (missing > deleted || missing + gone > deleted + lost) return false;
-    for (const finding of [...this.#missing, ...this.#gone])
-      this.#explained.push({ ...finding, kind: 'rows-refused', reason: deletedReason });
-    return true;
   }
 
   #explainRefused(): void {
@@ -344,14 +345,13 @@ function without(all: DeviceRows, less: DeviceRows): DeviceRows {
   return rest;
 }
 
-/** Spans in which one has fewer rows than the other, even with those that were refused. */
-function thinnerSpans(required: DeviceRows, own: DeviceRows, refused: RangeSet): [number, number][] {
-  return thinnedOf(own)
-    .filter(([first, last]) => {
-      const known = own.countWithin(first, last) + refused.countWithin(first, last);
-      return known < required.countWithin(first, last);
-    })
-    .map(([first, last]) => [first, last]);
+/** Spans in which one has fewer rows than the other, even with those that were refused, and how many fewer. */
+function thinnerSpans(required: DeviceRows, own: DeviceRows, refused: RangeSet): [number, number, number][] {
+  return thinnedOf(own).flatMap(([first, last]): [number, number, number][] => {
+    const known = own.countWithin(first, last) + refused.countWithin(first, last);
+    const missing = required.countWithin(first, last) - known;
+    return missing > 0 ? [[first, last, missing]] : [];
+  });
 }
 
 function thinnedOf(rows: DeviceRows): readonly (readonly [number, number, number])[] {

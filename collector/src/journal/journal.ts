@@ -177,11 +177,13 @@ export class Journal implements AsyncDisposable {
     const teller = new LetterTeller({ ...options, tell: text => journal.tell('journal', text) });
     const described = (id: string) => loaded.schemas.get(id);
     const letters = { store, maxBytes: maxRefusedBytes, described, teller, clock: options.clock };
+    const sinkLetters = await SinkLetters.load(letters);
+    const forgetGone = (sink: string) => sinkLetters.forgetGone(sink);
     const journal: Journal = new Journal(options, store, loaded, {
       deadLetters: await DeadLetters.load(store, maxDeadLetterBytes),
-      sinkLetters: await SinkLetters.load(letters),
+      sinkLetters,
       losses: await Losses.load(store),
-      sinkBook: await SinkBook.load(store, loaded.cursors, loaded.noteCursors),
+      sinkBook: await SinkBook.load(store, loaded.cursors, loaded.noteCursors, forgetGone),
       eventLog: await EventLog.load(store),
       unused: await loadPositions(store, unusedKey),
     });

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Delivery, Note, Refusal } from '@edgeward/shared/contracts';
+import { type GoneLetters, goneWith } from './gone-letters.js';
 import type { Journal, JournalOptions } from './journal.js';
+import { refusedRows, type SinkLetter } from './sink-letters.js';
 import { folderFor, openJournal, TestGateway } from './testing/blocks.js';
 
 async function filled(t: TestContext, blocks: number, more: Partial<JournalOptions> = {}) {
@@ -209,4 +211,63 @@ test('what somebody discards is counted as deleted', async t => {
   assert.equal(await sinkLetters.discard(['unknown', sinkLetters.list(1)[0]!.id]), 1);
   const { letters, rows } = sinkLetters.gone().get('influx')!;
   assert.deepEqual([letters, rows, sinkLetters.list(9)], [1, 2, []]);
+});
+
+const key = 'gw-1/000000001-00000000000000aa';
+
+test('which rows were deleted is known after a restart, until their sink leaves or its store is empty', async t => {
+  await using opened = await filled(t, 3);
+  const { folder, journal, deliveries } = opened;
+  await journal.sinkBook.set('influx', { type: 'influxdb', paused: false, joined: true });
+  const discarded = async (delivery: Delivery, rows?: number[]) => {
+    await journal.sinkLetters.keep('influx', [refusal(delivery, rows)]);
+    await journal.sinkLetters.discard(journal.sinkLetters.list(9, 'influx').map(({ id }) => id));
+  };
+  for (const delivery of deliveries.slice(0, 2)) await discarded(delivery);
+  await discarded(deliveries[2]!, [3]);
+  await journal[Symbol.asyncDispose]();
+  await using again = await openJournal(folder);
+  const { rows, spans } = again.sinkLetters.gone().get('influx')!;
+  const all = {
+    'probe-1': [[1, 4, 4]],
+    'probe-2': [
+      [1, 4, 4],
+      [6, 6, 1],
+    ],
+  };
+  assert.deepEqual([rows, spans], [9, { [key]: all }]);
+  await again.sinkBook.forget('influx');
+  assert.equal(again.sinkLetters.gone().get('influx'), undefined);
+  const former = {
+    'probe-1': [[1, 4]],
+    'probe-2': [
+      [1, 4],
+      [6, 6],
+    ],
+  };
+  assert.deepEqual(again.sinkBook.former('influx'), { [key]: former }, 'its own store still lacks them');
+  await again[Symbol.asyncDispose]();
+  await using last = await openJournal(folder);
+  assert.deepEqual([...last.sinkLetters.gone()], []);
+});
+
+test('too many ranges of deleted rows are told as few, with how many rows of each; none is told twice', () => {
+  const letters = (from: number): SinkLetter[] =>
+    Array.from({ length: 1500 }, (_, i) => ({
+      ...{ id: `${from + i}`, bytes: 1, kind: 'rows', sink: 'influx', gateway: 'gw-1', epoch: 'e', seq: i },
+      ...{ position: i, ingestedMs: 0, late: false, rows: 1, reason: '', atMs: 0 },
+      devices: { 'probe-1': [[from + 3 * i, from + 3 * i]] },
+    }));
+  let gone: GoneLetters | undefined;
+  for (const from of [1, 4501]) {
+    const few = letters(from);
+    gone = goneWith(gone, few, refusedRows(few), 5);
+  }
+  const spans = gone!.spans['gw-1/e']!['probe-1']!;
+  assert.ok(spans.length > 200 && spans.length <= 1000, `${spans.length}`);
+  assert.deepEqual([gone!.rows, spans.reduce((sum, [, , count]) => sum + count, 0)], [3000, 3000]);
+  for (const [i, [first, last, count]] of spans.entries()) {
+    assert.ok(first > (spans[i - 1]?.[1] ?? 0) && last >= first && count <= last - first + 1);
+  }
+  assert.deepEqual([spans[0]![0], spans.at(-1)![1]], [1, 8998]);
 });

@@ -11,14 +11,15 @@ import type { Clock, Delivery, Described, Refusal } from '@edgeward/shared/contr
 import { getOrMake } from '@edgeward/shared/maps';
 import { settled } from '@edgeward/shared/settled';
 import { type Store, textKey } from '@edgeward/shared/store';
-import { z } from 'zod';
 import { epochKey } from '../epoch-key.js';
 import { writeBatch } from './batch.js';
+import { exactRows, type GoneLetters, goneSchema, goneWith } from './gone-letters.js';
 import { del, jsonRecords, put, rangeOf, type Write } from './layout.js';
 import { blockOf, countOf, type LetterCount, LetterShelf } from './letter-shelf.js';
 import type { LetterTeller } from './letter-teller.js';
 import { bytesIn, letterValue } from './letter-value.js';
 import { placesBeside, placesOf, type RefusedRows } from './refused-rows.js';
+import type { Forgotten } from './sink-book.js';
 import {
   contentOf,
   type LetterContent,
@@ -33,11 +34,6 @@ import {
 } from './sink-letter.js';
 
 export type { LetterContent, SinkLetter } from './sink-letter.js';
-
-const goneSchema = z.object({ letters: z.number(), rows: z.number(), lastMs: z.number() });
-
-/** Letters of a sink that were deleted: for want of room, or by hand. */
-export type GoneLetters = z.output<typeof goneSchema>;
 
 export interface SinkLettersOptions {
   readonly store: Pick<Store, 'db'>;
@@ -202,6 +198,13 @@ export class SinkLetters {
     });
   }
 
+  /** What was deleted of a sink that leaves: with another store it is asked for no longer. */
+  forgetGone(sink: string): Forgotten {
+    const gone = this.#gone.get(sink);
+    this.#gone.delete(sink);
+    return gone ? { writes: [del(textKey('k', sink))], lacking: exactRows(gone) } : {};
+  }
+
   /** What is not kept yet. */
   #fresh(sink: string, refusals: readonly Refusal[]): NewLetter[] {
     const trial = this.#trials.get(sink);
@@ -241,12 +244,9 @@ export class SinkLetters {
   async #giveUp(letters: readonly SinkLetter[]): Promise<void> {
     const counts = countOf(letters);
     const lastMs = this.#options.clock.now();
-    const sums = [...counts].map(([sink, count]) => {
-      const before = this.#gone.get(sink) ?? { letters: 0, rows: 0 };
-      return [
-        sink,
-        { letters: before.letters + count.letters, rows: before.rows + count.rows, lastMs },
-      ] as const;
+    const sums = [...counts.keys()].map(name => {
+      const own = letters.filter(({ sink }) => sink === name);
+      return [name, goneWith(this.#gone.get(name), own, refusedRows(own), lastMs)] as const;
     });
     await this.#delete(
       letters,
