@@ -181,10 +181,16 @@ describe('Kafka', { skip: noService('kafka'), timeout: 240_000 }, () => {
       assert.ok(hasCode(error, 'EW_SINK_DENIED'));
       assert.match(
         error.message,
-        /no topic .*topics\.readings.*Remedy: create it, or set createTopics\.allowed/,
+        /no topic .*topics\.readings.*Remedy: create it.*, or set createTopics\.allowed/,
       );
       return true;
     });
+    const topics = { readings: readingsOf(name), cursors: 'topics.cursors' };
+    const without = kafkaSink({ broker, name, config: { topics, createTopics: { allowed: false } } });
+    await assert.rejects(
+      without.cursor(),
+      /create it \(topics\.cursors with one partition and cleanup\.policy=compact\)/,
+    );
     await using sink = kafkaSink(everything(name));
     await sink.cursor();
     const about = await server!.service.run(
@@ -196,6 +202,26 @@ describe('Kafka', { skip: noService('kafka'), timeout: 240_000 }, () => {
     );
     assert.match(about, /Topic: topics\.readings\s.*PartitionCount: 3\s/);
     assert.match(about, /Topic: edgeward\.cursors\s.*PartitionCount: 1\s.*cleanup\.policy=compact/);
+  });
+
+  test('a cursor topic that would lose its records is not used', async () => {
+    const name = 'forgetful';
+    const given = [
+      ['delete', 1, /has cleanup\.policy=delete\. Remedy: .* one partition and cleanup\.policy=compact/],
+      ['compact,delete', 1, /has cleanup\.policy=compact,delete\. Remedy: /],
+      ['compact', 2, /has 2 partitions\. Remedy: /],
+    ] as const;
+    for (const [i, [policy, partitions, text]] of given.entries()) {
+      const cursors = `${name}-${i}`;
+      await createTopic(server!, cursors, { 'cleanup.policy': policy }, partitions);
+      const topics = { readings: readingsOf(name), anomalies: null, incidents: null, events: null, cursors };
+      await using sink = kafkaSink({ broker, name, config: { topics } });
+      await assert.rejects(sink.cursor(), error => {
+        assert.ok(hasCode(error, 'EW_SINK_DENIED'), String(error));
+        assert.match(error.message, text);
+        return true;
+      });
+    }
   });
 
   test('a row that is too large goes to the dead letters, and the rest is stored', async () => {

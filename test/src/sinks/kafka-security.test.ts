@@ -207,12 +207,25 @@ describe('Kafka', { skip: noService('kafka'), timeout: 240_000 }, () => {
   });
 });
 
+function messages(options: object): string[] {
+  const { error } = collectorConfig.safeParse({ sinks: [{ type: 'kafka', ...options }] });
+  return error?.issues.map(({ path: where, message }) => `${where.join('.')}: ${message}`) ?? [];
+}
+
+test('each kind of record has a topic of its own', () => {
+  const brokers = ['127.0.0.1:9092'];
+  const remedy = 'Remedy: give each a topic of its own, or null for none';
+  assert.deepEqual(messages({ brokers, topics: { anomalies: 'sensor.readings' } }), [
+    `sinks.0.topics.anomalies: is sensor.readings, as topics.readings. ${remedy}`,
+  ]);
+  assert.deepEqual(messages({ brokers, topics: { readings: 'plant', cursors: 'plant' } }), [
+    `sinks.0.topics.cursors: is plant, as topics.readings. ${remedy}`,
+  ]);
+  assert.deepEqual(messages({ brokers, topics: { anomalies: null, incidents: null } }), []);
+});
+
 test('a password is not sent as it is to another machine', () => {
   const sasl = { username: 'writer', password: { env: 'KAFKA_PASSWORD' } };
-  const messages = (options: object) =>
-    collectorConfig
-      .safeParse({ sinks: [{ type: 'kafka', ...options }] })
-      .error?.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`) ?? [];
   const plain = { ...sasl, mechanism: 'plain' };
   const [only] = messages({ brokers: ['127.0.0.1:9092', 'kafka.example:9092'], sasl: plain });
   assert.equal(

@@ -1,4 +1,4 @@
-import { EdgewardError } from '@edgeward/shared/errors';
+import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { getOrMake } from '@edgeward/shared/maps';
 import { BrokerError } from './broker-error.js';
 import {
@@ -82,6 +82,7 @@ export class Cluster {
 
   async #reach(): Promise<Node> {
     const errors: unknown[] = [];
+    const told: string[] = [];
     for (const broker of this.#bootstrap) {
       const colon = broker.lastIndexOf(':');
       const host = broker.slice(0, colon).replace(/^\[|\]$/g, '');
@@ -89,9 +90,11 @@ export class Cluster {
         return await this.#node({ host, port: Number(broker.slice(colon + 1)) });
       } catch (error) {
         errors.push(error);
+        told.push(`${broker}: ${messageOf(error)}`);
       }
     }
-    throw errors.length === 1 ? errors[0] : new AggregateError(errors, 'no broker can be reached');
+    if (errors.length === 1) throw errors[0];
+    throw new AggregateError(errors, `no broker can be reached (${told.join('; ')})`);
   }
 }
 

@@ -146,6 +146,7 @@ export type KafkaConfig = z.output<typeof kafkaConfig>;
 /** What one option alone cannot tell. */
 export function checkKafka(config: Partial<KafkaConfig>, context: z.RefinementCtx): void {
   const { brokers = [], sasl, tls } = config;
+  if (config.topics) checkTopics(config.topics, context);
   const far = brokers.find(broker => !isLoopback(broker.slice(0, broker.lastIndexOf(':'))));
   if (sasl?.mechanism === 'plain' && !tls && far !== undefined)
     context.addIssue({
@@ -159,4 +160,19 @@ export function checkKafka(config: Partial<KafkaConfig>, context: z.RefinementCt
       path: ['tls'],
       message: 'a client certificate needs its key and the key its certificate. Remedy: give both or none',
     });
+}
+
+function checkTopics(names: KafkaConfig['topics'], context: z.RefinementCtx): void {
+  const taken = new Map<string, string>();
+  for (const [option, name] of Object.entries(names)) {
+    if (name === null) continue;
+    const other = taken.get(name);
+    if (other === undefined) taken.set(name, option);
+    else
+      context.addIssue({
+        code: 'custom',
+        path: ['topics', option],
+        message: `is ${name}, as topics.${other}. Remedy: give each a topic of its own, or null for none`,
+      });
+  }
 }

@@ -7,6 +7,8 @@
 import { createRequire } from 'node:module';
 import { connect, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { EdgewardError } from '@edgeward/shared/errors';
+import { isLoopback } from '@edgeward/shared/hosts';
 import type { ISocketFactoryArgs, logCreator, SASLOptions } from 'kafkajs';
 import { Answer } from './answer.js';
 import type { Call } from './calls.js';
@@ -58,11 +60,14 @@ export class KafkajsWire implements Wire {
   readonly #pools: PoolBuilder;
   readonly #logger: unknown;
   readonly #authenticationTimeout: number;
+  /** The password is sent as it is. */
+  readonly #isOpen: boolean;
   #closed = false;
 
   constructor({ logLevel: level, logCreator, ...options }: KafkajsOptions) {
     this.#logger = createLogger({ level, logCreator });
     this.#authenticationTimeout = options.requestTimeout;
+    this.#isOpen = options.sasl?.mechanism === 'plain' && !options.ssl;
     this.#pools = poolBuilder({
       ...options,
       logger: this.#logger,
@@ -71,7 +76,13 @@ export class KafkajsWire implements Wire {
     });
   }
 
+  /** Brokers tell of others, wherever those are. @throws EW_SINK_DENIED before a password would be seen by others */
   async connect(host: string, port: number): Promise<Node> {
+    if (this.#isOpen && !isLoopback(host))
+      throw new EdgewardError(
+        'EW_SINK_DENIED',
+        `The password would go to the broker ${host}:${port} as it is. Remedy: add tls, or use scram-sha-512.`,
+      );
     const broker = new BrokerClass({
       connectionPool: await this.#pools.build({ host, port }),
       logger: this.#logger,

@@ -18,8 +18,10 @@ const looks = 100;
 const pauseMs = 100;
 
 /** Settings of the cursor topic: small segments, because only closed ones are compacted. */
+const compacted = 'compact';
+const cursorNeeds = `one partition and cleanup.policy=${compacted}`;
 const cursorSettings = {
-  'cleanup.policy': 'compact',
+  'cleanup.policy': compacted,
   'segment.bytes': String(16 * 1024 * 1024),
   'min.cleanable.dirty.ratio': '0.1',
 };
@@ -40,13 +42,25 @@ export async function openTopics(
     await untilReady(cluster, missing, sleep);
     found = present(await cluster.topics(names));
   }
-  const cursorPartitions = found.get(cursors)?.leaders.size ?? 0;
-  if (cursorPartitions !== 1)
+  await checkCursors(cluster, cursors, found.get(cursors)?.leaders.size ?? 0);
+  return describe(cluster, config, learned, [...found.values()]);
+}
+
+/** @throws EW_SINK_DENIED if records of it would be lost, or be out of order */
+async function checkCursors(cluster: Cluster, topic: string, partitions: number): Promise<void> {
+  const policies = await cluster.ask(settingCall([topic], 'cleanup.policy'));
+  const policy = policies.get(topic) ?? compacted; // if we may not read it
+  const found =
+    partitions !== 1
+      ? `${partitions} partitions`
+      : policy !== compacted
+        ? `cleanup.policy=${policy}`
+        : undefined;
+  if (found !== undefined)
     throw new EdgewardError(
       'EW_SINK_DENIED',
-      `The cursor topic ${cursors} has ${cursorPartitions} partitions. Remedy: give topics.cursors a topic of its own with one partition.`,
+      `The cursor topic ${topic} has ${found}. Remedy: give topics.cursors a topic of its own with ${cursorNeeds}.`,
     );
-  return describe(cluster, config, learned, [...found.values()]);
 }
 
 /** Brokers hear of a new topic one after the other, and lead its partitions a little later. */
@@ -83,11 +97,15 @@ function present(topics: readonly TopicMetadata[]): Map<string, TopicMetadata> {
 
 async function create(cluster: Cluster, config: KafkaConfig, names: readonly string[]): Promise<void> {
   const { allowed, partitions, replicationFactor } = config.createTopics;
-  if (!allowed)
+  if (!allowed) {
+    const how = names.includes(config.topics.cursors)
+      ? ` (${config.topics.cursors} with ${cursorNeeds})`
+      : '';
     throw new EdgewardError(
       'EW_SINK_DENIED',
-      `There is no topic ${names.join(', ')}. Remedy: create it, or set createTopics.allowed.`,
+      `There is no topic ${names.join(', ')}. Remedy: create it${how}, or set createTopics.allowed.`,
     );
+  }
   const wanted = names.map((name): TopicWanted => {
     const isCursors = name === config.topics.cursors;
     const settings = isCursors ? cursorSettings : {};
