@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { Consumer } from '@edgeward/collector/consumer';
 import { epochOf, folderFor, openJournal } from '@edgeward/collector/journal/testing/blocks';
 import { kafka } from '@edgeward/collector/sinks/kafka';
+import type { Node, Wire } from '@edgeward/collector/sinks/kafka/wire';
 import { cursorAfter, Tape } from '@edgeward/collector/testing/deliveries';
 import { readTopic } from '@edgeward/collector/testing/kafka-reader';
 import { systemClock } from '@edgeward/shared/clock';
@@ -334,6 +335,58 @@ describe('Kafka', { skip: noService('kafka'), timeout: 240_000 }, () => {
     }
     await using again = kafkaSink(options);
     assert.deepEqual(await again.cursor(), { ...cursor, notes: {} });
+  });
+
+  test('what is received in very many pieces is kept, in records that a broker takes', async () => {
+    const options = everything('pieces');
+    const holes = (n: number) => Array.from({ length: n }, (_, i) => [2 * i + 1, 2 * i + 1] as const);
+    const cursor = { ...cursorAfter([]), position: 9, received: { 'gw-1/1-aa': holes(90_000) }, notes: {} };
+    {
+      await using sink = kafkaSink(options);
+      await sink.write([], cursor, never);
+    }
+    await using again = kafkaSink(options);
+    assert.deepEqual(await again.cursor(), cursor);
+  });
+
+  test('of epochs that it never told of, a consumer has forgotten nothing', async () => {
+    const options = everything('turns');
+    const [mine, other, both] = ['1-aa', '2-aa', '3-aa'].map((epoch, i) =>
+      new Tape({ seed: 36 + i, epoch, position: i + 1 }).next(1),
+    ) as [Delivery, Delivery, Delivery];
+    let isLost = false;
+    const lossy = (wire: Wire): Wire => ({
+      close: () => wire.close(),
+      connect: async (host, port) => {
+        const node = await wire.connect(host, port);
+        const call: Node['call'] = async what => {
+          const answer = await node.call(what);
+          if (isLost && what.name === 'EndTxn') throw new Error('the answer is lost');
+          return answer;
+        };
+        return { call };
+      },
+    });
+    const cursors = { one: cursorAfter([mine]), two: cursorAfter([mine, other]) };
+    await using first = kafkaSink({ ...options, wrap: lossy });
+    await first.write([mine], cursors.one, never);
+    {
+      await using second = kafkaSink(options);
+      await second.write([other], cursors.two, never);
+    }
+    // The first has never heard of the other's.
+    const third = cursorAfter([both], 'journal-1', cursors.one);
+    await assert.rejects(first.write([both], third, never), /another producer/);
+    isLost = true;
+    await assert.rejects(first.write([both], third, never), /answer is lost/);
+    isLost = false;
+    await first.write([], cursors.one, never); // smaller, as after a failure
+    await using sink = kafkaSink(options);
+    assert.deepEqual(Object.keys((await sink.cursor())?.received ?? {}).sort(), [
+      'gw-1/1-aa',
+      'gw-1/2-aa',
+      'gw-1/3-aa',
+    ]);
   });
 
   test('notes come once, and a letter is replayed once', async () => {

@@ -82,5 +82,5 @@ export async function readStanding(
   for await (const records of readCommitted(cluster, topic, 0, offsets, deadline))
     for (const { key, value } of records)
       if (key) standing.take(key.toString(), value === null ? null : value.toString());
-  return standing;
+  return standing.ready();
 }

@@ -1,6 +1,7 @@
 import type { Cursor, Delivery, Note, ReaderLag, Refusal, Sink } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import { settled } from '@edgeward/shared/settled';
+import { epochKey } from '../../epoch-key.js';
 import type { SinkContext } from '../define.js';
 import type { KafkaConfig } from './config.js';
 import { kafkaError, tooLargeRemedy } from './errors.js';
@@ -36,6 +37,8 @@ export class KafkaSink implements Sink {
   readonly #rows: Rows;
   readonly #batches = new BatchPool();
   readonly #lag: ConsumerLag;
+  /** Epochs that the consumer has had, as of writes that have ended well: what it has not any more it has forgotten. */
+  #known = new Set<string>();
   readonly #learned = new LearnedLimits();
   #session: Session | undefined;
   #busy: Promise<unknown> = Promise.resolve();
@@ -117,7 +120,11 @@ export class KafkaSink implements Sink {
     for (const note of fresh) await transaction.note(note);
     deadline.throwIfAborted();
     const changes = standing.advance(stored, fresh, after.journal, after.position);
-    await transaction.commit([...changes, ...standing.settle(after)]);
+    const received = standing.isDue() ? after.received : undefined;
+    if (received) changes.push(...standing.settle(received, after.notes ?? {}, this.#known));
+    await transaction.commit(changes);
+    if (received) this.#known = new Set(Object.keys(received));
+    for (const { gateway, epoch } of deliveries) this.#known.add(epochKey(gateway, epoch));
   }
 
   #begin({ producer, topics }: Session): Transaction {

@@ -1,6 +1,6 @@
 /**
- * Where the sink stands, as the records of a compacted topic: one head, one record for each gateway and epoch, one for
- * each letter that was replayed. Each transaction writes only those that it changes. Keys are JSON arrays that begin
+ * Where the sink stands, as the records of a compacted topic: one head, one record or more for each gateway and epoch, one
+ * for each letter that was replayed. Each transaction writes only those that it changes. Keys are JSON arrays that begin
  * with the collector and the sink, so that many can share the topic.
  */
 import type { Cursor, Delivery, Note, RangeList } from '@edgeward/shared/contracts';
@@ -10,14 +10,21 @@ import { RangeSet } from '@edgeward/shared/ranges';
 import { z } from 'zod';
 import { epochKey } from '../../epoch-key.js';
 import { Seen } from '../../seen.js';
+import { EpochRecords, type Piece } from './epoch-records.js';
 
-const version = 1;
+/** 1: each epoch is one record. The head says 2 only where that does not do, so that older releases read the rest. */
+const version = 2;
 /** Of replayed letters, the newest that many are remembered. */
 const maxLetters = 10_000;
 /** Writes between two looks at what the consumer has forgotten. */
 const lookEvery = 64;
 
-const keySchema = z.tuple([z.string(), z.string(), z.enum(['head', 'epoch', 'letter']), z.string()]);
+const keySchema = z.tuple([
+  z.string(),
+  z.string(),
+  z.enum(['head', 'epoch', 'ranges', 'letter']),
+  z.string(),
+]);
 const headSchema = z.object({
   version: z.number(),
   journal: z.string(),
@@ -41,6 +48,9 @@ export class Standing {
   #position = 0;
   #notes = new Map<string, number>();
   readonly #received = new Map<string, RangeSet>();
+  readonly #records = new EpochRecords();
+  /** Of epochs, as they are read. */
+  readonly #pieces = new Map<string, Map<number, RangeList>>();
   readonly #letters = new Set<string>();
   readonly #producers = new Set<string>();
   #writes = 0;
@@ -56,8 +66,24 @@ export class Standing {
     const [, , kind, id] = found;
     if (kind === 'head') this.#takeHead(value);
     else if (kind === 'letter') this.#takeLetter(id, value);
-    else if (value === null) this.#received.delete(id);
-    else this.#received.set(id, new RangeSet(read(value, rangesSchema).ranges));
+    else {
+      const ranges = value === null ? undefined : read(value, rangesSchema).ranges;
+      // The second record of an epoch and those behind it are named `nth:gateway/epoch`.
+      const colon = kind === 'ranges' ? id.indexOf(':') : -1;
+      this.#takePiece(id.slice(colon + 1), { nth: Number(id.slice(0, Math.max(colon, 0))), ranges });
+    }
+  }
+
+  /** Once all is taken, and before anything else. */
+  ready(): this {
+    for (const [id, pieces] of this.#pieces) {
+      const set = new RangeSet();
+      for (const [, ranges] of [...pieces].sort(([a], [b]) => a - b))
+        for (const [from, through] of ranges) set.add(from, through);
+      this.#received.set(id, set);
+    }
+    this.#pieces.clear();
+    return this;
   }
 
   get cursor(): Cursor | undefined {
@@ -113,22 +139,33 @@ export class Standing {
     for (const { feed, store, number } of notes) this.#notes.set(`${feed}/${store}`, number);
     this.#position = journal === this.#journal ? Math.max(this.#position, position) : position;
     this.#journal = journal;
-    return [...[...changed].map(key => this.#epoch(key)), this.#head()];
+    return [...[...changed].flatMap(key => this.#epoch(key)), this.#head()];
   }
 
-  /** Now and then: what the consumer has beside that, such as what others refused, and what it has forgotten. */
-  settle({ received, notes = {} }: Cursor): Change[] {
+  /** True now and then: `settle` is to be called. */
+  isDue(): boolean {
     this.#writes += 1;
-    if (this.#writes % lookEvery !== 1) return [];
+    return this.#writes % lookEvery === 1;
+  }
+
+  /**
+   * What the consumer has beside that, such as what others refused, and what it has forgotten.
+   * @param known  what it had before: of epochs that are not in it, it has forgotten nothing
+   */
+  settle(
+    received: Cursor['received'],
+    notes: NonNullable<Cursor['notes']>,
+    known: ReadonlySet<string>,
+  ): Change[] {
     const changes = Object.entries(received).flatMap(([key, ranges]) => this.#merge(key, ranges));
     for (const [key, number] of Object.entries(notes))
       this.#notes.set(key, Math.max(number, this.#notes.get(key) ?? 0));
     for (const key of this.#received.keys()) {
-      if (key in received) continue;
+      if (key in received || !known.has(key)) continue;
       this.#received.delete(key);
-      changes.push(this.#epoch(key));
+      changes.push(...this.#epoch(key));
     }
-    return changes;
+    return changes.length > 0 ? [...changes, this.#head()] : changes;
   }
 
   replayed(letter: string): Change[] {
@@ -147,7 +184,7 @@ export class Standing {
     const own = getOrMake(this.#received, key, () => new RangeSet());
     const before = own.count;
     for (const [from, through] of ranges) own.add(from, through);
-    return own.count === before ? [] : [this.#epoch(key)];
+    return own.count === before ? [] : this.#epoch(key);
   }
 
   #takeHead(value: string | null): void {
@@ -167,6 +204,14 @@ export class Standing {
     for (const id of head.producers) this.#producers.add(id);
   }
 
+  #takePiece(id: string, piece: Piece): void {
+    this.#records.took(id, piece);
+    const pieces = getOrMake(this.#pieces, id, () => new Map<number, RangeList>());
+    if (piece.ranges) pieces.set(piece.nth, piece.ranges);
+    else pieces.delete(piece.nth);
+    if (pieces.size === 0) this.#pieces.delete(id);
+  }
+
   #takeLetter(id: string, value: string | null): void {
     if (value === null) this.#letters.delete(id);
     else this.#letters.add(id);
@@ -175,13 +220,22 @@ export class Standing {
   #head(): Change {
     const notes = Object.fromEntries(this.#notes);
     const producers = [...this.#producers];
-    const head = { version, journal: this.#journal, position: this.#position, notes, producers };
+    const head = {
+      version: this.#records.isSplit ? version : 1,
+      journal: this.#journal,
+      position: this.#position,
+      notes,
+      producers,
+    };
     return this.#change('head', '', head);
   }
 
-  #epoch(id: string): Change {
-    const ranges = this.#received.get(id);
-    return ranges ? this.#change('epoch', id, { ranges }) : { key: this.#key('epoch', id), value: null };
+  #epoch(id: string): Change[] {
+    const all = this.#received.get(id)?.toJSON() ?? [];
+    return this.#records.changesOf(id, all).map(({ nth, ranges }) => {
+      const name: [string, string] = nth === 0 ? ['epoch', id] : ['ranges', `${nth}:${id}`];
+      return ranges ? this.#change(...name, { ranges }) : { key: this.#key(...name), value: null };
+    });
   }
 
   #change(kind: string, id: string, value: object): Change {
