@@ -30,7 +30,7 @@ import { reload } from './reload.js';
 import { Retention } from './retention.js';
 import { ScoreService } from './score-service.js';
 import { SinkDesk } from './sink-controls.js';
-import { SinkSet } from './sink-set.js';
+import { SinkSet, type SinkSetOptions } from './sink-set.js';
 import { createSink, type SinkConfig } from './sinks/index.js';
 import { CollectorTrace } from './trace/collector-trace.js';
 import { afterIngest } from './trace/ingest-spans.js';
@@ -72,10 +72,11 @@ export async function runCollector(
   const { journal, gateways, engine } = stores;
   await using scores = new ScoreService({ ...config.score, log: log.child({ component: 'score' }) });
   const onMoved = () => releases.moved();
+  const untilTrimmed = () => retention.untilIdle();
   const follower = { journal, clock, log: log.child({ sink: 'incidents' }), lingerMs: incidentLingerMs };
   const incidents = new Consumer({ name: 'incidents', sink: engine, ...follower });
   await incidents.open();
-  const sinks = createSinks(config, stores, clock, log, onMoved, trace);
+  const sinks = createSinks(config, stores, clock, log, { onMoved, untilTrimmed }, trace);
   hasSinks = () => sinks.all.length > 0;
   const followers = () => [incidents, ...sinks.all];
   const again = () => reload({ config, load: options.load, sinks, log });
@@ -86,12 +87,9 @@ export async function runCollector(
     clock,
     log: log.child({ component: 'releases' }),
   });
-  await sinks.open(stop);
-  await releases.open();
-  const identities = await loadIdentities(journal, config.broker.takeoverAfterS * 1000, clock.monotonic());
   const retention: Retention = new Retention({
     journal,
-    consumers: followers,
+    consumers: () => [incidents, ...sinks.followers],
     required: () => new Set(sinks.required.map(({ name }) => name)),
     maxBytes: config.journal.maxBytes,
     maxAgeMs: config.journal.maxAgeS && config.journal.maxAgeS * 1000,
@@ -99,6 +97,9 @@ export async function runCollector(
     clock,
     log: log.child({ component: 'retention' }),
   });
+  await sinks.open(stop);
+  await releases.open();
+  const identities = await loadIdentities(journal, config.broker.takeoverAfterS * 1000, clock.monotonic());
 
   let broker: Link | undefined;
   const publish = async (topic: string, payload: string) => broker?.publish(topic, payload);
@@ -263,7 +264,7 @@ function createSinks(
   { journal, engine }: Stores,
   clock: Clock,
   log: Logger,
-  onMoved: () => void,
+  hooks: Pick<SinkSetOptions, 'onMoved' | 'untilTrimmed'>,
   trace: CollectorTrace | undefined,
 ): SinkSet {
   const create = (options: SinkConfig, own: Logger) => {
@@ -274,7 +275,7 @@ function createSinks(
   };
   const feeds = [engine.notes, journal.eventLog];
   const lingerMs = sinkLingerMs;
-  return new SinkSet({ journal, feeds, create, sinks, receiptAfter, onMoved, lingerMs, clock, log });
+  return new SinkSet({ ...hooks, journal, feeds, create, sinks, receiptAfter, lingerMs, clock, log });
 }
 
 async function openApi(

@@ -7,6 +7,7 @@ import type { Clock } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { RangeSet } from '@edgeward/shared/ranges';
+import { settled } from '@edgeward/shared/settled';
 import type { Journal } from './journal/journal.js';
 import type { Write } from './journal/layout.js';
 
@@ -43,6 +44,7 @@ export class Retention {
   readonly #options: RetentionOptions;
   #blocked: string | null = null;
   #agedAtMs = Number.NEGATIVE_INFINITY;
+  #trimming: Promise<unknown> = Promise.resolve();
 
   constructor(options: RetentionOptions) {
     this.#options = options;
@@ -64,7 +66,18 @@ export class Retention {
     }
   }
 
-  async trim(): Promise<void> {
+  trim(): Promise<void> {
+    const done = this.#trimming.then(() => this.#trim());
+    this.#trimming = settled(done);
+    return done;
+  }
+
+  /** Resolves once whatever it is giving up is gone: what it gives up after that, it asks its consumers of now for. */
+  async untilIdle(): Promise<void> {
+    await this.#trimming;
+  }
+
+  async #trim(): Promise<void> {
     const { journal, diskIsFull } = this.#options;
     const consumers = this.#options.consumers();
     if (diskIsFull?.()) {

@@ -22,6 +22,7 @@ async function deskOf(t: TestContext, server: FakeServer) {
     sinks: [sinkConfig.parse({ type: 'file', name: 'lake', directory: '/nowhere' })],
     receiptAfter: ['lake'],
     onMoved: () => undefined,
+    untilTrimmed: async () => undefined,
     lingerMs: 1,
     clock: new FakeClock({ autoAdvance: true }),
     log: silentLogger,

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Sink } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
+import { settled } from '@edgeward/shared/settled';
 import { Consumer } from './consumer.js';
 import type { Journal } from './journal/journal.js';
 import type { NoteFeed } from './notes/feed.js';
@@ -20,6 +21,8 @@ export interface MemberOptions {
   readonly config: SinkConfig;
   readonly sink: Sink;
   readonly journal: Journal;
+  /** Resolves once whatever the journal is giving up is gone. */
+  readonly untilTrimmed: () => Promise<void>;
   /** What a sink that takes notes follows beside the journal. */
   readonly feeds: readonly NoteFeed[];
   readonly clock: Clock;
@@ -46,16 +49,20 @@ export class SinkMember implements Follower {
   /** With opening it. */
   readonly #trouble: Trouble;
   #isOpen = false;
+  #isClosed = false;
+  /** What is done while it does not read. */
+  #acting: Promise<void> | undefined;
+  #copying: Promise<void> = Promise.resolve();
   #opening: Promise<void> | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: MemberOptions) {
-    const { config, sink, journal, feeds, clock, log, lingerMs, onStored } = options;
+    const { config, sink, journal, untilTrimmed, feeds, clock, log, lingerMs, onStored } = options;
     const { name, type, startAt, writeTimeoutMs } = config;
     this.config = config;
     this.#options = options;
     this.keepsCursor = sink.cursor !== undefined;
-    this.#join = new SinkJoin({ name, type, startAt, sink, journal, clock, log });
+    this.#join = new SinkJoin({ name, type, startAt, sink, journal, untilTrimmed, clock, log });
     const follower = { name, sink, journal, feeds, clock, log, lingerMs, writeTimeoutMs, onStored };
     this.#consumer = new Consumer(follower);
     this.#trouble = new Trouble(clock);
@@ -69,8 +76,14 @@ export class SinkMember implements Follower {
     return this.#isOpen;
   }
 
+  /** The last position that it has stored. 0 = none, or nobody knows yet. */
   get position(): number {
-    return this.#isOpen ? this.#consumer.position : (this.#options.journal.cursor(this.name) ?? 0);
+    if (this.#isOpen) return this.#consumer.position;
+    const { journal } = this.#options;
+    const { name, type } = this.config;
+    // What is kept may be that of another sink, which had this name before.
+    const isOthers = (journal.sinkBook.get(name)?.type ?? type) !== type;
+    return this.#join.isSearching || isOthers ? 0 : (journal.cursor(name) ?? 0);
   }
 
   /** Deliveries it has yet to store. */
@@ -129,8 +142,14 @@ export class SinkMember implements Follower {
     return this.#consumer.replay(ids);
   }
 
-  between<T>(act: (position: number, inHand: number) => Promise<T>): Promise<T> {
-    return this.#isOpen ? this.#consumer.between(act) : act(this.position, this.position);
+  async between<T>(act: (position: number, inHand: number) => Promise<T>): Promise<T> {
+    while (this.#join.looking) await this.#join.looking;
+    if (this.#isOpen) return this.#consumer.between(act);
+    // It waits for what goes now, and will find it missing.
+    const position = this.#join.isSearching ? Number.POSITIVE_INFINITY : this.position;
+    const acting = act(position, position);
+    this.#acting = settled(acting);
+    return acting;
   }
 
   /** Its place in the journal is kept, whether its server is there or not. */
@@ -157,17 +176,23 @@ export class SinkMember implements Follower {
   async leave(): Promise<void> {
     this.#consumer.pause();
     this.#leaving.abort();
-    await this.#atMost(finishMs, this.#running);
+    await this.#atMost(finishMs, this.#running && settled(this.#running));
     this.#cutOff.abort();
     await this.close();
   }
 
   /** For those that have it in a store of their own. */
-  async keepCopy(): Promise<void> {
+  keepCopy(): Promise<void> {
+    const done = this.#copying.then(() => this.#keepCopy());
+    this.#copying = settled(done);
+    return done;
+  }
+
+  async #keepCopy(): Promise<void> {
     const { journal } = this.#options;
     const { name, position } = this;
     const { notes } = this.#consumer;
-    if (!this.#isOpen || !this.keepsCursor) return;
+    if (!this.#isOpen || !this.keepsCursor || this.#isClosed) return;
     if (journal.cursor(name) === position && isDeepStrictEqual(journal.noteCursor(name), notes)) return;
     await journal.setCursor(name, position, false, notes);
   }
@@ -188,6 +213,9 @@ export class SinkMember implements Follower {
     );
     await this.#atMost(closeMs, closed);
     await this.keepCopy().catch(() => undefined);
+    // Its name may be another's soon.
+    this.#join.leave();
+    this.#isClosed = true;
   }
 
   async #run(stop: AbortSignal, deadline: AbortSignal): Promise<void> {
@@ -204,9 +232,11 @@ export class SinkMember implements Follower {
         await this.#consumer.open(start && start.asked !== 'beginning' ? notesSince(start) : undefined);
         if (this.#trouble.failure !== null) log.info('sink is open now');
         this.#trouble.over();
+        await this.#acting; // it has not read anything yet
         this.#isOpen = true;
         return onStored();
       } catch (error) {
+        if (stop.aborted) return;
         if (this.#trouble.failure === null)
           log.warn({ error: messageOf(error) }, 'sink cannot open; trying again');
         await clock.sleep(this.#trouble.failed(error), stop);

@@ -35,6 +35,7 @@ test('a feed is told how far the last of those that take notes has come, also of
       ),
       receiptAfter: 'journal',
       onMoved: () => undefined,
+      untilTrimmed: async () => undefined,
       lingerMs: 1,
       clock: systemClock,
       log: silentLogger,

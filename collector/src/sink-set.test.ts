@@ -3,84 +3,19 @@ import assert from 'node:assert/strict';
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { systemClock } from '@edgeward/shared/clock';
-import { silentLogger } from '@edgeward/shared/log';
 import { RangeSet } from '@edgeward/shared/ranges';
-import { FakeClock } from '@edgeward/shared/testing/fake-clock';
 import type { Incoming, Journal } from './journal/journal.js';
 import { folderFor, openJournal, TestGateway } from './journal/testing/blocks.js';
 import { noChanges } from './sink-changes.js';
-import type { SinkMember } from './sink-member.js';
-import { SinkSet } from './sink-set.js';
 import { type SinkConfig, sinkConfig } from './sinks/index.js';
 import { FakeServer } from './testing/kept-sink.js';
+import { configOf, setOf, told, until } from './testing/sinks-of.js';
 
-const never = new AbortController().signal;
 const limit = { timeout: 20_000 };
-
-function configOf(name: string, more: object = {}): SinkConfig {
-  return sinkConfig.parse({ type: 'file', name, directory: `/nowhere/${name}`, ...more });
-}
-
-interface More {
-  /** Whether the sinks keep their cursors, or the journal does. */
-  readonly own?: boolean;
-  readonly sinks?: readonly SinkConfig[];
-  readonly receiptAfter?: readonly string[];
-}
-
-/** Sinks on these servers; time passes by itself. */
-function setOf(journal: Journal, servers: Readonly<Record<string, FakeServer>>, more: More = {}) {
-  const { own = true, sinks = Object.keys(servers).map(name => configOf(name)), receiptAfter } = more;
-  const clock = new FakeClock({ autoAdvance: true });
-  const stop = new AbortController();
-  let moved = 0;
-  const set = new SinkSet({
-    journal,
-    create: ({ name, type }) => servers[name]!.sink(own && type === 'file'),
-    sinks,
-    receiptAfter: receiptAfter ?? 'journal',
-    onMoved: () => {
-      moved += 1;
-    },
-    lingerMs: 1,
-    clock,
-    log: silentLogger,
-  });
-  let running = Promise.resolve();
-  return {
-    set,
-    moved: () => moved,
-    change: (names: readonly SinkConfig[], required: 'journal' | readonly string[] = 'journal') =>
-      set.change({ sinks: names, receiptAfter: required }),
-    start: async () => {
-      await set.open(stop.signal);
-      // Its clock does not wait for disks.
-      const isReady = (one: SinkMember) => one.isOpen || servers[one.name]!.isAway;
-      await until('those that can be are open', () => set.all.every(isReady));
-      running = set.run(stop.signal, never);
-    },
-    caughtUp: () => until('all have caught up', () => set.all.every(one => one.isOpen && one.lag === 0)),
-    end: async () => {
-      stop.abort();
-      await running;
-      await set[Symbol.asyncDispose]();
-    },
-  };
-}
 
 /** Blocks that came at these times. */
 function at(gateway: TestGateway, times: readonly number[]): Incoming[] {
   return times.flatMap(ingestedMs => gateway.incoming(1).map(block => ({ ...block, ingestedMs })));
-}
-
-function told(journal: Journal): string[] {
-  return journal.events().map(({ text }) => text);
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  while (!holds()) await systemClock.sleep(2, never);
-  assert.ok(holds(), what);
 }
 
 test(

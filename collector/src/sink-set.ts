@@ -9,11 +9,14 @@ import { settled } from '@edgeward/shared/settled';
 import type { Journal } from './journal/journal.js';
 import type { NoteFeed } from './notes/feed.js';
 import { noChanges, planChanges, type SinkChanges, type SinkOptions } from './sink-changes.js';
+import { forgetSink, tellStart } from './sink-leave.js';
 import { aborted, SinkMember } from './sink-member.js';
 import type { SinkConfig } from './sinks/index.js';
 
 export interface SinkSetOptions extends SinkOptions {
   readonly journal: Journal;
+  /** Resolves once whatever the journal is giving up is gone; what it gives up later, it asks `followers` for. */
+  readonly untilTrimmed: () => Promise<void>;
   /** What sinks that take notes follow beside the journal. */
   readonly feeds?: readonly NoteFeed[];
   /** Does no I/O. @param log  of the sink and of what runs it */
@@ -25,6 +28,13 @@ export interface SinkSetOptions extends SinkOptions {
   readonly log: Logger;
 }
 
+/** How far a sink has come. */
+export interface Standing {
+  readonly name: string;
+  /** The last that it has stored. */
+  readonly position: number;
+}
+
 /** What a start waits for sinks whose servers are slow to answer. */
 const startWaitMs = 5000;
 const copyEveryMs = 1000;
@@ -34,6 +44,10 @@ export class SinkSet {
   readonly #running = new Map<SinkMember, Promise<void>>();
   #members: ReadonlyMap<string, SinkMember>;
   #required: ReadonlySet<string>;
+  /** Not among the members yet; of another type than the member of that name, if there is one. */
+  #joining: ReadonlyMap<string, SinkMember> = new Map();
+  /** Members that are about to go, and have nobody of their type to come for them. */
+  #leaving: ReadonlySet<string> = new Set();
   #signals: { readonly stop: AbortSignal; readonly deadline: AbortSignal } | undefined;
   #changing: Promise<unknown> = Promise.resolve();
 
@@ -48,13 +62,23 @@ export class SinkSet {
     return [...this.#members.values()];
   }
 
-  /** Those that receipts wait for. */
-  get required(): readonly SinkMember[] {
-    return this.all.filter(({ name }) => this.#required.has(name));
+  /** Those that the journal keeps blocks for: also those that are about to come. */
+  get followers(): readonly SinkMember[] {
+    const staying = this.all.filter(({ name }) => !this.#joining.has(name));
+    // Last: whoever acts between their readings must not keep the others waiting while these find their places.
+    return [...staying, ...this.#joining.values()];
+  }
+
+  /** Those that receipts wait for, and how far they have come; one that is still to come has stored nothing. */
+  get required(): readonly Standing[] {
+    return [...this.#required].map(name => {
+      const present = this.#leaving.has(name) ? undefined : this.#members.get(name);
+      return this.#joining.get(name) ?? present ?? { name, position: 0 };
+    });
   }
 
   get(name: string): SinkMember | undefined {
-    return this.#members.get(name);
+    return this.#joining.get(name) ?? this.#members.get(name);
   }
 
   isRequired(name: string): boolean {
@@ -92,7 +116,7 @@ export class SinkSet {
 
   /**
    * From now on these sinks, and these in `receiptAfter`. What is new has its place in the journal once this
-   * resolves, and what left has stored what it had in hand.
+   * resolves, and what left has stored what it had in hand. Until then the journal keeps blocks for both.
    * @throws with nothing changed
    */
   change(options: SinkOptions): Promise<SinkChanges> {
@@ -106,59 +130,96 @@ export class SinkSet {
     const configs = this.all.map(({ config }) => config);
     const receiptAfter = this.#required.size === 0 ? ('journal' as const) : [...this.#required];
     const changes = planChanges({ sinks: configs, receiptAfter }, options);
-    const fresh = await this.#prepare(options.sinks, changes);
-    const former = [...changes.removed, ...changes.replaced].flatMap(name => this.get(name) ?? []);
-    const removed = former.filter(({ name }) => changes.removed.includes(name));
-    // Both at once: a sink that is no longer required must not hold up a block for one moment more.
+    const { added, removed, replaced } = changes;
+    const fresh = await this.#create(options.sinks, [...added, ...replaced]);
+    await this.#admit(fresh, changes);
+    // From here on nothing is taken back: what fails is made good later.
     this.#required = requiredBy(options);
-    this.#members = new Map([...this.#members].filter(([name]) => !changes.removed.includes(name)));
+    this.#leaving = new Set(removed);
+    // At once: a sink that is no longer required must not hold up a block for one moment more.
     this.#options.onMoved();
+    const former = [...removed, ...replaced].flatMap(name => this.#members.get(name) ?? []);
     await Promise.all(former.map(member => member.leave()));
-    for (const member of former) this.#running.delete(member);
-    for (const { name } of removed) {
-      await this.#forget(name, 'was removed');
-      await fresh
-        .get(name)
-        ?.place()
-        .catch(() => undefined); // tried again when it opens
-      await this.#tellStart(name);
-    }
-    const next = options.sinks.map(({ name }) => fresh.get(name) ?? this.get(name)!);
-    this.#members = new Map(next.map(member => [member.name, member]));
-    for (const member of fresh.values()) this.#start(member);
-    this.#options.onMoved();
+    await this.#retype(fresh, changes);
+    this.#swap(
+      former,
+      options.sinks.map(({ name }) => fresh.get(name) ?? this.#members.get(name)!),
+    );
+    for (const name of removed.filter(name => !added.includes(name))) await this.#forgetLater(name);
     return changes;
   }
 
-  /** What is new, with a place in the journal, and not running yet. */
-  async #prepare(
+  /** @throws what creating one of them throws; the others are closed then */
+  async #create(
     sinks: readonly SinkConfig[],
-    { added, removed, replaced }: SinkChanges,
-  ): Promise<Map<string, SinkMember>> {
+    names: readonly string[],
+  ): Promise<ReadonlyMap<string, SinkMember>> {
     const fresh = new Map<string, SinkMember>();
     try {
       for (const config of sinks)
-        if (added.includes(config.name) || replaced.includes(config.name))
-          fresh.set(config.name, this.#memberOf(config));
-      // Of another type, it gets a place of its own once the former one has left.
-      for (const name of added.filter(name => !removed.includes(name))) {
-        await fresh.get(name)?.place();
-        await this.#tellStart(name);
+        if (names.includes(config.name)) fresh.set(config.name, this.#memberOf(config));
+      return fresh;
+    } catch (error) {
+      await Promise.all([...fresh.values()].map(member => member.close()));
+      throw error;
+    }
+  }
+
+  /** What is new follows from now on, and gets its place. @throws with nothing changed */
+  async #admit(fresh: ReadonlyMap<string, SinkMember>, { added, removed }: SinkChanges): Promise<void> {
+    const { journal } = this.#options;
+    const names = added.filter(name => !removed.includes(name));
+    this.#joining = new Map(names.map(name => [name, fresh.get(name)!]));
+    try {
+      for (const [name, member] of this.#joining) {
+        // A former one of that name, which could not be forgotten when it left: this one does not go on for it.
+        if (journal.sinkBook.names().includes(name)) await forgetSink(this.#options, name, 'was removed');
+        await member.place();
+        await tellStart(this.#options, name);
       }
     } catch (error) {
       await Promise.all([...fresh.values()].map(member => member.close()));
-      for (const name of added)
-        if (!removed.includes(name)) await this.#options.journal.sinkBook.forget(name).catch(() => undefined);
+      this.#joining = new Map();
+      for (const name of names) await forgetQuietly(journal, name);
       throw error;
     }
-    return fresh;
+  }
+
+  /** One of another type is another sink: it gets a place of its own once the former one has left. */
+  async #retype(fresh: ReadonlyMap<string, SinkMember>, { added, removed }: SinkChanges): Promise<void> {
+    for (const name of removed.filter(name => added.includes(name))) {
+      const member = fresh.get(name)!;
+      await this.#forgetLater(name);
+      this.#joining = new Map([...this.#joining, [name, member]]);
+      await member.place().catch(() => undefined); // tried again when it opens
+      await tellStart(this.#options, name);
+    }
+  }
+
+  /** In one step: at no moment does the journal wait for neither a sink that leaves nor the one that comes for it. */
+  #swap(former: readonly SinkMember[], next: readonly SinkMember[]): void {
+    const fresh = next.filter(member => this.#members.get(member.name) !== member);
+    this.#members = new Map(next.map(member => [member.name, member]));
+    this.#joining = new Map();
+    this.#leaving = new Set();
+    for (const member of former) this.#running.delete(member);
+    for (const member of fresh) this.#start(member);
+    this.#options.onMoved();
+  }
+
+  /** If the disk does not take it, the next start does it, or whoever is next of that name. */
+  async #forgetLater(name: string): Promise<void> {
+    await forgetSink(this.#options, name, 'was removed').catch((error: unknown) =>
+      this.#options.log.warn({ error: messageOf(error), sink: name }, 'removed sink not forgotten yet'),
+    );
   }
 
   #memberOf(config: SinkConfig): SinkMember {
-    const { create, journal, feeds = [], clock, log, lingerMs, onMoved } = this.#options;
+    const { create, journal, untilTrimmed, feeds = [], clock, log, lingerMs, onMoved } = this.#options;
     const own = log.child({ sink: config.name });
     const sink = create(config, own);
-    return new SinkMember({ config, sink, journal, feeds, clock, log: own, lingerMs, onStored: onMoved });
+    const follower = { config, sink, journal, untilTrimmed, feeds, clock, lingerMs };
+    return new SinkMember({ ...follower, log: own, onStored: onMoved });
   }
 
   #start(member: SinkMember): void {
@@ -177,38 +238,10 @@ export class SinkSet {
     for (const name of journal.sinkBook.names()) {
       const type = journal.sinkBook.get(name)?.type;
       const now = this.get(name)?.config.type;
-      if (now === undefined) await this.#forget(name, 'is no longer configured');
+      if (now === undefined) await forgetSink(this.#options, name, 'is no longer configured');
       else if (type !== undefined && type !== now)
-        await this.#forget(name, `is of type ${now} now and was of type ${type}`);
+        await forgetSink(this.#options, name, `is of type ${now} now and was of type ${type}`);
     }
-  }
-
-  async #forget(name: string, why: string): Promise<void> {
-    const { journal, log } = this.#options;
-    const position = journal.cursor(name) ?? 0;
-    const behind = Math.max(0, journal.position - position);
-    const waiting = behind - journal.gone.countWithin(position + 1, journal.position);
-    const rest = waiting > 0 ? ` It had not stored the last ${waiting} blocks.` : '';
-    await journal.tell('journal', `Sink ${name} ${why}: it stood at position ${position}.${rest}`, {
-      sink: name,
-      position,
-      waiting,
-    });
-    await journal.sinkBook.forget(name, journal.losses.forget(name));
-    log.info({ sink: name, position, waiting }, `sink ${why}`);
-  }
-
-  async #tellStart(name: string): Promise<void> {
-    const { journal, log } = this.#options;
-    const start = journal.sinkBook.get(name)?.start;
-    if (!start) return;
-    const { asked, position } = start;
-    const from = asked === 'beginning' ? 'with what the journal has' : `at ${asked}`;
-    await journal.tell('journal', `Sink ${name} was added: it starts ${from}, behind position ${position}.`, {
-      sink: name,
-      position,
-    });
-    log.info({ sink: name, asked, position }, 'sink added');
   }
 
   /** So that the next start knows, before they are open, how far they have come. */
@@ -227,8 +260,14 @@ export class SinkSet {
   /** Feeds keep what somebody has yet to store. */
   #tellPassed(): void {
     for (const feed of this.#options.feeds ?? [])
-      feed.passed(Math.min(...this.all.map(member => member.passedOf(feed) ?? Number.POSITIVE_INFINITY)));
+      feed.passed(
+        Math.min(...this.followers.map(member => member.passedOf(feed) ?? Number.POSITIVE_INFINITY)),
+      );
   }
+}
+
+async function forgetQuietly({ losses, sinkBook }: Journal, name: string): Promise<void> {
+  await losses.forget(name, writes => sinkBook.forget(name, writes)).catch(() => undefined);
 }
 
 function requiredBy({ receiptAfter }: SinkOptions): ReadonlySet<string> {

@@ -36,9 +36,10 @@ export class Losses {
     return this.#sinks;
   }
 
-  /** What it lost is no longer asked for. @returns what to write */
-  forget(sink: string): Write[] {
-    return this.#sinks.delete(sink) ? [del(textKey('l', sink))] : [];
+  /** What it lost is no longer asked for. @param write  as long as that has not worked, it is */
+  async forget(sink: string, write: (writes: readonly Write[]) => Promise<void>): Promise<void> {
+    await write(this.#sinks.has(sink) ? [del(textKey('l', sink))] : []);
+    this.#sinks.delete(sink);
   }
 
   /** @returns what to write */

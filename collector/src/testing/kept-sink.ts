@@ -11,6 +11,8 @@ export class FakeServer {
   refused: ReadonlySet<number> = new Set();
   readonly kept: Delivery[] = [];
   cursor: Cursor | undefined;
+  /** What closing a sink waits for. */
+  closes: Promise<void> = Promise.resolve();
   /** Sinks that were disposed. */
   closed = 0;
 
@@ -45,6 +47,7 @@ export class FakeServer {
       write,
       ...(own && { cursor }),
       [Symbol.asyncDispose]: async () => {
+        await this.closes;
         this.closed += 1;
       },
     };
