@@ -1,5 +1,5 @@
 /**
- * The requests this sink makes, each in a version that brokers from 2.4 to 4.x take.
+ * The requests this sink makes, each in a version that, as the protocol has it, brokers from 2.4 to 4.x take.
  * @see https://kafka.apache.org/protocol
  */
 import { Bytes } from '../bytes.js';
