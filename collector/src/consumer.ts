@@ -130,6 +130,15 @@ export class Consumer {
   async run(stop: AbortSignal, deadline: AbortSignal): Promise<void> {
     this.#writer.until(deadline);
     const deaf = this.#notes.onMore(() => this.#wakeIdle());
+    try {
+      await this.#follow(stop, deadline);
+    } finally {
+      deaf();
+      this.#state = 'stopped';
+    }
+  }
+
+  async #follow(stop: AbortSignal, deadline: AbortSignal): Promise<void> {
     while (await this.#tries.mayGoOn(stop)) {
       if (!this.#reader.isAhead) await this.#untilMore(stop);
       if (this.#tries.isPaused) continue;
@@ -137,8 +146,6 @@ export class Consumer {
       if (!batch || (stop.aborted && batch.through === this.#position && batch.notes.length === 0)) break;
       if (!(await this.#storeAll(batch, stop, deadline))) break;
     }
-    deaf();
-    this.#state = 'stopped';
   }
 
   /** A write that is under way ends; then nothing more is tried until `resume`. */

@@ -17,16 +17,16 @@ interface Lagging {
 }
 
 interface HealthParts {
-  readonly ingest: Ingest;
-  readonly journal: Journal;
-  readonly broker: Link | undefined;
+  readonly ingest: Pick<Ingest, 'failure'>;
+  readonly journal: Pick<Journal, 'damage' | 'losses'>;
+  readonly broker: Pick<Link, 'status'> | undefined;
   readonly followers: readonly Lagging[];
   readonly stopping: boolean;
   readonly clock: Clock;
 }
 
 /**
- * A sink that fails, or a journal that has lost blocks, is told, but does not make the collector unready: gateways
+ * A sink that fails or has ended, or a journal that has lost blocks, is told, but does not make the collector unready: gateways
  * can deliver all the same.
  */
 export function healthOf({ ingest, journal, broker, followers, stopping, clock }: HealthParts): HealthView {
@@ -42,7 +42,7 @@ export function healthOf({ ingest, journal, broker, followers, stopping, clock }
   };
   const sinks = followers.map(({ name, failure, lag, state }) => ({
     name: `sink:${name}`,
-    ok: failure === null,
+    ok: failure === null && (state !== 'stopped' || stopping),
     detail: failure ?? `${state === 'running' ? '' : `${state}, `}${lag} deliveries behind`,
   }));
   const damage = journal.damage.map(detail => ({ name: 'journal:damage', ok: false, detail }));

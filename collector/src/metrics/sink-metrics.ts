@@ -19,7 +19,10 @@ const states: readonly ConsumerState[] = [
 ];
 
 /** `incidents` is one of them: it follows the journal as sinks do. */
-export function addSinkMetrics(metrics: Metrics, sources: () => MetricSources): void {
+export function addSinkMetrics(
+  metrics: Metrics,
+  sources: () => Pick<MetricSources, 'followers' | 'journal'>,
+): void {
   let sinks: readonly ConsumerView[] = [];
   metrics.prepare(() => {
     sinks = sources()
@@ -30,7 +33,9 @@ export function addSinkMetrics(metrics: Metrics, sources: () => MetricSources): 
     metrics.gauges(name, help, ['sink'], () => sinks.map(sink => [sink.name, value(sink)] as const));
   const counter = (name: string, help: string, value: (sink: ConsumerView) => number) =>
     metrics.counters(name, help, ['sink'], () => sinks.map(sink => [sink.name, value(sink)] as const));
-  gauge('collector_sink_up', '1 = its last write worked', ({ failure }) => (failure === null ? 1 : 0));
+  gauge('collector_sink_up', '1 = its last write worked, and it has not ended', ({ failure, state }) =>
+    failure === null && state !== 'stopped' ? 1 : 0,
+  );
   metrics.gauges(
     'collector_sink_state',
     '1 = this is its state: retrying = it failed and is tried again, failing = so often that only little is tried, denied = somebody has to change something',
