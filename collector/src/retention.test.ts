@@ -173,6 +173,22 @@ test('blocks go by their age: those all have stored, then, counted, those a sink
   assert.deepEqual(await positions(journal), [100], 'the newest stays');
 });
 
+test('blocks that came while the clock was not set yet make none before them too old', async t => {
+  const clock = new FakeClock();
+  await using opened = await agedJournalOf(t, 40, clock.now());
+  const { journal } = opened;
+  const later = new TestGateway('gw-2').incoming(100);
+  // Started anew at the beginning of 1970, until its time was known.
+  await journal.append(
+    later.map((one, i) => ({ ...one, ingestedMs: i < 60 ? i * 1000 : clock.now() + (i - 60) * 1000 })),
+  );
+  const more = { maxBytes: 1e9, maxAgeMs: 30_000, clock };
+  await retention(journal, [at('quick', 140), at('slow', 0)], more).trim();
+  assert.equal((await positions(journal))[0], 10, 'block 10 is as old as it may be');
+  assert.deepEqual(journal.losses.all().get('slow')?.ranges, [[1, 9]]);
+  assert.equal(await journal.positionBefore(clock.now()), 39);
+});
+
 test('what a sink that receipts wait for has yet to store is kept, however old, and intake goes on', async t => {
   const clock = new FakeClock();
   await using opened = await agedJournalOf(t, 100, clock.now());

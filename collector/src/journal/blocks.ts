@@ -2,6 +2,7 @@ import type { Delivery, Described } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import type { RangeSet } from '@edgeward/shared/ranges';
 import { numberInKey, type Store } from '@edgeward/shared/store';
+import type { ClockSteps } from './clock-steps.js';
 import {
   blockEnd,
   blockKey,
@@ -161,9 +162,10 @@ export class Blocks {
   }
 
   /** The last position before the first block that came at this time or later. */
-  async before(ms: number, newest: number): Promise<number> {
+  async before(ms: number, newest: number, steps: ClockSteps): Promise<number> {
+    const { from, through } = steps.around(ms, newest);
     // From where one may be: LevelDB would go through all that was deleted before it.
-    let [low, high] = [Math.min(this.#oldest() - 1, newest), newest];
+    let [low, high] = [Math.min(Math.max(this.#oldest(), from) - 1, newest), Math.min(through, newest)];
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const next = await this.#nextAfter(middle);

@@ -32,6 +32,7 @@ import { writeBatch } from './batch.js';
 import { type BlockName, Blocks, type Reading } from './blocks.js';
 import { isFolded, noteReport } from './bookkeeping.js';
 import { Checkpoint } from './checkpoint.js';
+import { ClockSteps } from './clock-steps.js';
 import { DeadLetters } from './dead-letters.js';
 import { EventLog } from './event-log.js';
 import { KeptDelivery, sumOfRows } from './kept-delivery.js';
@@ -116,6 +117,7 @@ export class Journal implements AsyncDisposable {
   readonly #ballast: Ballast;
   readonly #blocks: Blocks;
   readonly #checkpoint = new Checkpoint();
+  #clockSteps: ClockSteps;
   #busy: Promise<unknown> = Promise.resolve();
   #position = 0;
   /** Positions that this start has left out. */
@@ -127,6 +129,7 @@ export class Journal implements AsyncDisposable {
     loaded: Loaded,
     parts: Pick<Journal, 'deadLetters' | 'sinkLetters' | 'losses' | 'sinkBook' | 'eventLog'> & {
       readonly unused: RangeSet;
+      readonly clockSteps: ClockSteps;
     },
   ) {
     this.#options = options;
@@ -154,6 +157,7 @@ export class Journal implements AsyncDisposable {
     this.sinkBook = parts.sinkBook;
     this.eventLog = parts.eventLog;
     this.#unused = parts.unused;
+    this.#clockSteps = parts.clockSteps;
     this.epoch = `${String(store.starts).padStart(9, '0')}-${randomBytes(8).toString('hex')}`;
   }
 
@@ -186,6 +190,7 @@ export class Journal implements AsyncDisposable {
       sinkBook: await SinkBook.load(store, loaded.cursors, loaded.noteCursors, forgetGone),
       eventLog: await EventLog.load(store),
       unused: await loadPositions(store, unusedKey),
+      clockSteps: await ClockSteps.load(store),
     });
     await journal.#check(loaded);
     for (const { position, ingestedMs, rows } of await journal.#blocks.samples(journal.position))
@@ -251,11 +256,14 @@ export class Journal implements AsyncDisposable {
       toDelivery(this.#position + 1 + i, block, this.#options.nextTrace),
     );
     const blocks = taken.map((block, i) => put(blockKey(this.#position + 1 + i), stored(block)));
-    const all = [...blocks, ...plan.writes(), ...[...schemas].map(schemaPut), ...writes];
+    const steps = this.#clockSteps.with(deliveries);
+    const more = [...steps.writes(this.#clockSteps), ...writes];
+    const all = [...blocks, ...plan.writes(), ...[...schemas].map(schemaPut), ...more];
     if (all.length === 0) return [];
     failpoint('journal.before-commit');
     await this.#writeWith(all, this.#checkpoint.due(this.#position));
     failpoint('journal.after-commit');
+    this.#clockSteps = steps;
     for (const { id } of schemas) this.#savedSchemas.add(id);
     this.learn([...schemas]);
     plan.apply();
@@ -447,7 +455,7 @@ export class Journal implements AsyncDisposable {
 
   /** The last position before the first block that came at this time or later, by the collector's clock then. */
   positionBefore(ms: number): Promise<number> {
-    return this.#blocks.before(ms, this.#position);
+    return this.#blocks.before(ms, this.#position, this.#clockSteps);
   }
 
   /** Whether all blocks behind a position are still there. */

@@ -1,7 +1,7 @@
 /**
  * Keys and values of the journal. One letter tells what a record is:
  *   d position → block     r gateway/epoch → received    c consumer → cursor       q id → schema
- *   p 3 → positions of those that no block ever had
+ *   p 3 → positions of those that no block ever had      p 4 → where the clock was set back
  *   p 2 → checkpoint: what was received through that position is in the r records
  *   g gateway/outbox → last report    a gateway/outbox → account    i gateway → identity
  *   n number → event       x id → dead letter            l sink → what it lost     p 1 → positions that are gone
@@ -26,6 +26,7 @@ export const blockEnd = Buffer.from('e');
 export const goneKey = numberKey('p', 1);
 export const checkpointKey = numberKey('p', 2);
 export const unusedKey = numberKey('p', 3);
+export const clockStepsKey = numberKey('p', 4);
 export const markerKey = Buffer.from('s');
 
 export type Write =
