@@ -4,6 +4,7 @@ import type { Logger } from '@edgeward/shared/log';
 import type { Journal, Reading } from './journal/journal.js';
 import { sumOfRows } from './journal/kept-delivery.js';
 import type { NoteFeed } from './notes/feed.js';
+import { missedNotes } from './runtime/missed-notes.js';
 import { NoteReader } from './runtime/note-reader.js';
 import { behind, headOf, Parcel, type Part, sizeOf } from './runtime/parcel.js';
 import { Reader } from './runtime/reader.js';
@@ -72,7 +73,7 @@ export class Consumer {
     this.name = name;
     this.#options = options;
     this.#reader = new Reader({ journal, limits: sink.limits ?? defaultLimits });
-    this.#notes = new NoteReader(sink.takesNotes ? feeds : []);
+    this.#notes = new NoteReader(sink.takesNotes ? feeds : [], missedNotes(options, this.#tally));
     const tally = this.#tally;
     this.#tries = new Tries({ clock, log, tally });
     const onLate = (error: unknown) => this.#tries.late(error);

@@ -18,7 +18,6 @@ test('a feed is told how far the last of those that take notes has come, also of
     feed: 'incident',
     store: 'alerts-1',
     last: 7 as number,
-    dropped: 0,
     read: async () => [],
     passed: through => void passed.push(through),
     onMore: () => () => undefined,

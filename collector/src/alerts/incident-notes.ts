@@ -47,10 +47,6 @@ export class IncidentNotes implements NoteFeed {
     return this.#last;
   }
 
-  get dropped(): number {
-    return this.#kept.dropped;
-  }
-
   passed(through: number): void {
     this.#kept.passed(through);
   }

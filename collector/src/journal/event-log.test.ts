@@ -46,10 +46,9 @@ test('what a sink has yet to store is kept beyond the newest', async t => {
   journal.eventLog.passed(1010);
   await journal.addEvent(event(1011));
   assert.equal(await oldest(), 12);
-  assert.equal(journal.eventLog.dropped, 0);
 });
 
-test('a sink that lags for ever makes a feed give its oldest up, counted', () => {
+test('a sink that lags for ever makes a feed give its oldest up', () => {
   const kept = new Kept(1, 10, 100);
   kept.passed(5);
   const gone: number[] = [];
@@ -58,7 +57,6 @@ test('a sink that lags for ever makes a feed give its oldest up, counted', () =>
     gone,
     Array.from({ length: 30 }, (_, i) => i + 1),
   );
-  assert.equal(kept.dropped, 25);
 });
 
 test('damaged events are left out, and are not taken for the end', async t => {

@@ -48,10 +48,6 @@ export class EventLog implements NoteFeed {
     return this.#durable;
   }
 
-  get dropped(): number {
-    return this.#kept.dropped;
-  }
-
   passed(through: number): void {
     this.#kept.passed(through);
   }

@@ -78,6 +78,11 @@ export function addSinkMetrics(
   );
   counter('collector_sink_blocks_stored_total', 'Blocks that it stored', ({ blocksStored }) => blocksStored);
   counter('collector_sink_rows_stored_total', 'Rows that it stored', ({ rowsStored }) => rowsStored);
+  counter(
+    'collector_sink_missed_notes_total',
+    'Incidents and events that it never got: they were given up while it lagged too far behind, or were damaged on disk',
+    ({ notesMissed }) => notesMissed,
+  );
   metrics.histograms('collector_sink_write_duration_seconds', 'Writes that worked', ['sink'], () =>
     sinks.map(({ name, writeSeconds }) => [name, writeSeconds] as const),
   );

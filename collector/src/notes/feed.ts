@@ -9,10 +9,11 @@ export interface NoteFeed {
   readonly last: number;
   /** Behind a number, in order; numbers that were given up are missing. */
   read(after: number, most: number): Promise<Note[]>;
-  /** All who follow have stored through this one; what is behind it is kept for them, within reason. */
+  /**
+   * All who follow have stored through this one; what is behind it is kept for them, within reason. Whoever finds that
+   * something is missing counts it.
+   */
   passed(through: number): void;
-  /** Given up because somebody lagged too far, since the start. */
-  readonly dropped: number;
   /** Told when there is more. @returns what ends it */
   onMore(listener: () => void): () => void;
 }
@@ -24,17 +25,12 @@ export class Kept {
   #first: number;
   /** Until somebody says how far those who follow have come. */
   #passed = 0;
-  #dropped = 0;
 
   /** @param first  the oldest that is kept now */
   constructor(first: number, newest: number, most = 100_000) {
     this.#first = first;
     this.#newest = newest;
     this.#most = most;
-  }
-
-  get dropped(): number {
-    return this.#dropped;
   }
 
   passed(through: number): void {
@@ -45,10 +41,7 @@ export class Kept {
   *leaving(last: number): Generator<number> {
     const through = Math.max(last - this.#most, Math.min(last - this.#newest, this.#passed));
     const end = Math.min(through, this.#first + maxAtOnce - 1);
-    for (; this.#first <= end; this.#first++) {
-      if (this.#first > this.#passed) this.#dropped += 1;
-      yield this.#first;
-    }
+    for (; this.#first <= end; this.#first++) yield this.#first;
   }
 }
 

@@ -6,12 +6,17 @@ type Numbers = Readonly<Record<string, number>>;
 /** Follows the feeds of notes on behalf of one consumer. */
 export class NoteReader {
   readonly #feeds: readonly NoteFeed[];
+  readonly #onMissed: (feed: Note['feed'], count: number) => void;
   /** Number of the last note that it has stored, by `feed/store`. */
   readonly #at = new Map<string, number>();
 
-  /** @param feeds  none for a sink that takes no notes */
-  constructor(feeds: readonly NoteFeed[]) {
+  /**
+   * @param feeds     none for a sink that takes no notes
+   * @param onMissed  told of notes between those it had and those it gets next, which its feed no longer has
+   */
+  constructor(feeds: readonly NoteFeed[], onMissed: (feed: Note['feed'], count: number) => void) {
     this.#feeds = feeds;
+    this.#onMissed = onMissed;
   }
 
   /**
@@ -45,7 +50,7 @@ export class NoteReader {
       const found = await feed.read(this.passedOf(feed), most - notes.length);
       notes.push(...found);
       // What was given up is nobody's to wait for.
-      if (found.length === 0) this.#at.set(keyOf(feed), last);
+      if (found.length === 0) this.#moveTo(feed, last, last);
     }
     return notes;
   }
@@ -60,7 +65,15 @@ export class NoteReader {
 
   /** They are stored. */
   take(notes: readonly Note[]): void {
-    for (const note of notes) this.#at.set(`${note.feed}/${note.store}`, note.number);
+    for (const note of notes) this.#moveTo(note, note.number, note.number - 1);
+  }
+
+  /** @param missing  through here from where it was, nothing has come; of a feed that it begins with nothing is missed */
+  #moveTo(feed: Pick<NoteFeed, 'feed' | 'store'>, number: number, missing: number): void {
+    const key = keyOf(feed);
+    const count = missing - (this.#at.get(key) ?? missing);
+    this.#at.set(key, number);
+    if (count > 0) this.#onMissed(feed.feed, count);
   }
 
   /** Tells when there is more. @returns what ends it */

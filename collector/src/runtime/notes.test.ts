@@ -26,7 +26,6 @@ const limit = { timeout: 60_000 };
 class FakeIncidents implements NoteFeed {
   readonly feed = 'incident';
   readonly notes: Note[] = [];
-  readonly dropped = 0;
   readonly #listeners = new Set<() => void>();
 
   constructor(readonly store = 'alerts-1') {}
@@ -194,6 +193,42 @@ test('a feed that cannot be read for a while costs neither deliveries nor notes'
     assert.ok(tries > 2, 'it has failed');
   }
 });
+
+test(
+  'notes that were given up, or are damaged, are counted and told for who had come to them',
+  limit,
+  async t => {
+    await using journal = await openJournal(await folderFor(t));
+    const incidents = new FakeIncidents();
+    for (let i = 0; i < 6; i++) incidents.add();
+    incidents.notes.splice(0, 2);
+    const { sink, numbers } = noteSink();
+    const told = () => journal.events().flatMap(({ text }) => (text.includes('never gets') ? [text] : []));
+    {
+      await using following = await follow(journal, sink, [incidents]);
+      await following.stored();
+      assert.deepEqual(
+        [numbers().length, following.consumer.view().notesMissed],
+        [4, 0],
+        'it began with those',
+      );
+    }
+    for (let i = 0; i < 8; i++) incidents.add();
+    incidents.notes.splice(4, 5);
+    await using following = await follow(journal, sink, [incidents]);
+    await following.stored();
+    assert.deepEqual(numbers().slice(4), ['incident 12', 'incident 13', 'incident 14']);
+    assert.equal(following.consumer.view().notesMissed, 5);
+    incidents.read = async () => [];
+    incidents.add();
+    await following.stored();
+    assert.equal(following.consumer.view().notesMissed, 6);
+    assert.match(
+      told().join(),
+      /^Sink sink never gets 5 notes of incidents: .*,Sink sink never gets 1 notes/,
+    );
+  },
+);
 
 test('a note that is refused goes to the dead letters, and comes back by a replay', limit, async t => {
   await using journal = await openJournal(await folderFor(t));

@@ -8,6 +8,8 @@ export interface TallyView {
   readonly blocksStored: number;
   readonly rowsStored: number;
   readonly notesStored: number;
+  /** That it will never get. */
+  readonly notesMissed: number;
   /** Writes that worked. */
   readonly writes: number;
   /** What they took. */
@@ -23,6 +25,7 @@ export class Tally implements TallyView {
   blocksStored = 0;
   rowsStored = 0;
   notesStored = 0;
+  notesMissed = 0;
   writes = 0;
   readonly writeSeconds = new Histogram(bounds);
   readonly errors = new Map<string, number>();
@@ -41,7 +44,7 @@ export class Tally implements TallyView {
   }
 
   view(): TallyView {
-    const { blocksStored, rowsStored, notesStored, writes, writeSeconds, errors } = this;
-    return { blocksStored, rowsStored, notesStored, writes, writeSeconds, errors };
+    const { blocksStored, rowsStored, notesStored, notesMissed, writes, writeSeconds, errors } = this;
+    return { blocksStored, rowsStored, notesStored, notesMissed, writes, writeSeconds, errors };
   }
 }
