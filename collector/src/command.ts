@@ -1,4 +1,3 @@
-import { isatty } from 'node:tty';
 import { type Command, configFileOption } from '@edgeward/shared/command';
 import { loadConfig } from '@edgeward/shared/config';
 import { createLogger } from '@edgeward/shared/log';
@@ -18,7 +17,12 @@ export const command: Command = {
     const log = createLogger('collector', config.log.level, config.trace !== undefined);
     const onListening = (ports: object) => process.send?.({ listening: ports });
     stopWithParent();
-    const options = { config, log, load, onReload: onHangUp, demo: demoLink(), onListening };
+    const onReload = (reload: () => void) =>
+      io.hangUps?.listen(() => {
+        if (io.stop.aborted) log.warn('SIGHUP while it stops: the configuration is not read again');
+        else reload();
+      });
+    const options = { config, log, load, onReload, demo: demoLink(), onListening };
     await runCollector(options, io.stop, io.deadline);
     process.channel?.unref();
     return 0;
@@ -28,16 +32,4 @@ export const command: Command = {
 /** Under the demo: whatever ends the demo ends us, in order. */
 function stopWithParent(): void {
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
-}
-
-/** SIGHUP asks for it; but when the terminal it was started in closes, that is an end. */
-function onHangUp(reload: () => void): () => void {
-  const terminals = [0, 1, 2].filter(isatty);
-  const heard = () => {
-    const isGone = terminals.length > 0 && !terminals.some(isatty);
-    if (isGone) process.kill(process.pid, 'SIGTERM');
-    else reload();
-  };
-  process.on('SIGHUP', heard);
-  return () => process.off('SIGHUP', heard);
 }

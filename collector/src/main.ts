@@ -43,8 +43,8 @@ export interface CollectorOptions {
   readonly demo?: DemoControls | undefined;
   /** Reads and checks its file again; without, nothing can be changed while it runs. */
   readonly load?: () => Promise<CollectorConfig>;
-  /** Asks to read the file again now and then. @returns what ends it */
-  readonly onReload?: (reload: () => void) => () => void;
+  /** Told once the file can be read again, and how; what it asks for once all ends changes nothing. */
+  readonly onReload?: (reload: () => void) => void;
   /** Told once everything listens. */
   readonly onListening?: (ports: { api: number; broker: number }) => void;
 }
@@ -166,7 +166,7 @@ export async function runCollector(
     retention.run(stored.signal),
     releases.run(stored.signal),
   ];
-  const deaf = options.onReload?.(() => void again().catch(error => tellReload(error, journal, log)));
+  options.onReload?.(() => void again().catch(error => tellReload(error, journal, log)));
   const taken = new AbortController();
   const ingesting = ingest.run(taken.signal);
   broker = await openLink(config.broker, {
@@ -183,7 +183,6 @@ export async function runCollector(
   options.onListening?.({ api: api.port, broker: broker.port });
 
   await untilAborted(stop);
-  deaf?.();
   await broker[Symbol.asyncDispose]();
   taken.abort();
   await ingesting;

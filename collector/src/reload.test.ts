@@ -41,7 +41,6 @@ test('SIGHUP and the API read the file again; an error in it leaves all as it wa
         load: async () => next(),
         onReload: reload => {
           hangUp = reload;
-          return () => undefined;
         },
         log: silentLogger,
         onListening: resolve,

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { asksForHelp, parseOptions, usage } from './cli/args.js';
+import { HangUps } from './cli/hang-ups.js';
 import { commandHelp, globalHelp } from './cli/help.js';
 import { loadCommand } from './cli/load.js';
 import { type SignalSource, Stopper } from './cli/stop.js';
@@ -69,16 +70,18 @@ async function dispatch(argv: readonly string[], io: MainIo): Promise<number> {
 async function runCommand(
   entry: TableEntry,
   argv: readonly string[],
-  { stdin, stdout, stderr }: MainIo,
-  { stop, deadline }: Stopper,
+  { stdin, stdout, stderr, signals }: MainIo,
+  stopper: Stopper,
 ): Promise<number> {
+  const { stop, deadline } = stopper;
+  const hangUps = entry.hearsHangUps && new HangUps(signals, () => stopper.askOnce());
   const command = await loadCommand(entry);
   if (asksForHelp(argv)) {
     stdout.write(commandHelp(entry.word, command));
     return 0;
   }
   const values = parseOptions(entry.word, command.options, argv);
-  return command.run(values, { stdin, stdout, stderr, stop, deadline });
+  return command.run(values, { stdin, stdout, stderr, stop, deadline, ...(hangUps && { hangUps }) });
 }
 
 function print(io: MainIo, text: string): Promise<number> {

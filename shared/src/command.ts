@@ -17,6 +17,13 @@ export interface CommandIo {
   readonly stderr: Writable;
   readonly stop: AbortSignal;
   readonly deadline: AbortSignal;
+  /** Only for a command that the table of cli.ts says `hearsHangUps` of. */
+  readonly hangUps?: HangUpSource;
+}
+
+/** SIGHUP asks to read the configuration again. One that came before anybody listened waits for who does. */
+export interface HangUpSource {
+  listen(listener: () => void): void;
 }
 
 export type CommandValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;

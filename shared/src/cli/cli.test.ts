@@ -54,6 +54,14 @@ const modules: Readonly<Record<string, string>> = {
   slow: `await new Promise(resolve => process.once('edgeward-load', resolve));
     export const command = { name: 'slow', summary: 's', examples: [], options: {},
       run: async (_, { stop, stdout }) => { stdout.write(stop.aborted ? 'asked' : 'not asked'); return 0; } };`,
+  hung: `await new Promise(resolve => process.once('edgeward-hung', resolve));
+    export const command = { name: 'hung', summary: 's', examples: [], options: {},
+      run: async (_, { stop, stdout, hangUps }) => {
+        hangUps.listen(() => stdout.write('again\\n'));
+        stdout.write('up\\n');
+        await new Promise(resolve => stop.addEventListener('abort', resolve, { once: true }));
+        return 0;
+      } };`,
   needy: `import '@edgeward/is-not-there'; export const command = {};`,
 };
 
@@ -65,7 +73,8 @@ before(async () => {
   for (const [word, text] of Object.entries(modules)) {
     const file = join(folder, `${word}.mjs`);
     await writeFile(file, text);
-    commands.push({ word, module: pathToFileURL(file).href, summary: `the ${word} command` });
+    const own = { word, module: pathToFileURL(file).href, summary: `the ${word} command` };
+    commands.push(word === 'hung' ? { ...own, hearsHangUps: true } : own);
   }
   commands.push({ word: 'absent', module: '@edgeward/absent/command', summary: 'not installed' });
 });
@@ -221,6 +230,30 @@ describe('signals', { timeout: 30_000 }, () => {
     loading.emit('edgeward-load');
     assert.equal(await done, 0);
     assert.equal(stdout.text, 'asked');
+  });
+
+  test('a hang-up that comes while the command is loaded waits for it; other commands hear none', async () => {
+    const [stdout, signals] = [new Text(), new EventEmitter()];
+    const loading: EventEmitter = process;
+    const done = main(['hung'], { stdout, stderr: new Text(), signals, commands });
+    while (loading.listenerCount('edgeward-hung') === 0) await new Promise(setImmediate);
+    signals.emit('SIGHUP');
+    signals.emit('SIGHUP');
+    loading.emit('edgeward-hung');
+    await stdout.until('up');
+    assert.equal(stdout.text, 'again\nup\n', 'two that came too early are one');
+    signals.emit('SIGHUP');
+    assert.equal(stdout.text, 'again\nup\nagain\n');
+    signals.emit('SIGTERM');
+    assert.equal(await done, 0);
+    assert.equal(signals.listenerCount('SIGHUP'), 1, 'one that comes at the very end kills nothing');
+    const other = start(1e6);
+    await other.stdout.until('up');
+    assert.equal(other.signals.listenerCount('SIGHUP'), 0, 'there it is an end as for any process');
+    other.signals.emit('SIGTERM');
+    await other.stdout.until('stop');
+    other.signals.emit('SIGTERM');
+    await other.done;
   });
 
   test('time insists too', async () => {

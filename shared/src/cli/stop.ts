@@ -1,6 +1,6 @@
-/** Where SIGINT and SIGTERM come from; `process`, or a stand-in. */
+/** Where signals come from; `process`, or a stand-in. */
 export interface SignalSource {
-  on(name: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
+  on(name: 'SIGINT' | 'SIGTERM' | 'SIGHUP', listener: () => void): unknown;
   off(name: 'SIGINT' | 'SIGTERM', listener: () => void): unknown;
 }
 

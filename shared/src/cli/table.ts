@@ -3,6 +3,8 @@ export interface TableEntry {
   readonly word: string;
   readonly module: string;
   readonly summary: string;
+  /** SIGHUP does not end it: it reads its configuration again. */
+  readonly hearsHangUps?: true;
 }
 
 export const commandTable: readonly TableEntry[] = [
@@ -20,6 +22,7 @@ export const commandTable: readonly TableEntry[] = [
     word: 'collector',
     module: '@edgeward/collector/command',
     summary: 'receive, journal, watch, mail, show on a page',
+    hearsHangUps: true,
   },
   {
     word: 'simulate',
