@@ -1,9 +1,12 @@
 /** A whole collector in this process, whose configuration changes. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '@edgeward/shared/clock';
+import { loadConfig } from '@edgeward/shared/config';
 import { silentLogger } from '@edgeward/shared/log';
+import type { ErrorBody } from './api/errors.js';
 import { type CollectorConfig, collectorConfig } from './config.js';
 import { folderFor } from './journal/testing/blocks.js';
 import { runCollector } from './main.js';
@@ -31,13 +34,14 @@ test('SIGHUP and the API read the file again; an error in it leaves all as it wa
   const configOf = (more: object): CollectorConfig =>
     collectorConfig.parse({ dataDir: folder, api: { port: 0 }, broker: { port: 0 }, ...more });
   const [stop, deadline] = [new AbortController(), new AbortController()];
-  let next = () => configOf({ sinks: [file('a')] });
+  let next = (): CollectorConfig | Promise<CollectorConfig> => configOf({ sinks: [file('a')] });
   let hangUp = () => {};
   let running = Promise.resolve();
+  const config = await next();
   const { api } = await new Promise<{ api: number }>((resolve, reject) => {
     running = runCollector(
       {
-        config: next(),
+        config,
         load: async () => next(),
         onReload: reload => {
           hangUp = reload;
@@ -74,8 +78,20 @@ test('SIGHUP and the API read the file again; an error in it leaves all as it wa
         ['b', true],
       ],
     );
-    next = () => collectorConfig.parse({ sinks: 1 });
-    assert.notEqual((await ask('/api/sinks/reload', 'POST')).status, 200);
+    const broken = path.join(folder, 'broken.yaml');
+    await writeFile(
+      broken,
+      'sinks:\n  - type: file\n    name: a\n    directory: ./a\n    startAt: tomorrow\n',
+    );
+    next = () => loadConfig(broken, collectorConfig);
+    const { status, body: answer } = await ask<ErrorBody>('/api/sinks/reload', 'POST');
+    assert.deepEqual([status, answer.error.code], [422, 'EW_CONFIG_INVALID']);
+    const { message } = answer.error;
+    assert.match(message, /broken\.yaml:5:\d+: sinks\[0\]\.startAt: .*\(value: "tomorrow"\)\. Remedy: \S/);
+    next = () => loadConfig(path.join(folder, 'none.yaml'), collectorConfig);
+    const missing = await ask<ErrorBody>('/api/sinks/reload', 'POST');
+    assert.deepEqual([missing.status, missing.body.error.code], [422, 'EW_CONFIG_FILE']);
+    next = () => loadConfig(broken, collectorConfig);
     hangUp();
     const events = async () => (await ask<EventView[]>('/api/events')).body.map(({ text }) => text).join();
     while (!/was not read again/.test(await events())) await systemClock.sleep(10, stop.signal);
