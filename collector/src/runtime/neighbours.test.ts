@@ -1,4 +1,8 @@
-/** One sink in trouble is nobody else's trouble. */
+/**
+ * One sink in trouble is nobody else's trouble. Shown: beside five that are slow, hang, fail, are denied or refuse, the
+ * p99 of another's delays, each in its quietest round, is at most twice what it is alone and 20 ms; so it waits for none
+ * of their writes (1.5 s and for ever) or pauses. Not shown: that they cost nothing, since all share a processor.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '@edgeward/shared/clock';
@@ -11,8 +15,15 @@ import { folderFor, openJournal, TestGateway } from '../journal/testing/blocks.j
 import { ScriptedSink } from '../testing/scripted-sink.js';
 
 const never = new AbortController().signal;
-/** Longer than any noise: whoever waits for the slow one shows it. */
 const slowMs = 1500;
+/**
+ * Five rounds, each alone and then beside the others. Other work on the machine only ever adds to a delay: of each
+ * kind the quietest round counts.
+ */
+const rounds = 5;
+const blocks = 40;
+/** The others also work: they read, and keep what is refused. On a busy machine that doubles with everything else. */
+const allowedMs = 20;
 
 const troubles: Readonly<Record<string, () => Promise<void> | void>> = {
   slow: () => systemClock.sleep(slowMs, never),
@@ -62,20 +73,20 @@ test('sinks that are slow, hang, fail or refuse do not delay another', { timeout
     return [...delays];
   };
   const [alone, beside]: [number[], number[]] = [[], []];
-  for (let round = 0; round < 3; round++) {
-    alone.push(...(await load(60)));
+  for (let round = 0; round < rounds; round++) {
+    alone.push(p99(await load(blocks)));
     const others: AsyncDisposable[] = [];
     for (const [name, act] of Object.entries(troubles)) {
       await journal.setCursor(`${name}-${round}`, journal.position);
       others.push(await follow(journal, `${name}-${round}`, new ScriptedSink(act)));
     }
-    beside.push(...(await load(60)));
+    beside.push(p99(await load(blocks)));
     for (const other of others) await other[Symbol.asyncDispose]();
   }
-  const [before, after] = [p99(alone), p99(beside)];
-  t.diagnostic(`p99 alone ${before} ms, beside the others ${after} ms`);
-  assert.ok(after < 4 * before + slowMs / 4, `p99 ${after} ms beside the others, ${before} ms alone`);
-  assert.equal(quick.kept.length, 720);
+  const [before, after] = [Math.min(...alone), Math.min(...beside)];
+  t.diagnostic(`p99 alone ${before} ms (${alone}), beside the others ${after} ms (${beside})`);
+  assert.ok(after <= 2 * before + allowedMs, `p99 ${after} ms beside the others, ${before} ms alone`);
+  assert.equal(quick.kept.length, rounds * blocks * 4);
 });
 
 function p99(values: readonly number[]): number {
