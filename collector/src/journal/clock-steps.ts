@@ -35,7 +35,7 @@ export class ClockSteps {
     const value = await db.get(clockStepsKey);
     const steps = (value && schema.safeParse(parseJson(value)).data) ?? [];
     let lastMs = Number.NEGATIVE_INFINITY;
-    for await (const block of db.values({ gt: blockKey(0), lt: blockEnd, reverse: true, limit: 1 }))
+    for await (const [, block] of db.iterator({ gt: blockKey(0), lt: blockEnd, reverse: true, limit: 1 }))
       lastMs = ingestedMsOf(block) ?? lastMs;
     return new ClockSteps(steps, lastMs);
   }
