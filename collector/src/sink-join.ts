@@ -12,6 +12,7 @@ import type { Logger } from '@edgeward/shared/log';
 import { settled } from '@edgeward/shared/settled';
 import type { Journal } from './journal/journal.js';
 import { type Beside, bothOf, type SinkRecord } from './journal/sink-book.js';
+import { forgetPlace } from './sink-leave.js';
 import { findStart, missedBehind, notBehind } from './sink-start.js';
 
 export interface JoinOptions {
@@ -77,8 +78,7 @@ export class SinkJoin {
   async #place(): Promise<SinkRecord> {
     const { name, type, startAt, journal, clock } = this.#options;
     // Of another type, it is another sink, which could not be forgotten when it left.
-    if (journal.sinkBook.get(name))
-      await journal.losses.forget(name, writes => journal.sinkBook.forget(name, writes));
+    if (journal.sinkBook.get(name)) await forgetPlace(journal, name);
     // It has followed this journal since before such records were kept.
     const isFollowing = !this.#asked && journal.cursor(name) !== undefined;
     if (isFollowing) return this.#keep({ type, paused: false, joined: true }, {});

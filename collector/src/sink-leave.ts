@@ -18,8 +18,13 @@ export async function forgetSink({ journal, log }: Place, name: string, why: str
     position,
     waiting,
   });
-  await journal.losses.forget(name, writes => journal.sinkBook.forget(name, writes));
+  await forgetPlace(journal, name);
   log.info({ sink: name, position, waiting }, `sink ${why}`);
+}
+
+/** The same without a word. @throws as above */
+export function forgetPlace({ losses, sinkBook }: Journal, name: string): Promise<void> {
+  return losses.forget(name, writes => sinkBook.forget(name, writes));
 }
 
 export async function tellStart({ journal, log }: Place, name: string): Promise<void> {

@@ -9,7 +9,7 @@ import { settled } from '@edgeward/shared/settled';
 import type { Journal } from './journal/journal.js';
 import type { NoteFeed } from './notes/feed.js';
 import { noChanges, planChanges, type SinkChanges, type SinkOptions } from './sink-changes.js';
-import { forgetSink, tellStart } from './sink-leave.js';
+import { forgetPlace, forgetSink, tellStart } from './sink-leave.js';
 import { aborted, SinkMember } from './sink-member.js';
 import type { SinkConfig } from './sinks/index.js';
 
@@ -180,7 +180,7 @@ export class SinkSet {
     } catch (error) {
       await Promise.all([...fresh.values()].map(member => member.close()));
       this.#joining = new Map();
-      for (const name of names) await forgetQuietly(journal, name);
+      for (const name of names) await forgetPlace(journal, name).catch(() => undefined);
       throw error;
     }
   }
@@ -264,10 +264,6 @@ export class SinkSet {
         Math.min(...this.followers.map(member => member.passedOf(feed) ?? Number.POSITIVE_INFINITY)),
       );
   }
-}
-
-async function forgetQuietly({ losses, sinkBook }: Journal, name: string): Promise<void> {
-  await losses.forget(name, writes => sinkBook.forget(name, writes)).catch(() => undefined);
 }
 
 function requiredBy({ receiptAfter }: SinkOptions): ReadonlySet<string> {

@@ -182,9 +182,9 @@ export function addPartitionsCall(
       answer.int32(); // throttle time
       const told = eachPartition(answer, (where, partition) => [partition.int16(), where] as const);
       // One that cannot be added keeps the others from it: theirs is no reason.
-      const [code, where] = told.find(([one]) => one !== 0 && one !== notAttempted) ?? [0, ''];
-      throwIfError(code, where);
-      for (const [one, place] of told) throwIfError(one, place);
+      const failed = told.filter(([code]) => code !== 0);
+      const [reason] = [...failed.filter(([code]) => code !== notAttempted), ...failed];
+      if (reason) throwIfError(...reason);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
+import { tooLarge } from './limits.js';
 
 export interface ErrorContext {
   readonly transactionalId: string;
@@ -20,7 +21,6 @@ const settings = new Set([
   'POLICY_VIOLATION',
   'UNSUPPORTED_COMPRESSION_TYPE',
 ]);
-const tooLarge = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
 const invalid = new Set(['INVALID_TIMESTAMP', 'INVALID_RECORD']);
 
 export const tooLargeRemedy =

@@ -1,6 +1,7 @@
 import { BrokerError } from './broker-error.js';
 
-const tooLarge = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
+/** Answers that speak of the size of a batch. */
+export const tooLarge: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
 
 export interface RefusedBatch {
   readonly topic: string;

@@ -90,13 +90,15 @@ export class Load {
 
   /** Sends what it has; resolves once there is room for more under way. */
   async flush(): Promise<void> {
-    const parts = [...this.#parts.values()].flat().filter(part => part !== undefined && part.batch.count > 0);
+    const parts = [...this.#parts.values()]
+      .flat()
+      .flatMap(part => (part && part.batch.count > 0 ? part : []));
     this.#parts.clear();
     if (parts.length === 0) return;
-    const sent = this.#producer.send(parts as Part[]);
+    const sent = this.#producer.send(parts);
     // Whoever waits for it is told how it ended. After a failure buffers may still be read: they are left.
     sent.then(
-      () => this.#pool.give((parts as Part[]).map(({ batch }) => batch)),
+      () => this.#pool.give(parts.map(({ batch }) => batch)),
       () => undefined,
     );
     this.#underWay.push(sent);
