@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
-import { asksForHelp, parseOptions, usage } from './cli/args.js';
+import { asksForHelp, parseValues, usage } from './cli/args.js';
 import { HangUps } from './cli/hang-ups.js';
 import { commandHelp, globalHelp } from './cli/help.js';
 import { loadCommand } from './cli/load.js';
@@ -80,7 +80,7 @@ async function runCommand(
     stdout.write(commandHelp(entry.word, command));
     return 0;
   }
-  const values = parseOptions(entry.word, command.options, argv);
+  const values = parseValues(entry.word, command, argv);
   return command.run(values, { stdin, stdout, stderr, stop, deadline, ...(hangUps && { hangUps }) });
 }
 

@@ -10,6 +10,16 @@ export interface CommandOption {
   readonly required?: boolean;
 }
 
+/** A word that a command needs right after its own, for example the kind in `edgeward evaluate tabular`. */
+export interface CommandOperand {
+  /** Of its value among the command's values. */
+  readonly name: string;
+  /** What stands for it in the help text, for example KIND. */
+  readonly placeholder: string;
+  /** All that it may be, each with a summary. */
+  readonly choices: Readonly<Record<string, string>>;
+}
+
 /** What a command sees of the world. `stop` fires at the first SIGINT or SIGTERM, `deadline` some seconds later. */
 export interface CommandIo {
   readonly stdin: Readable;
@@ -34,6 +44,8 @@ export interface Command {
   readonly summary: string;
   /** Examples for the help text, one command line each. */
   readonly examples: readonly string[];
+  /** Absent: the command takes options only. */
+  readonly operand?: CommandOperand;
   readonly options: Readonly<Record<string, CommandOption>>;
   /** Resolves with the exit code. Errors of ours are printed as one clear line by the caller. */
   run(values: CommandValues, io: CommandIo): Promise<number>;

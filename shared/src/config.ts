@@ -4,6 +4,6 @@ export { ConfigError, type ConfigIssue, fieldPath, formatIssue, unplacedIssue } 
 export { configFromText, loadConfig, openConfig, parseConfig, placeIssues } from './config/load.js';
 export { nameOption } from './config/name.js';
 export { pathOption } from './config/paths.js';
-export { ruleOption } from './config/rule.js';
+export { ruleOption, singleRowRuleOption } from './config/rule.js';
 export { readSecret, type SecretRef, secret } from './config/secret.js';
 export type { YamlFile } from './config/yaml.js';

@@ -41,6 +41,10 @@ export interface ChannelEvidence {
   readonly value: number | null;
   /** Where the value usually lies (1st to 99th percentile when the model was trained), if known. */
   readonly expected?: readonly [number, number];
+  /** What the value is of, if not of the reading itself: `mean(temperature, 10m)`. */
+  readonly of?: string;
+  /** What a rule compares the value with. */
+  readonly limit?: number;
   readonly direction: 'high' | 'low' | 'unusual';
   /** Share of the score that this channel explains, 0 to 1. */
   readonly weight: number;
@@ -393,6 +397,78 @@ export interface OutboxReport {
   readonly journal?: string;
 }
 
+/** A span of one device's rows that one model flagged and the other did not. */
+export interface ShadowDifference {
+  readonly device: string;
+  readonly by: 'active' | 'candidate';
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly rows: number;
+  /** Largest part first; empty = not explained. */
+  readonly channels: readonly string[];
+}
+
+/** What came of a candidate beside the active model, so far. */
+export interface ShadowReport {
+  readonly rows: number;
+  /** Time of the rows, summed over devices. */
+  readonly deviceHours: number;
+  readonly devices: number;
+  /** `reproduced`: of the active model's, those in which the candidate flagged a row too. */
+  readonly alarms: { readonly candidate: number; readonly active: number; readonly reproduced: number };
+  readonly flagged: { readonly candidate: number; readonly active: number };
+  /** Rows that both judged alike. */
+  readonly agreed: number;
+  /** The newest. */
+  readonly differences: readonly ShadowDifference[];
+}
+
+/** How far a gateway has come with the model that the collector wants it to run for one device type. */
+export interface ModelDeployment {
+  readonly type: string;
+  /** The collector's word that this is about. */
+  readonly order: string;
+  /** What it should run; null = what its own configuration names. */
+  readonly revision: string | null;
+  /**
+   * `waiting`: for rows of that type, or to try again; `shadow`: scores beside the active model; `refused`: the former
+   * model goes on; `rolled-back`: it ran and gave way to the former one.
+   */
+  readonly state: 'waiting' | 'fetching' | 'checking' | 'shadow' | 'active' | 'refused' | 'rolled-back';
+  readonly doneBytes?: number;
+  readonly bytes?: number;
+  readonly code?: string;
+  /** Why. */
+  readonly text?: string;
+  readonly shadow?: ShadowReport;
+}
+
+/** A channel of a device that has left the range which its model was trained on. */
+export interface DriftingChannel {
+  /** Null = the model's score. */
+  readonly field: string | null;
+  /** Outside of `expected`, of the last day's rows. */
+  readonly share: number;
+  /** 1st and 99th percentile of the training rows; of a score, up to the 99th percentile of held-out rows. */
+  readonly expected: readonly [number, number];
+  /** Of the last hours; null = not known. */
+  readonly median: number | null;
+  /** About when it began, in the time of rows. */
+  readonly sinceMs: number;
+}
+
+/** A report names so many at most: a full list leaves some out. */
+export const maxReportedDrifts = 64;
+
+export interface DeviceDrift {
+  readonly type: string;
+  /** Of the model. */
+  readonly revision: string;
+  readonly device: string;
+  /** At least one. */
+  readonly channels: readonly DriftingChannel[];
+}
+
 /** Published on `reported`: the agent's side of the ledger and its health. */
 export interface AgentReport {
   readonly gateway: string;
@@ -405,7 +481,12 @@ export interface AgentReport {
   readonly condensedThrough: number;
   readonly outbox: OutboxReport;
   readonly process: { readonly pid: number; readonly rssBytes: number; readonly cpuSeconds: number };
+  /** Device type → revision in use. */
   readonly models: Readonly<Record<string, string>>;
+  /** One for each device type that the collector has given a model. */
+  readonly deployments?: readonly ModelDeployment[];
+  /** At present; absent: this agent does not look for it. */
+  readonly drifts?: readonly DeviceDrift[];
 }
 
 /** Published on `events`: something that must not pass silently. */

@@ -17,7 +17,11 @@ export const errorTable = {
   EW_MODEL_BUNDLE: { retryable: false, text: 'A model bundle is incomplete, altered or of another version.' },
   EW_MODEL_GOLDEN: { retryable: false, text: 'A model does not reproduce its golden scores.' },
   EW_MODEL_SHAPE: { retryable: false, text: 'The feature matrix does not fit the model.' },
+  EW_MODEL_FIELDS: { retryable: false, text: 'A model needs fields that the devices do not have.' },
+  EW_MODEL_ALARMS: { retryable: false, text: 'A model does not raise the alarms that it should.' },
+  EW_MODEL_TRANSFER: { retryable: true, text: 'A model bundle cannot be fetched now.' },
   EW_TRAIN_INPUT: { retryable: false, text: 'The training data cannot be used.' },
+  EW_EVALUATE_INPUT: { retryable: false, text: 'The data to evaluate on cannot be used.' },
   EW_STORE_VERSION: {
     retryable: false,
     text: 'The store was written by a newer release; it was left untouched.',

@@ -14,7 +14,12 @@ export type Failpoint =
   | 'journal.before-commit'
   | 'journal.after-commit'
   | 'sink.after-write'
-  | 'sink.after-replay';
+  | 'sink.after-replay'
+  | 'models.after-part'
+  | 'models.before-version'
+  | 'models.after-version'
+  | 'models.before-switch'
+  | 'models.after-switch';
 
 export function failpoint(name: Failpoint): void {
   if (name !== wanted) return;

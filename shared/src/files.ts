@@ -37,3 +37,8 @@ export async function makeFolder(folder: string): Promise<void> {
 export async function removeFolder(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
+
+/** Whether it was thrown because a file or a folder is not there. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}

@@ -1,7 +1,18 @@
 /** MQTT topics of protocol 1: `edgeward/v1/<gateway>/<kind>`. */
 export const topicRoot = 'edgeward/v1';
 
-export const topicKinds = ['block', 'receipt', 'state', 'desired', 'reported', 'events', 'json'] as const;
+export const topicKinds = [
+  'block',
+  'receipt',
+  'state',
+  'desired',
+  'reported',
+  'events',
+  'json',
+  'models',
+  'fetch',
+  'part',
+] as const;
 export type TopicKind = (typeof topicKinds)[number];
 
 export function topicOf(gateway: string, kind: TopicKind): string {

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { Command, CommandOption, CommandValues } from '../command.js';
+import type { Command, CommandOperand, CommandOption, CommandValues } from '../command.js';
 import { EdgewardError } from '../errors.js';
 import { didYouMean } from '../nearest.js';
 
@@ -14,10 +14,15 @@ export function asksForHelp(argv: readonly string[]): boolean {
 }
 
 /**
- * The values of a command's options; of one given twice the last counts, unless it may be given many times.
+ * The values of a command's operand and options; of an option given twice the last counts, unless it may be given many
+ * times.
  * @throws EW_USAGE
  */
-export function parseOptions(name: string, options: Options, argv: readonly string[]): CommandValues {
+export function parseValues(
+  name: string,
+  { operand, options }: Pick<Command, 'operand' | 'options'>,
+  argv: readonly string[],
+): CommandValues {
   // Not strict: Node's messages do not know our words, and name no near option.
   const { tokens } = parseArgs({
     args: [...argv],
@@ -28,15 +33,33 @@ export function parseOptions(name: string, options: Options, argv: readonly stri
   });
   const values: Record<string, Value> = {};
   for (const token of tokens) {
-    if (token.kind === 'positional') throw usage(name, `"${token.value}" is not expected here.`);
+    if (token.kind === 'positional') {
+      if (!operand || values[operand.name] !== undefined)
+        throw usage(name, `"${token.value}" is not expected here.`);
+      values[operand.name] = checkedOperand(name, operand, token.value);
+    }
     if (token.kind === 'option') add(values, token.name, readOption(name, options, token));
   }
+  if (operand && values[operand.name] === undefined)
+    throw usage(
+      name,
+      `${operand.placeholder} is missing, one of: ${Object.keys(operand.choices).join(', ')}.`,
+    );
   for (const [long, option] of Object.entries(options)) {
     if (option.required && values[long] === undefined)
       throw usage(name, `${spelled(long, option)} is required.`);
   }
   return Object.fromEntries(
     Object.entries(values).map(([long, value]) => [long, many(options[long], value)]),
+  );
+}
+
+function checkedOperand(name: string, { placeholder, choices }: CommandOperand, value: string): string {
+  if (Object.hasOwn(choices, value)) return value;
+  const known = Object.keys(choices);
+  throw usage(
+    name,
+    `There is no ${placeholder} ${value}.${didYouMean(value, known)} Known: ${known.join(', ')}.`,
   );
 }
 

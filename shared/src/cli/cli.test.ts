@@ -24,6 +24,12 @@ const modules: Readonly<Record<string, string>> = {
     },
     run: async (values, io) => { io.stdout.write(JSON.stringify(values)); return 0; },
   };`,
+  pick: `export const command = {
+    name: 'pick', summary: 'take one of a kind', examples: [],
+    operand: { name: 'kind', placeholder: 'KIND', choices: { apple: 'a fruit', almond: 'a nut' } },
+    options: { tag: { type: 'string', description: 'a mark' } },
+    run: async (values, io) => { io.stdout.write(JSON.stringify(values)); return 0; },
+  };`,
   ours: `import { EdgewardError } from '${errorsModule}';
     export const command = { name: 'ours', summary: 's', examples: [], options: { code: { type: 'string', description: 'd' } },
       run: async ({ code }) => { throw new EdgewardError(code, 'Port 1883 is taken.'); } };`,
@@ -129,6 +135,14 @@ describe('help and version', () => {
     }
   });
 
+  test('a command that needs a word of its own lists all of them', async () => {
+    const { out } = await run(['pick', '--help']);
+    assert.match(
+      out,
+      /Usage: edgeward pick KIND \[OPTIONS\]\n\nKIND:\n {2}apple +a fruit\n {2}almond +a nut\n/,
+    );
+  });
+
   test('--version is the package version', async () => {
     const found = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
       version: string;
@@ -149,6 +163,14 @@ describe('options', () => {
     assert.deepEqual(await valuesOf('-f', 'a', '-f', 'b', '--shift', '-3'), { file: 'b', shift: '-3' });
   });
 
+  test('the word of its own comes before or after them', async () => {
+    for (const argv of [
+      ['apple', '--tag', 'x'],
+      ['--tag', 'x', 'apple'],
+    ])
+      assert.deepEqual(JSON.parse((await run(['pick', ...argv])).out), { kind: 'apple', tag: 'x' });
+  });
+
   const mistakes: readonly (readonly [readonly string[], RegExp])[] = [
     [['ecoh'], /There is no command ecoh\. Did you mean "echo"\?/],
     [['--verison'], /There is no option --verison\./],
@@ -160,6 +182,10 @@ describe('options', () => {
     [['echo', '-f', '--json'], /--file FILE needs a value/],
     [['echo', '-f', 'a', '--json=1'], /--json takes no value/],
     [['echo', '-f', 'a', 'b'], /"b" is not expected here/],
+    [['pick'], /KIND is missing, one of: apple, almond\. See: edgeward pick --help/],
+    [['pick', 'aple'], /There is no KIND aple\. Did you mean "apple"\? Known: apple, almond\./],
+    [['pick', 'toString'], /There is no KIND toString\. Known/],
+    [['pick', 'apple', 'almond'], /"almond" is not expected here/],
     [['echo', '-f', 'a', '--__proto__', 'b'], /There is no option --__proto__/],
   ];
   for (const [argv, expected] of mistakes) {

@@ -28,16 +28,20 @@ export function globalHelp(table: readonly TableEntry[]): string {
 /** What `edgeward COMMAND --help` prints. */
 export function commandHelp(word: string, command: Command): string {
   const options = { ...command.options, help: helpOption };
+  const { operand } = command;
+  const choices = operand ? ['', `${operand.placeholder}:`, ...columns(Object.entries(operand.choices))] : [];
   const required = Object.entries(command.options).filter(([, option]) => option.required);
   const needed = required
     .map(([long, option]) => ` ${spelled(long, option).replace(/, --[\w-]+/, '')}`)
     .join('');
+  const subject = operand ? ` ${operand.placeholder}` : '';
   const examples =
     command.examples.length > 0 ? ['', 'Examples:', ...command.examples.map(line => `  ${line}`)] : [];
   return [
     sentence(command.summary),
     '',
-    `Usage: edgeward ${word}${needed} [OPTIONS]`,
+    `Usage: edgeward ${word}${subject}${needed} [OPTIONS]`,
+    ...choices,
     '',
     'Options:',
     ...columns(Object.entries(options).map(([long, option]) => optionRow(long, option))),

@@ -34,6 +34,16 @@ export const commandTable: readonly TableEntry[] = [
     module: '@edgeward/models/train-command',
     summary: 'train a model from CSV files of normal operation',
   },
+  {
+    word: 'score',
+    module: '@edgeward/models/score-command',
+    summary: 'score CSV files by a model, row by row as a gateway does',
+  },
+  {
+    word: 'evaluate',
+    module: '@edgeward/models/evaluate/command',
+    summary: 'score labelled data sets the way live rows are scored',
+  },
   { word: 'check', module: '@edgeward/shared/check-command', summary: 'check a configuration file' },
   {
     word: 'audit',
@@ -49,6 +59,11 @@ export const commandTable: readonly TableEntry[] = [
     word: 'replay',
     module: '@edgeward/collector/replay-command',
     summary: 'try dead letters of a running collector again',
+  },
+  {
+    word: 'models',
+    module: '@edgeward/collector/models-command',
+    summary: 'which models gateways run; give them another one, or the one before',
   },
   {
     word: 'fsck',

@@ -5,7 +5,18 @@ import { isMapping } from './tree.js';
 /** Top-level keys that only one of the two files has. */
 const ownKeys: Readonly<Record<ConfigName, readonly string[]>> = {
   agent: ['gateway', 'site', 'uplink', 'outbox', 'models', 'engine', 'rules', 'clock', 'reportMs', 'sources'],
-  collector: ['broker', 'api', 'ingest', 'journal', 'sinks', 'alerts', 'mail', 'score', 'receiptAfter'],
+  collector: [
+    'broker',
+    'api',
+    'ingest',
+    'journal',
+    'sinks',
+    'alerts',
+    'mail',
+    'score',
+    'receiptAfter',
+    'shadow',
+  ],
 };
 
 const kinds = new Map<string, ConfigName | undefined>([

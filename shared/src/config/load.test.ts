@@ -130,8 +130,8 @@ const cases: readonly { name: string; text: string; expect: readonly (RegExp | s
     name: 'bad rule',
     text: `gateway: pi\n${sources}rules:\n  hot: temperature >\n`,
     expect: [
-      'plant.yaml:4:8: rules.hot: Expected a number, a field or "(", found the end at character 14 ' +
-        '(value: "temperature >"). Remedy: write comparisons of fields and numbers, such as temperature > 40 or pressure > 120',
+      'plant.yaml:4:8: rules.hot: at character 14: Expected a number, a field or "(", found the end ' +
+        '(value: "temperature >"). Remedy: write comparisons of fields and numbers, such as temperature > 40 or pressure > 120; deploy/rules.md has all',
     ],
   },
   {

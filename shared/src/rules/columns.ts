@@ -1,32 +1,38 @@
-import { hasBit } from '../batch.js';
 import type { RecordBatch } from '../contracts.js';
-import type { Arithmetic, Comparison, PlainCondition, Term } from './expression.js';
+import type { Arithmetic, Comparison, PlainCondition, PlainFor, Term, WindowTerm } from './expression.js';
+import type { RuleHistory } from './history.js';
+import { column, constant, Room, type Terms, usableColumn } from './inputs.js';
 
-/** One pass over n rows; the result is valid until the next call, and may be longer than n. */
-type Terms = (batch: RecordBatch, n: number) => Float64Array;
 type Bits = (batch: RecordBatch, n: number) => Uint8Array;
 type Loop<Out> = (a: Float64Array, b: Float64Array, out: Out, n: number) => void;
 
-/** Index of a field's column within the batch. */
-type Indexes = ReadonlyMap<string, number>;
+export interface Inputs {
+  /** Index of a field's column within the batch. */
+  readonly indexes: ReadonlyMap<string, number>;
+  readonly history: RuleHistory;
+}
 
-/** Evaluates a whole batch, one loop per operator. Fields without an index are missing in every row. */
+/**
+ * Evaluates a whole batch, one loop per operator. Fields without an index are missing in every row. Each part is
+ * evaluated at every row, whatever the others say: so windows see all rows.
+ */
 export function compileColumns(
   condition: PlainCondition,
-  indexes: Indexes,
+  inputs: Inputs,
 ): (batch: RecordBatch) => Uint8Array {
-  const bits = compileCondition(condition, indexes);
+  const bits = compileCondition(condition, inputs);
   return batch => {
     const n = batch.time.length;
     return bits(batch, n).slice(0, n);
   };
 }
 
-function compileCondition(condition: PlainCondition, indexes: Indexes): Bits {
+function compileCondition(condition: PlainCondition, inputs: Inputs): Bits {
+  if (condition.kind === 'for') return compileFor(condition, inputs);
   const room = new Room(n => new Uint8Array(n));
   if (condition.kind === 'compare') {
-    const left = compileTerm(condition.left, indexes);
-    const right = compileTerm(condition.right, indexes);
+    const left = compileTerm(condition.left, inputs);
+    const right = compileTerm(condition.right, inputs);
     const loop = comparisonLoops[condition.op];
     return (batch, n) => {
       const out = room.of(n);
@@ -34,7 +40,7 @@ function compileCondition(condition: PlainCondition, indexes: Indexes): Bits {
       return out;
     };
   }
-  const items = condition.items.map(item => compileCondition(item, indexes));
+  const items = condition.items.map(item => compileCondition(item, inputs));
   const loop = condition.kind === 'and' ? andLoop : orLoop;
   return (batch, n) => {
     const out = room.of(n).fill(condition.kind === 'and' ? 1 : 0, 0, n);
@@ -43,30 +49,40 @@ function compileCondition(condition: PlainCondition, indexes: Indexes): Bits {
   };
 }
 
-function compileTerm(term: Term, indexes: Indexes): Terms {
+function compileFor(condition: PlainFor, inputs: Inputs): Bits {
+  const holds = compileCondition(condition.item, inputs);
+  const breaks = compileCondition(condition.opposite, inputs);
+  const lasting = inputs.history.lasting(condition);
+  return batch => lasting.bits(batch, holds, breaks);
+}
+
+function compileWindow(term: WindowTerm, { indexes, history }: Inputs): Terms {
+  const values = usableColumn(indexes.get(term.field));
+  const window = history.window(term);
+  return batch => window.column(term.what, batch, values);
+}
+
+function compileTerm(term: Term, inputs: Inputs): Terms {
   switch (term.kind) {
     case 'number':
       return constant(term.value);
     case 'field':
-      return column(indexes.get(term.name));
+      return column(inputs.indexes.get(term.name));
+    case 'window':
+      return compileWindow(term, inputs);
     case 'minus':
-      return operation(arithmeticLoops['*'], [constant(-1), compileTerm(term.term, indexes)]);
+      return operation(arithmeticLoops['*'], [constant(-1), compileTerm(term.term, inputs)]);
     case 'arithmetic':
       return operation(arithmeticLoops[term.op], [
-        compileTerm(term.left, indexes),
-        compileTerm(term.right, indexes),
+        compileTerm(term.left, inputs),
+        compileTerm(term.right, inputs),
       ]);
     case 'call': {
-      const args = term.args.map(arg => compileTerm(arg, indexes));
+      const args = term.args.map(arg => compileTerm(arg, inputs));
       // The loop of abs looks at one side only.
       return operation(callLoops[term.name], args.length === 1 ? [...args, ...args] : args);
     }
   }
-}
-
-function constant(value: number): Terms {
-  const room = new Room(n => new Float64Array(n).fill(value));
-  return (_, n) => room.of(n);
 }
 
 /** Folds any number of terms with one loop per pair. */
@@ -83,37 +99,6 @@ function operation(loop: Loop<Float64Array>, terms: readonly Terms[]): Terms {
     }
     return left;
   };
-}
-
-/** Numbers without holes are used where they lie; everything else is copied as numbers, NaN where missing. */
-function column(index: number | undefined): Terms {
-  if (index === undefined) return constant(Number.NaN);
-  const room = new Room(n => new Float64Array(n));
-  return (batch, n) => {
-    const values = batch.values[index];
-    const missing = batch.missing?.[index];
-    if (values instanceof Float64Array && !missing) return values;
-    const out = room.of(n);
-    if (values instanceof Float64Array) out.set(values);
-    else if (values instanceof BigInt64Array || values instanceof Uint8Array) {
-      for (let i = 0; i < n; i++) out[i] = Number(values[i]);
-    }
-    if (missing) for (let i = 0; i < n; i++) if (hasBit(missing, i)) out[i] = Number.NaN;
-    return out;
-  };
-}
-
-/** Memory that grows to the largest batch and is used again. */
-class Room<T extends Float64Array | Uint8Array> {
-  #held: T;
-  constructor(private readonly make: (n: number) => T) {
-    this.#held = make(0);
-  }
-
-  of(n: number): T {
-    if (this.#held.length < n) this.#held = this.make(n);
-    return this.#held;
-  }
 }
 
 // Written out, so that each loop stays a tight one over typed arrays.

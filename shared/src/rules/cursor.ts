@@ -26,6 +26,12 @@ export class Cursor {
     return token.kind === 'word' && token.text === word;
   }
 
+  /** A word that is a name everywhere else. */
+  isNamed(name: string): boolean {
+    const token = this.peek();
+    return token.kind === 'name' && token.text.toLowerCase() === name;
+  }
+
   isSymbol(symbol: string): boolean {
     const token = this.peek();
     return token.kind === 'symbol' && token.text === symbol;

@@ -27,6 +27,9 @@ function follow(term: Term, sign: number, note: (field: string, sign: number) =>
     case 'field':
       note(term.name, sign);
       return;
+    case 'window':
+      note(term.field, sign);
+      return;
     case 'minus':
       follow(term.term, -sign, note);
       return;

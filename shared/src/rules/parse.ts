@@ -1,6 +1,7 @@
-import { didYouMean } from '../nearest.js';
+import { type Argument, callOf, checkFunction } from './calls.js';
 import { Cursor } from './cursor.js';
-import type { Arithmetic, Comparison, Condition, FunctionName, Term } from './expression.js';
+import { maxDurationMs, parseDuration, printDuration } from './duration.js';
+import type { Arithmetic, Comparison, Condition, Term } from './expression.js';
 import type { Token } from './tokenize.js';
 
 export interface ParsedRule {
@@ -10,7 +11,8 @@ export interface ParsedRule {
 }
 
 /**
- * Grammar, loosest first: or, and, not, one comparison, + -, * /, unary -, then numbers, fields, calls, brackets.
+ * Grammar, loosest first: or, and, not, `for` a duration, one comparison, + -, * /, unary -, then numbers, fields,
+ * calls, brackets.
  * @throws EW_RULE_SYNTAX
  */
 export function parseRule(text: string): ParsedRule {
@@ -20,17 +22,17 @@ export function parseRule(text: string): ParsedRule {
 type Expression = Term | Condition;
 
 const comparisons: readonly Comparison[] = ['>', '>=', '<', '<=', '==', '!='];
-const functions: Readonly<Record<FunctionName, { readonly least: number; readonly most: number }>> = {
-  abs: { least: 1, most: 1 },
-  min: { least: 2, most: Number.POSITIVE_INFINITY },
-  max: { least: 2, most: Number.POSITIVE_INFINITY },
-};
+const conditions: readonly Expression['kind'][] = ['compare', 'and', 'or', 'not', 'for'];
 const maxDepth = 32;
 
 class Parser {
   readonly #tokens: Cursor;
   readonly #fields = new Map<string, number>();
   #depth = 0;
+  /** Where each `for` stands. */
+  readonly #lasting: Token[] = [];
+  /** Whether an `and`, `or` or `not` came before in the same brackets. */
+  #joinedBefore = false;
 
   constructor(text: string) {
     this.#tokens = new Cursor(text);
@@ -60,17 +62,47 @@ class Parser {
     const items = [this.#condition(start, first)];
     while (this.#tokens.isWord(word)) {
       this.#tokens.take();
+      this.#joinedBefore = true;
       items.push(this.#condition(this.#tokens.peek(), part()));
     }
     return { kind: word, items };
   }
 
   #not(): Expression {
-    if (!this.#tokens.isWord('not')) return this.#comparison();
+    if (!this.#tokens.isWord('not')) return this.#lastingCondition();
     this.#tokens.take();
+    this.#joinedBefore = true;
     const start = this.#tokens.peek();
-    const item = this.#deeper(() => this.#not());
-    return { kind: 'not', item: this.#condition(start, item) };
+    const before = this.#lasting.length;
+    const item = this.#condition(
+      start,
+      this.#deeper(() => this.#not()),
+    );
+    this.#refuseLasting(before, '"not" before "for": write what holds instead, such as (not x > 3) for 5m.');
+    return { kind: 'not', item };
+  }
+
+  #lastingCondition(): Expression {
+    const start = this.#tokens.peek();
+    const before = this.#lasting.length;
+    const found = this.#comparison();
+    if (!this.#tokens.isNamed('for')) return found;
+    const word = this.#tokens.take();
+    const item = this.#condition(start, found);
+    if (this.#joinedBefore) {
+      this.#tokens.fail(
+        'Say what lasts so long with brackets: (a > 1 and b > 2) for 5m, or a > 1 and (b > 2 for 5m).',
+        word,
+      );
+    }
+    this.#refuseLasting(before, 'A "for" within a "for": one of them is enough.');
+    this.#lasting.push(word);
+    return { kind: 'for', item, durationMs: this.#duration('after "for"') };
+  }
+
+  #refuseLasting(before: number, problem: string): void {
+    const [word] = this.#lasting.slice(before);
+    if (word) this.#tokens.fail(problem, word);
   }
 
   #comparison(): Expression {
@@ -116,13 +148,31 @@ class Parser {
     if (token.kind === 'number') return this.#number(token);
     if (token.kind === 'quoted') return this.#field(token);
     if (token.kind === 'name') return this.#tokens.isSymbol('(') ? this.#call(token) : this.#field(token);
-    if (token.text === '(' && token.kind === 'symbol') {
-      const inner = this.#deeper(() => this.#or());
-      this.#close();
-      return inner;
+    if (token.text === '(' && token.kind === 'symbol') return this.#bracketed();
+    if (token.kind === 'duration') {
+      const problem = `${token.text} is a duration: it stands after "for", or in a window such as mean(x, 10m).`;
+      return this.#tokens.fail(problem, token);
     }
     const found = token.kind === 'end' ? 'the end' : `"${token.text}"`;
     return this.#tokens.fail(`Expected a number, a field or "(", found ${found}.`, token);
+  }
+
+  #bracketed(): Expression {
+    const joinedBefore = this.#joinedBefore;
+    this.#joinedBefore = false;
+    const inner = this.#deeper(() => this.#or());
+    this.#joinedBefore = joinedBefore;
+    this.#close();
+    return inner;
+  }
+
+  #duration(where: string): number {
+    const token = this.#tokens.take();
+    const examples = 'such as 500ms, 30s, 10m, 2h or 1d';
+    if (token.kind !== 'duration') this.#tokens.fail(`Expected a duration ${where}, ${examples}.`, token);
+    const ms = parseDuration(token.text);
+    if (ms > 0 && ms <= maxDurationMs) return ms;
+    return this.#tokens.fail(`A duration is above 0 and at most ${printDuration(maxDurationMs)}.`, token);
   }
 
   #number(token: Token): Term {
@@ -137,30 +187,25 @@ class Parser {
     return { kind: 'field', name: token.text };
   }
 
-  #call(token: Token): Term {
-    const known = Object.keys(functions) as FunctionName[];
-    const name = known.find(word => word === token.text);
-    if (name === undefined) {
-      return this.#tokens.fail(
-        `No such function.${didYouMean(token.text, known)} There are ${known.join(', ')}.`,
-        token,
-      );
-    }
-    const args: Term[] = [];
+  #call(token: Token): Expression {
+    const fail = (problem: string, where: { readonly at: number } = token) =>
+      this.#tokens.fail(problem, where);
+    checkFunction(token.text, fail);
+    const args: Argument[] = [];
     do {
       this.#tokens.take();
-      args.push(
-        this.#term(
-          this.#tokens.peek(),
-          this.#deeper(() => this.#or()),
-        ),
-      );
+      args.push(this.#argument());
     } while (this.#tokens.isSymbol(','));
     this.#close();
-    const { least, most } = functions[name];
-    if (args.length < least) this.#tokens.fail(`${name} needs at least ${least} values.`, token);
-    if (args.length > most) this.#tokens.fail(`${name} takes ${most} value.`, token);
-    return { kind: 'call', name, args };
+    return callOf(token, args, fail);
+  }
+
+  #argument(): Argument {
+    const start = this.#tokens.peek();
+    const { at } = start;
+    if (start.kind === 'duration') return { kind: 'duration', ms: this.#duration('here'), at };
+    const found = this.#deeper(() => this.#or());
+    return { kind: 'term', term: this.#term(start, found), at };
   }
 
   #close(): void {
@@ -188,5 +233,5 @@ class Parser {
 }
 
 function isCondition(found: Expression): found is Condition {
-  return found.kind === 'compare' || found.kind === 'and' || found.kind === 'or' || found.kind === 'not';
+  return conditions.includes(found.kind);
 }

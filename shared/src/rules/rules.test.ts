@@ -179,7 +179,8 @@ describe('mistakes are named with their place', () => {
     ['abs(a, b) > 3', 0, /abs takes 1/],
     ['max(a) > 3', 0, /at least 2/],
     ['a > 1e999', 4, /too large/],
-    ['a > 40ms', 4, /a blank after a number/],
+    ['a > 40ms', 4, /40ms is a duration: it stands after "for"/],
+    ['a > 40mm', 4, /a blank after a number; durations are/],
     ['3 > 2', 0, /names no field/],
     ['', 0, /found the end/],
     ['a > "x y"', 4, /double quotes/],
@@ -372,6 +373,10 @@ test('any text is parsed or refused with a place inside it', () => {
     '"b-c"',
     '.',
     '\n',
+    ' for ',
+    '5m',
+    'mean',
+    'missing(a, 5m)',
   );
   fc.assert(
     fc.property(

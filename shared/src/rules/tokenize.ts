@@ -1,7 +1,7 @@
 import { RuleError } from './rule-error.js';
 
 export interface Token {
-  readonly kind: 'number' | 'name' | 'quoted' | 'word' | 'symbol' | 'end';
+  readonly kind: 'number' | 'duration' | 'name' | 'quoted' | 'word' | 'symbol' | 'end';
   /** Words in lower case, quoted names without quotes. */
   readonly text: string;
   readonly at: number;
@@ -11,6 +11,7 @@ const maxLength = 1000;
 
 const patterns: readonly (readonly [Token['kind'] | 'space', RegExp])[] = [
   ['space', /\s+/y],
+  ['duration', /(?:\d+(?:\.\d*)?|\.\d+)(?:ms|s|m|h|d)(?![\w.])/y],
   ['number', /(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?(?![\w.])/iy],
   ['word', /(?:and|or|not)(?![\w.])/iy],
   ['name', /[A-Za-z_][A-Za-z0-9_.]*/y],
@@ -23,7 +24,10 @@ const hints: readonly (readonly [RegExp, string])[] = [
   [/\|\|?/y, 'write "or"'],
   [/!(?!=)/y, 'write "not"'],
   [/=/y, 'write "=="'],
-  [/\d/y, 'put names that start with a digit in double quotes, and a blank after a number'],
+  [
+    /\d/y,
+    'put names that start with a digit in double quotes, and a blank after a number; durations are 500ms, 30s, 10m, 2h or 1d',
+  ],
   [/"/y, 'a field name in double quotes has letters, digits, "_", "." and "-"'],
 ];
 

@@ -10,6 +10,8 @@ const channelSchema = z.strictObject({
   field: z.string().max(128),
   value: z.number().nullable(),
   expected: z.tuple([z.number(), z.number()]).optional(),
+  of: z.string().max(128).optional(),
+  limit: z.number().optional(),
   direction: z.enum(['high', 'low', 'unusual']),
   weight: z.number(),
 });

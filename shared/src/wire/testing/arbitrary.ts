@@ -152,7 +152,15 @@ function evidenceAt(at: number, score: number) {
     threshold: 0.5,
     channels: [
       { field: 'f0', value: null, direction: 'unusual', weight: 0.5 },
-      { field: 'f0', value: 1.5, expected: [0, 1], direction: 'high', weight: 0.5 },
+      {
+        field: 'f0',
+        value: 1.5,
+        expected: [0, 1],
+        of: 'mean(f0, 10m)',
+        limit: 1,
+        direction: 'high',
+        weight: 0.5,
+      },
     ],
   } as const;
 }
