@@ -19,11 +19,11 @@ const days = [
 const firstFailure = 3542;
 
 const models = {
-  pump: simulated('pump', ['--margin', '1.5']),
+  pump: simulated('pump', ['--method', 'channels', '--alarms-a-day', '0.001']),
   // Slow: its means take long to settle.
   'cold-room': simulated('cold-room', ['--warm-up', '150', '--margin', '0.5']),
   // Mains voltage wanders freely: more room above what a day has shown.
-  'power-feed': simulated('power-feed', ['--margin', '2']),
+  'power-feed': simulated('power-feed', ['--method', 'channels', '--alarms-a-day', '0.0001']),
   // Hourly rows: an average over many of them would come hours late.
   'office-temperature': {
     type: 'office',

@@ -7,7 +7,7 @@ import { hasCode, messageOf } from '@edgeward/shared/errors';
 import { silentLogger } from '@edgeward/shared/log';
 import { Tensor } from 'onnxruntime-node';
 import { pino } from 'pino';
-import { readBundle, writeBundle } from './bundle.js';
+import { createBundle, readBundle, writeBundle } from './bundle.js';
 import { loadDetector, openModel } from './engines.js';
 import { verifyGolden } from './golden.js';
 import { trainedMachine } from './testing/machine.js';
@@ -49,10 +49,31 @@ test('writing again replaces the bundle and leaves nothing beside it', async () 
   assert.deepEqual(await readdir(folder), ['machine']);
 });
 
+test('a bundle that could not be read is not written, and the one that is there stays', async () => {
+  const { format: _f, revision: _r, modelSha256: _s, ...card } = bundle.card;
+  const { forest } = bundle;
+  // One leaf a tree, and more trees than are read.
+  const trees = 5000;
+  const leaves = {
+    ...forest,
+    roots: Int32Array.from({ length: trees }, (_, i) => i),
+    feature: new Int32Array(trees).fill(-1),
+    value: new Float32Array(trees).fill(1),
+    right: new Int32Array(trees),
+  };
+  await assert.rejects(writeBundle(directory, createBundle(card, leaves, bundle.golden)), error => {
+    assert.ok(hasCode(error, 'EW_MODEL_BUNDLE'), messageOf(error));
+    assert.match(messageOf(error), /machine was not written, .*impossible trees.*fewer trees/);
+    return true;
+  });
+  assert.deepEqual(await readdir(folder), ['machine']);
+  assert.equal((await readBundle(directory)).card.revision, bundle.card.revision);
+});
+
 test('altered, missing and foreign parts are refused by name', async () => {
   await refusedAfter('model.onnx', text => text.replace('edgeward', 'edgewart'), /SHA-256/);
   await refusedAfter('card.json', text => text.replace(/"threshold": 0\.\d/, '"threshold": 0.9'), /revision/);
-  await refusedAfter('card.json', text => text.replace('"format": 1', '"format": 2'), /card\.json.*format/s);
+  await refusedAfter('card.json', text => text.replace('"format": 1', '"format": 3'), /card\.json.*format/s);
   await refusedAfter('card.json', text => text.slice(0, 500), /card\.json is not JSON/);
   await refusedAfter('card.json', text => text.replace('"name"', '"nome"'), /nome/);
   await refusedAfter(

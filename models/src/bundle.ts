@@ -3,19 +3,30 @@
  * reading checks every part against the others, writing makes it appear at once.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
-import { syncFolder } from '@edgeward/shared/files';
+import { isAbsent, syncFolder } from '@edgeward/shared/files';
 import { z } from 'zod';
-import { type Card, cardSchema, type Golden, goldenSchema } from './card.js';
+import {
+  type Card,
+  type ChannelCard,
+  cardSchema,
+  type ForestCard,
+  forestColumns,
+  type Golden,
+  goldenSchema,
+} from './card.js';
 import { featureNames } from './feature-spec.js';
 import type { Forest } from './isolation-forest.js';
 import { maxModelBytes, readOnnx } from './onnx-reader.js';
 import { writeOnnx } from './onnx-writer.js';
+import { forestFeatures } from './stream/channel-model.js';
+import { channelSettings } from './stream/settings.js';
+import { columnsOf } from './stream/view.js';
 
-export interface Bundle {
-  readonly card: Card;
+export interface Bundle<Kind extends Card = Card> {
+  readonly card: Kind;
   readonly golden: Golden;
   /** As in model.onnx. */
   readonly onnx: Uint8Array;
@@ -24,14 +35,24 @@ export interface Bundle {
 
 const maxJsonBytes = 4 << 20;
 
-/** A bundle from its parts. `revision` and `modelSha256` of the card are computed here. */
-export function createBundle(
-  card: Omit<Card, 'format' | 'revision' | 'modelSha256'>,
-  forest: Forest,
-  golden: Golden,
-): Bundle {
+/** A card before its model is written: `revision` and `modelSha256` are computed from that. */
+type Draft<Kind extends Card> = Omit<Kind, 'format' | 'revision' | 'modelSha256'>;
+
+/** A bundle of a forest over features, from its parts. */
+export function createBundle(card: Draft<ForestCard>, forest: Forest, golden: Golden): Bundle<ForestCard> {
   const onnx = writeOnnx({ forest, features: featureNames(card.features) });
   const complete = { format: 1 as const, revision: '', ...card, modelSha256: sha256(onnx) };
+  return { card: { ...complete, revision: revisionOf(complete) }, golden, onnx, forest };
+}
+
+/** A bundle of channels judged together, from its parts. */
+export function createChannelBundle(
+  card: Draft<ChannelCard>,
+  forest: Forest,
+  golden: Golden,
+): Bundle<ChannelCard> {
+  const onnx = writeOnnx({ forest, features: forestFeatures(card.channels.plan) });
+  const complete = { format: 2 as const, revision: '', ...card, modelSha256: sha256(onnx) };
   return { card: { ...complete, revision: revisionOf(complete) }, golden, onnx, forest };
 }
 
@@ -47,7 +68,7 @@ export async function readBundle(directory: string): Promise<Bundle> {
   const problem = checkParts(card, golden, onnx);
   if (problem) throw refusal(directory, problem);
   const { forest, features } = readOnnx(onnx);
-  if (features.join() !== featureNames(card.features).join()) {
+  if (!same(features, forestColumns(card))) {
     throw refusal(directory, 'model.onnx has other features than card.json');
   }
   return { card, golden, onnx, forest };
@@ -56,6 +77,7 @@ export async function readBundle(directory: string): Promise<Bundle> {
 /**
  * Replaces what is at `directory`: readers see the old bundle or the new one (between two renames none), never
  * a mixture. A crash leaves at most a hidden directory beside it.
+ * @throws EW_MODEL_BUNDLE for one that `readBundle` would refuse; then what is there stays
  */
 export async function writeBundle(directory: string, bundle: Bundle): Promise<void> {
   const target = resolve(directory);
@@ -63,14 +85,37 @@ export async function writeBundle(directory: string, bundle: Bundle): Promise<vo
     join(dirname(target), `.${basename(target)}.${word}-${randomBytes(4).toString('hex')}`);
   const fresh = hidden('new');
   const former = hidden('old');
+  await checkReplaceable(target, directory);
   await mkdir(fresh, { recursive: true });
   await writeSynced(join(fresh, 'model.onnx'), bundle.onnx);
   await writeSynced(join(fresh, 'golden.json'), goldenText(bundle.golden));
   await writeSynced(join(fresh, 'card.json'), `${JSON.stringify(bundle.card, null, 2)}\n`);
+  await checkReadable(fresh, directory);
   const had = await moved(target, former);
   await rename(fresh, target);
   await syncFolder(dirname(target));
   if (had) await rm(former, { recursive: true });
+}
+
+/** What is replaced is deleted. */
+async function checkReplaceable(target: string, directory: string): Promise<void> {
+  const names = await readdir(target).catch((error: unknown): string[] => {
+    if (isAbsent(error)) return [];
+    throw error;
+  });
+  if (names.length === 0 || names.includes('card.json')) return;
+  const detail = `${directory} is there and is no model bundle (it holds ${names[0]}): name another folder.`;
+  throw new EdgewardError('EW_USAGE', detail);
+}
+
+async function checkReadable(fresh: string, directory: string): Promise<void> {
+  try {
+    await readBundle(fresh);
+  } catch (error) {
+    await rm(fresh, { recursive: true });
+    const detail = `${directory} was not written, agents would refuse it: ${messageOf(error)} Train on fewer channels, or with fewer trees or samples.`;
+    throw new EdgewardError('EW_MODEL_BUNDLE', detail, { cause: error });
+  }
 }
 
 async function moved(from: string, to: string): Promise<boolean> {
@@ -78,7 +123,7 @@ async function moved(from: string, to: string): Promise<boolean> {
     await rename(from, to);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    if (isAbsent(error)) return false;
     throw error;
   }
 }
@@ -96,37 +141,68 @@ function goldenText({ format, features, rows, scores }: Golden): string {
 }
 
 function checkParts(card: Card, golden: Golden, onnx: Uint8Array): string | undefined {
-  const names = featureNames(card.features);
-  const channels = card.features.channels.map(channel => channel.field);
+  const names = forestColumns(card);
   if (sha256(onnx) !== card.modelSha256) return 'model.onnx does not have the SHA-256 that card.json gives';
   if (revisionOf(card) !== card.revision) return 'card.json was altered: it does not match its revision';
-  if (channels.join() !== card.fields.join()) return 'card.json: fields and feature channels differ';
-  if (card.channelRanges.map(range => range.field).join() !== channels.join())
-    return 'card.json: channelRanges and feature channels differ';
-  if (card.featureRanges.map(range => range.feature).join() !== names.join())
-    return 'card.json: featureRanges and features differ';
-  if ([...golden.features].sort().join() !== [...names].sort().join())
+  const problem = card.format === 1 ? checkForestCard(card) : checkChannelCard(card);
+  if (problem) return `card.json: ${problem}`;
+  if (!same([...golden.features].sort(), [...names].sort()))
     return 'golden.json and card.json name different features';
   if (golden.rows.length !== golden.scores.length) return 'golden.json: rows and scores differ in number';
   if (golden.rows.some(row => row.length !== names.length)) return 'golden.json: a row has a wrong length';
   return undefined;
 }
 
+function checkForestCard({ fields, features, channelRanges, featureRanges }: ForestCard): string | undefined {
+  const channels = features.channels.map(channel => channel.field);
+  if (!same(channels, fields)) return 'fields and feature channels differ';
+  if (
+    !same(
+      channelRanges.map(range => range.field),
+      channels,
+    )
+  )
+    return 'channelRanges and feature channels differ';
+  const ranges = featureRanges.map(range => range.feature);
+  if (!same(ranges, featureNames(features))) return 'featureRanges and features differ';
+  return undefined;
+}
+
+function checkChannelCard({ fields, channels: { plan, views } }: ChannelCard): string | undefined {
+  const planned = plan.map(({ field }) => field);
+  if (!same(planned, fields)) return 'fields and planned channels differ';
+  if (views.length !== channelSettings.views.length)
+    return `${views.length} views are not what this version knows`;
+  const wrong = views.findIndex(({ means, changes, center, whitening }, v) => {
+    const expected = columnsOf(plan, v);
+    const size = expected.means.length + expected.changes.length;
+    const sameColumns = same(means, expected.means) && same(changes, expected.changes);
+    return !sameColumns || center.length !== size || whitening.length !== (size * (size + 1)) / 2;
+  });
+  return wrong < 0 ? undefined : `view ${wrong} has other columns than planned`;
+}
+
 /** Depends on the model and on all of the card that decides a score or an alarm, not on names and remarks. */
-function revisionOf(card: Omit<Card, 'revision'>): string {
-  const essentials = [
-    card.format,
-    card.modelSha256,
-    card.deviceType,
-    card.fields,
-    card.features,
-    card.smoothingRows,
-    card.threshold,
-    card.plainThreshold,
-    card.channelRanges,
-    card.featureRanges,
-  ];
+export function revisionOf(card: Omit<ForestCard, 'revision'> | Omit<ChannelCard, 'revision'>): string {
+  const { format, modelSha256, deviceType, fields, plainThreshold } = card;
+  const model = [format, modelSha256, deviceType, fields];
+  const essentials =
+    card.format === 1
+      ? [
+          ...model,
+          card.features,
+          card.smoothingRows,
+          card.threshold,
+          plainThreshold,
+          card.channelRanges,
+          card.featureRanges,
+        ]
+      : [...model, card.channels, plainThreshold];
   return sha256(canonical(essentials)).slice(0, 12);
+}
+
+function same<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((one, i) => one === b[i]);
 }
 
 /** JSON with sorted keys: a card read back must hash like the one that was written. */

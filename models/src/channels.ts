@@ -8,10 +8,18 @@ const unusable = Quality.missing | Quality.invalid | Quality.outOfRange;
 
 /** The channels of a spec as numbers, NaN where a row has no usable value. */
 export function channelColumns(batch: RecordBatch, spec: FeatureSpec): Float64Array[] {
-  return spec.channels.map(channel => {
-    const f = batch.schema.fields.findIndex(field => field.name === channel.field);
+  return usableColumns(
+    batch,
+    spec.channels.map(({ field }) => field),
+  );
+}
+
+/** Some fields of a batch as numbers, NaN where a row has no usable value. */
+export function usableColumns(batch: RecordBatch, fields: readonly string[]): Float64Array[] {
+  return fields.map(name => {
+    const f = batch.schema.fields.findIndex(field => field.name === name);
     const column = batch.values[f];
-    if (!column) throw new TypeError(`the batch has no field ${channel.field}`);
+    if (!column) throw new TypeError(`the batch has no field ${name}`);
     return usable(column, batch.missing?.[f], batch.fieldQuality?.[f]);
   });
 }

@@ -40,8 +40,10 @@ test('compiled, a forest gives the same scores to the bit, whatever its shape an
     const x = Float32Array.from({ length: 1000 * features }, () =>
       random() < 0.2 ? (random() < 0.5 ? -0 : 0.25) : 2 * random() - 1,
     );
-    const forest = trainForest(x, 1000, features, { trees, samples, seed });
-    for (const n of [1, 7, 8, 256, 257, 700]) assertSame(forest, awkwardRows(forest, n, random), n);
+    for (const featuresASplit of [1, 2, 3, 4]) {
+      const forest = trainForest(x, 1000, features, { trees, samples, seed, featuresASplit });
+      for (const n of [1, 7, 8, 256, 257, 700]) assertSame(forest, awkwardRows(forest, n, random), n);
+    }
   }
 });
 
@@ -50,7 +52,7 @@ test('a single leaf and branches at zero', () => {
     features: 2,
     scale: -0.1,
     roots: Int32Array.of(0, 1),
-    feature: Int16Array.of(-1, 1, -1, -1),
+    feature: Int32Array.of(-1, 1, -1, -1),
     value: Float32Array.of(3, -0, 1, 2),
     right: Int32Array.of(0, 3, 0, 0),
   };
@@ -65,7 +67,7 @@ test('a forest too deep to be filled up is not compiled', () => {
       features: 1,
       scale: -0.1,
       roots: Int32Array.of(0),
-      feature: Int16Array.from({ length: nodes }, (_, i) => (isBranch(i) ? 0 : -1)),
+      feature: Int32Array.from({ length: nodes }, (_, i) => (isBranch(i) ? 0 : -1)),
       value: Float32Array.from({ length: nodes }, (_, i) => i / nodes),
       right: Int32Array.from({ length: nodes }, (_, i) => (isBranch(i) ? i + 2 : 0)),
     };

@@ -1,5 +1,5 @@
 import type { ChannelEvidence, Detector } from '@edgeward/shared/contracts';
-import type { Card } from './card.js';
+import type { ForestCard } from './card.js';
 import { channelStarts } from './feature-spec.js';
 
 /**
@@ -13,7 +13,7 @@ import { channelStarts } from './feature-spec.js';
  */
 export async function contributions(
   detector: Detector,
-  card: Card,
+  card: ForestCard,
   x: Float32Array,
   n: number,
 ): Promise<Float32Array> {
@@ -41,7 +41,7 @@ export async function contributions(
 }
 
 /** Per row: the row, the medians, then per channel the row without it, then per channel the medians but for it. */
-function channelVariants(card: Card, x: Float32Array, n: number): Float32Array {
+function channelVariants(card: ForestCard, x: Float32Array, n: number): Float32Array {
   const medians = Float32Array.from(card.featureRanges, range => range.median);
   const starts = channelStarts(card.features);
   const columns = medians.length;
@@ -88,7 +88,7 @@ const leastWeight = 0.02;
  * @param values  [channels] values as read; NaN = none
  */
 export function channelEvidence(
-  card: Card,
+  card: ForestCard,
   row: Float32Array,
   parts: Float32Array,
   values: readonly number[],
@@ -111,7 +111,7 @@ export function channelEvidence(
  * has a sign goes before the spread as long as it is outside its own usual range.
  */
 function directionOf(
-  card: Card,
+  card: ForestCard,
   row: Float32Array,
   channel: number,
   value: number,
@@ -132,7 +132,7 @@ interface Off {
   readonly outside: boolean;
 }
 
-function offsOf(card: Card, row: Float32Array, channel: number): Off[] {
+function offsOf(card: ForestCard, row: Float32Array, channel: number): Off[] {
   const starts = channelStarts(card.features);
   const [from, to] = [starts[channel]!, starts[channel + 1]!];
   return card.featureRanges.slice(from, to).map(({ low, high, median, feature }, i) => {

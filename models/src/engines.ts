@@ -3,9 +3,9 @@ import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { type Bundle, readBundle } from './bundle.js';
+import { type Card, forestColumns } from './card.js';
 import { ChangingDetector } from './changing-detector.js';
 import { CompiledForest } from './compiled-forest.js';
-import { featureNames } from './feature-spec.js';
 import { verifyGolden } from './golden.js';
 import { type Forest, scoreForest } from './isolation-forest.js';
 
@@ -44,8 +44,8 @@ const sessionOptions: InferenceSession.SessionOptions = {
   logSeverityLevel: 3,
 };
 
-export interface LoadedModel {
-  readonly bundle: Bundle;
+export interface LoadedModel<Kind extends Card = Card> {
+  readonly bundle: Bundle<Kind>;
   readonly detector: Detector;
 }
 
@@ -110,7 +110,7 @@ class OnnxDetector implements Detector {
     session: InferenceSession,
     private readonly tensor: typeof Tensor,
   ) {
-    this.features = featureNames(bundle.card.features);
+    this.features = forestColumns(bundle.card);
     this.revision = bundle.card.revision;
     this.#session = session;
   }
@@ -156,7 +156,7 @@ class ForestDetector implements Detector {
   readonly #compiled: CompiledForest | undefined;
 
   constructor(bundle: Bundle) {
-    this.features = featureNames(bundle.card.features);
+    this.features = forestColumns(bundle.card);
     this.revision = bundle.card.revision;
     this.#forest = bundle.forest;
     this.#compiled = CompiledForest.of(bundle.forest);

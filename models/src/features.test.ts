@@ -5,7 +5,8 @@ import { Quality } from '@edgeward/shared/quality';
 import fc from '@edgeward/shared/testing/properties';
 import type { FeatureSpec } from './feature-spec.js';
 import { FeatureExtractor } from './features.js';
-import { machineBatch, sliceBatch, trainedMachine } from './testing/machine.js';
+import { sliceBatch } from './slice-batch.js';
+import { machineBatch, trainedMachine } from './testing/machine.js';
 
 const { spec } = { spec: trainedMachine().bundle.card.features };
 

@@ -1,6 +1,7 @@
 import type { RecordBatch, Schema } from '@edgeward/shared/contracts';
 import { channelColumns } from './channels.js';
 import { type FeatureKind, type FeatureSpec, featureNames, termCount } from './feature-spec.js';
+import type { Memory } from './memory.js';
 import { putTerms } from './terms.js';
 
 /** Per channel and device: last good value, short and long mean, short-term variance, good values seen, residual. */
@@ -73,6 +74,18 @@ export class FeatureExtractor {
       if (this.#relates) this.#relate(columns, r, state.channels);
       this.#write(state.channels, matrix, r * this.names.length);
     }
+  }
+
+  /** Time of the device's newest row; not finite before the first. */
+  newestMs(device: string): number {
+    return this.#stateOf(device).lastMs;
+  }
+
+  remember(device: string, memory: Memory): void {
+    const state = this.#stateOf(device);
+    memory.array(state.channels);
+    state.rows = memory.count(state.rows);
+    state.lastMs = memory.number(state.lastMs);
   }
 
   /** Takes the values of a row in; NaN: there is none. */

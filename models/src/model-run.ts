@@ -1,8 +1,11 @@
 import { numberOf } from '@edgeward/shared/batch';
 import type { Evidence, RecordBatch } from '@edgeward/shared/contracts';
+import type { ForestCard } from './card.js';
 import { channelEvidence, contributions, rowsAt } from './contributions.js';
 import type { LoadedModel } from './engines.js';
 import { FeatureExtractor } from './features.js';
+import { isExplained, type Judgement } from './judgement.js';
+import { type DeviceMemory, type Memory, readBack, written } from './memory.js';
 import { ScoreSmoother } from './smoothing.js';
 
 interface DeviceAlarm {
@@ -11,18 +14,6 @@ interface DeviceAlarm {
   flagged: number;
 }
 
-/** What a model says of a batch. */
-export interface Judgement {
-  /** [n] smoothed; NaN while warming up. */
-  readonly score: Float32Array;
-  readonly anomaly: Uint8Array;
-  readonly warmUp: Uint8Array;
-  readonly evidence: readonly Evidence[];
-}
-
-/** An alarm is explained at its first rows, when incidents open, and then now and again: a storm must stay cheap. */
-const explainedFirst = 3;
-const explainedEvery = 10;
 const maxExplainedABatch = 16;
 
 /** One model at work: its extractor, and per device its smoothed score. Calls must not overlap. */
@@ -31,13 +22,8 @@ export class ModelRun {
   readonly #devices = new Map<string, DeviceAlarm>();
   #matrix = new Float32Array(0);
 
-  constructor(readonly model: LoadedModel) {
+  constructor(readonly model: LoadedModel<ForestCard>) {
     this.#extractor = new FeatureExtractor(model.bundle.card.features);
-  }
-
-  /** Fields the model needs and the batch's schema lacks. */
-  lacking(batch: RecordBatch): string[] {
-    return this.#extractor.lacking(batch.schema);
   }
 
   async judge(batch: RecordBatch): Promise<Judgement> {
@@ -51,6 +37,25 @@ export class ModelRun {
     const { anomaly, toExplain } = this.#flag(batch, score, warmUp);
     const evidence = toExplain.length > 0 ? await this.#explain(batch, matrix, score, toExplain) : [];
     return { score, anomaly, warmUp, evidence };
+  }
+
+  save(): DeviceMemory[] {
+    return [...this.#devices.keys()].flatMap(name => {
+      const newestMs = this.#extractor.newestMs(name);
+      if (!Number.isFinite(newestMs)) return [];
+      return { name, newestMs, numbers: written(memory => this.#remember(name, memory)) };
+    });
+  }
+
+  load(devices: readonly DeviceMemory[]): void {
+    for (const { name, numbers } of devices) readBack(numbers, memory => this.#remember(name, memory));
+  }
+
+  #remember(name: string, memory: Memory): void {
+    const device = this.#deviceOf(name);
+    this.#extractor.remember(name, memory);
+    device.smoother.remember(memory);
+    device.flagged = memory.count(device.flagged);
   }
 
   /** Smooths the scores in place and flags rows. */
@@ -110,8 +115,4 @@ export class ModelRun {
     }
     return device;
   }
-}
-
-function isExplained(flagged: number): boolean {
-  return flagged > 0 && (flagged <= explainedFirst || flagged % explainedEvery === 0);
 }

@@ -5,6 +5,7 @@
  */
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Forest } from './isolation-forest.js';
+import { readPlanes, type Tensors } from './onnx-planes.js';
 import { featuresKey, type NamedForest, writeOnnx } from './onnx-writer.js';
 import { protoFields, unpackFloats, unpackInts } from './protobuf.js';
 
@@ -36,9 +37,34 @@ function refusal(what: string, cause?: unknown): EdgewardError {
 
 function parse(bytes: Uint8Array): NamedForest {
   const graph = only(bytes, 7);
-  const attributes = attributesOf(only(graph, 1));
   const features = featureNames(only(bytes, 14));
-  return { features, forest: forestOf(attributes, features.length, scaleOf(only(graph, 5))) };
+  const tensors = tensorsOf(graph);
+  const planes = readPlanes(tensors, features.length);
+  const seen = planes ? planes.feature.length / planes.terms : features.length;
+  const forest = forestOf(attributesOf(treesOf(graph)), features.length, seen, scaleOf(tensors));
+  return { features, forest: planes ? { ...forest, planes } : forest };
+}
+
+/** Nodes before it are those of planes, or do not survive the comparison. */
+function treesOf(graph: Uint8Array): Uint8Array {
+  for (const { field, bytes } of protoFields(graph))
+    if (field === 1 && text(only(bytes, 4)) === 'TreeEnsembleRegressor') return bytes;
+  throw new RangeError('there are no trees');
+}
+
+function tensorsOf(graph: Uint8Array): Tensors {
+  const named = new Map<string, Uint8Array>();
+  for (const { field, bytes } of protoFields(graph)) if (field === 5) named.set(text(only(bytes, 8)), bytes);
+  return {
+    floats: (name, most) => {
+      const tensor = named.get(name);
+      return tensor && unpackFloats(only(tensor, 9), most);
+    },
+    ints: (name, most) => {
+      const tensor = named.get(name);
+      return tensor && unpackInts(only(tensor, 7), most);
+    },
+  };
 }
 
 /** The first field of that number. Further ones do not survive the comparison with our own bytes. */
@@ -65,14 +91,20 @@ function featureNames(metadata: Uint8Array): string[] {
   return names;
 }
 
-function scaleOf(tensor: Uint8Array): number {
-  const scale = unpackFloats(only(tensor, 9), 1)[0];
+function scaleOf(tensors: Tensors): number {
+  const scale = tensors.floats('scale', 1)?.[0];
   if (scale === undefined || !(scale < 0) || !Number.isFinite(scale))
     throw new RangeError('impossible scale');
   return scale;
 }
 
-function forestOf(attributes: Map<string, Uint8Array>, features: number, scale: number): Forest {
+/** @param seen  features that branches may look at, or planes */
+function forestOf(
+  attributes: Map<string, Uint8Array>,
+  features: number,
+  seen: number,
+  scale: number,
+): Forest {
   const attribute = (name: string, field: number) => {
     const bytes = attributes.get(name);
     if (!bytes) throw new RangeError(`attribute ${name} is missing`);
@@ -94,7 +126,7 @@ function forestOf(attributes: Map<string, Uint8Array>, features: number, scale: 
   if (roots.length === 0 || roots.length > maxTrees || roots[0] !== 0)
     throw new RangeError('impossible trees');
 
-  const feature = new Int16Array(n);
+  const feature = new Int32Array(n);
   const value = new Float32Array(n);
   const right = new Int32Array(n);
   for (let i = 0, tree = 0, leaf = 0; i < n; i++) {
@@ -103,7 +135,7 @@ function forestOf(attributes: Map<string, Uint8Array>, features: number, scale: 
     feature[i] = branch ? featureIds[i]! : -1;
     value[i] = branch ? thresholds[i]! : (weights[leaf++] ?? Number.NaN);
     right[i] = branch ? roots[tree]! + falseIds[i]! : 0;
-    if (featureIds[i]! >= features) throw new RangeError(`node ${i} looks at feature ${featureIds[i]}`);
+    if (featureIds[i]! >= seen) throw new RangeError(`node ${i} looks at feature ${featureIds[i]}`);
     if (!Number.isFinite(value[i]!)) throw new RangeError(`node ${i} has no finite value`);
   }
   const forest = { features, scale, roots, feature, value, right };

@@ -1,4 +1,6 @@
 import type { Forest } from './isolation-forest.js';
+import { attributeType, floats, int, ints, matrix, node, scalar, string } from './onnx-parts.js';
+import { addPlaneNodes, addPlaneTensors, sums } from './onnx-planes.js';
 import { ProtoWriter } from './protobuf.js';
 
 /** A forest and the names of its columns: all there is in a model.onnx of ours. */
@@ -10,25 +12,24 @@ export interface NamedForest {
 /** Key of the metadata entry that holds the column names as a JSON list. */
 export const featuresKey = 'edgeward.features';
 
-// Field numbers and attribute types: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto (IR version 8).
-const attributeType = { int: 2, string: 3, floats: 6, ints: 7, strings: 8 };
-const floatElements = 1;
-
 /**
  * The forest as three ONNX nodes: TreeEnsembleRegressor (sum of path lengths), Mul (by `scale`) and Pow (2 to
  * that). Operator sets ai.onnx 17 and ai.onnx.ml 3. Input `x` [N, features], output `score` [N, 1], float32.
- * The same forest gives the same bytes, which the reader relies on.
+ * An extended forest has more before them, see `addPlaneNodes`. The same forest gives the same bytes, which the reader
+ * relies on.
  */
 export function writeOnnx({ forest, features }: NamedForest): Uint8Array {
-  const graph = new ProtoWriter()
-    .message(1, treeNode(forest))
+  const graph = new ProtoWriter();
+  if (forest.planes) addPlaneNodes(graph, forest.planes);
+  graph
+    .message(1, treeNode(forest, forest.planes ? sums : 'x'))
     .message(1, node('Mul', ['paths', 'scale'], 'exponent'))
     .message(1, node('Pow', ['two', 'exponent'], 'score'))
-    .string(2, 'isolation-forest')
+    .string(2, forest.planes ? 'extended-isolation-forest' : 'isolation-forest')
     .message(5, scalar('scale', forest.scale))
-    .message(5, scalar('two', 2))
-    .message(11, matrix('x', forest.features))
-    .message(12, matrix('score', 1));
+    .message(5, scalar('two', 2));
+  if (forest.planes) addPlaneTensors(graph, forest.planes);
+  graph.message(11, matrix('x', forest.features)).message(12, matrix('score', 1));
   return new ProtoWriter()
     .int(1, 8)
     .string(2, 'edgeward')
@@ -39,7 +40,7 @@ export function writeOnnx({ forest, features }: NamedForest): Uint8Array {
     .finish();
 }
 
-function treeNode(forest: Forest): ProtoWriter {
+function treeNode(forest: Forest, input: string): ProtoWriter {
   const { treeIds, nodeIds } = nodeNumbers(forest);
   const branch = forest.feature.map(feature => (feature >= 0 ? 1 : 0));
   const leaves = Int32Array.from(forest.feature.keys()).filter(i => branch[i] === 0);
@@ -81,7 +82,7 @@ function treeNode(forest: Forest): ProtoWriter {
       Float32Array.from(leaves, i => forest.value[i]!),
     ),
   ];
-  const tree = node('TreeEnsembleRegressor', ['x'], 'paths').string(7, 'ai.onnx.ml');
+  const tree = node('TreeEnsembleRegressor', [input], 'paths').string(7, 'ai.onnx.ml');
   for (const attribute of attributes) tree.message(5, attribute);
   return tree;
 }
@@ -100,50 +101,9 @@ function nodeNumbers(forest: Forest): { treeIds: Int32Array; nodeIds: Int32Array
   return { treeIds, nodeIds };
 }
 
-function node(operator: string, inputs: readonly string[], output: string): ProtoWriter {
-  const writer = new ProtoWriter();
-  for (const input of inputs) writer.string(1, input);
-  return writer.string(2, output).string(4, operator);
-}
-
-function int(name: string, value: number): ProtoWriter {
-  return new ProtoWriter().string(1, name).int(3, value).int(20, attributeType.int);
-}
-
-function string(name: string, value: string): ProtoWriter {
-  return new ProtoWriter().string(1, name).string(4, value).int(20, attributeType.string);
-}
-
-function ints(name: string, values: ArrayLike<number>): ProtoWriter {
-  return new ProtoWriter().string(1, name).ints(8, values).int(20, attributeType.ints);
-}
-
-function floats(name: string, values: ArrayLike<number>): ProtoWriter {
-  return new ProtoWriter().string(1, name).floats(7, values).int(20, attributeType.floats);
-}
-
 function modes(branch: ArrayLike<number>): ProtoWriter {
   const [split, leaf] = [Buffer.from('BRANCH_LEQ'), Buffer.from('LEAF')];
   const writer = new ProtoWriter().string(1, 'nodes_modes');
   for (let i = 0; i < branch.length; i++) writer.bytes(9, branch[i] ? split : leaf);
   return writer.int(20, attributeType.strings);
-}
-
-function scalar(name: string, value: number): ProtoWriter {
-  const raw = new DataView(new ArrayBuffer(4));
-  raw.setFloat32(0, value, true);
-  return new ProtoWriter()
-    .ints(1, [1])
-    .int(2, floatElements)
-    .string(8, name)
-    .bytes(9, new Uint8Array(raw.buffer));
-}
-
-/** A float32 input or output of N rows. */
-function matrix(name: string, columns: number): ProtoWriter {
-  const shape = new ProtoWriter()
-    .message(1, new ProtoWriter().string(2, 'N'))
-    .message(1, new ProtoWriter().int(1, columns));
-  const tensor = new ProtoWriter().int(1, floatElements).message(2, shape);
-  return new ProtoWriter().string(1, name).message(2, new ProtoWriter().message(1, tensor));
 }

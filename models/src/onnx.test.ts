@@ -4,8 +4,11 @@ import { hasCode } from '@edgeward/shared/errors';
 import { silentLogger } from '@edgeward/shared/log';
 import { seededRng } from '@edgeward/shared/rng';
 import fc from '@edgeward/shared/testing/properties';
+import { testSeed } from '@edgeward/shared/testing/seed';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { loadDetector } from './engines.js';
-import { type Forest, scoreForest, trainForest } from './isolation-forest.js';
+import type { Planes } from './extended-planes.js';
+import { type Forest, scoreForest, scoreMatrix, trainForest } from './isolation-forest.js';
 import { readOnnx } from './onnx-reader.js';
 import { writeOnnx } from './onnx-writer.js';
 import { trainedMachine } from './testing/machine.js';
@@ -15,6 +18,8 @@ const names = ['a.value', 'b.value', 'c.value', 'd.value'];
 const rows = Float32Array.from({ length: 4 * 400 }, random);
 const forest = trainForest(rows, 400, 4, { trees: 20, samples: 64, seed: 4 });
 const bytes = writeOnnx({ forest, features: names });
+const extended = trainForest(rows, 400, 4, { trees: 20, samples: 64, seed: 4, featuresASplit: 3 });
+const extendedBytes = writeOnnx({ forest: extended, features: names });
 
 function refused(bytes: Uint8Array): void {
   assert.throws(
@@ -28,32 +33,108 @@ function tampered(change: Partial<Forest>): Uint8Array {
   return writeOnnx({ forest: { ...forest, ...change }, features: names });
 }
 
+function withPlanes(change: Partial<Planes>): Uint8Array {
+  return writeOnnx({ forest: { ...extended, planes: { ...extended.planes!, ...change } }, features: names });
+}
+
 test('the reader gives back what was written', () => {
   assert.deepEqual(readOnnx(bytes), { forest, features: names });
+  for (const featuresASplit of [2, 3, 4]) {
+    const forest = trainForest(rows, 400, 4, { trees: 20, samples: 64, seed: 4, featuresASplit });
+    assert.equal(forest.planes?.terms, featuresASplit);
+    assert.deepEqual(readOnnx(writeOnnx({ forest, features: names })), { forest, features: names });
+  }
 });
 
-test('both engines give the same scores, also on thresholds, NaN, infinities and beyond 256 rows', async () => {
-  const { bundle } = trainedMachine();
-  const onnx = await loadDetector(bundle, { engine: 'onnx', log: silentLogger });
-  const typescript = await loadDetector(bundle, { engine: 'typescript', log: silentLogger });
-  const columns = onnx.features.length;
-  const n = 700;
-  const x = Float32Array.from({ length: n * columns }, (_, i) => {
-    if (i % 97 === 0) return Number.NaN;
-    if (i % 89 === 0) return i % 2 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
-    // Exactly a threshold of some branch on that very feature, where there is one.
-    const node = (i * 31) % bundle.forest.feature.length;
-    return bundle.forest.feature[node] === i % columns ? bundle.forest.value[node]! : 40 * random() - 20;
+/** Values that engines treat differently first: missing, infinite, and on a threshold of the forest. */
+function awkwardRows({ feature, value, features, planes }: Forest, n: number): Float32Array {
+  const special = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -0, 1e30, -1e30];
+  return Float32Array.from({ length: n * features }, (_, i) => {
+    if (i % 97 === 0) return special[(i / 97) % special.length]!;
+    // A threshold of some branch on that very feature, where there is one.
+    const node = (i * 31) % feature.length;
+    return !planes && feature[node] === i % features ? value[node]! : 40 * random() - 20;
   });
-  const [a, b] = [await onnx.score(x, n), await typescript.score(x, n)];
-  assert.equal(a.length, n);
-  a.forEach((score, r) => {
-    assert.ok(Math.abs(score - b[r]!) <= 1e-6, `row ${r}: ${score} and ${b[r]}`);
+}
+
+/** Rows whose sums are thresholds: of a whole number of quarters, and forests grown from such rows. */
+function gridRows(n: number, columns: number): Float32Array {
+  return Float32Array.from({ length: n * columns }, () => Math.round(16 * random()) / 4);
+}
+
+function assertNear(found: Float32Array, expected: Float32Array, told: number): void {
+  assert.equal(found.length, expected.length);
+  found.forEach((score, r) => {
+    assert.ok(Math.abs(score - expected[r]!) <= 1e-6, `row ${r}: ${score} and ${expected[r]}`);
   });
-  assert.ok(new Set(a).size > 50, 'the rows tell the trees apart');
-  await onnx[Symbol.asyncDispose]();
-  await onnx[Symbol.asyncDispose]();
-  await assert.rejects(onnx.score(x, n), error => hasCode(error, 'EW_STOPPED'));
+  assert.ok(new Set(found).size > told, 'the rows tell the trees apart');
+}
+
+for (const featuresASplit of [1, 2]) {
+  const kind = featuresASplit === 1 ? 'a plain forest' : 'an extended forest';
+  test(`both engines score ${kind} alike, also on thresholds, NaN, infinities and beyond 256 rows`, async () => {
+    const { bundle } = trainedMachine(featuresASplit);
+    const onnx = await loadDetector(bundle, { engine: 'onnx', log: silentLogger });
+    const typescript = await loadDetector(bundle, { engine: 'typescript', log: silentLogger });
+    const n = 700;
+    const x = awkwardRows(bundle.forest, n);
+    const walked = new Float32Array(n);
+    scoreForest(bundle.forest, x, n, walked);
+    const scores = await onnx.score(x, n);
+    assertNear(scores, await typescript.score(x, n), 50);
+    assertNear(scores, walked, 50);
+    await onnx[Symbol.asyncDispose]();
+    await onnx[Symbol.asyncDispose]();
+    await assert.rejects(onnx.score(x, n), error => hasCode(error, 'EW_STOPPED'));
+  });
+}
+
+test('sums that are thresholds go the same way in onnxruntime, whatever the number of terms', async () => {
+  for (const featuresASplit of [1, 2, 3, 4, 5]) {
+    const x = gridRows(2000, 5);
+    const grown = trainForest(x, 2000, 5, { trees: 30, samples: 256, seed: featuresASplit, featuresASplit });
+    // Thresholds on the grid, too: most branches meet rows that lie on them.
+    const onGrid = grown.value.map((value, i) =>
+      grown.feature[i]! >= 0 ? Math.round(4 * value) / 4 : value,
+    );
+    const forest = { ...grown, value: onGrid };
+    const features = ['a', 'b', 'c', 'd', 'e'];
+    const session = await InferenceSession.create(writeOnnx({ forest, features }));
+    const { score } = await session.run({ x: new Tensor('float32', x, [2000, 5]) });
+    assertNear(score!.data as Float32Array, scoreMatrix(forest, x), 200);
+    await session.release();
+  }
+});
+
+test('units of any size and special values, also in training: what is written is read, and engines agree', async () => {
+  const seed = testSeed('units of any size');
+  const rng = seededRng(seed);
+  const special = [
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+    0,
+    -0,
+    1e-45,
+    3.4e38,
+    -3.4e38,
+    1e-38,
+  ];
+  for (let round = 0; round < 8; round++) {
+    const columns = 2 + Math.floor(20 * rng());
+    const units = Array.from({ length: columns }, () => 10 ** (70 * rng() - 35));
+    const x = Float32Array.from({ length: 500 * columns }, (_, i) =>
+      rng() < 0.05 ? special[i % special.length]! : units[i % columns]! * (rng() - 0.5),
+    );
+    const options = { trees: 20, samples: 128, seed: round, featuresASplit: 2 + (round % 3) };
+    const forest = trainForest(x, 500, columns, options);
+    const onnx = writeOnnx({ forest, features: units.map((_, f) => `f${f}`) });
+    readOnnx(onnx);
+    const session = await InferenceSession.create(onnx);
+    const { score } = await session.run({ x: new Tensor('float32', x, [500, columns]) });
+    assertNear(score!.data as Float32Array, scoreMatrix(forest, x), 50);
+    await session.release();
+  }
 });
 
 test('a matrix of another size is refused by both engines', async () => {
@@ -66,22 +147,27 @@ test('a matrix of another size is refused by both engines', async () => {
 });
 
 test('every truncation is refused', () => {
-  for (let size = 0; size < bytes.length; size += 13) refused(bytes.subarray(0, size));
+  for (const whole of [bytes, extendedBytes])
+    for (let size = 0; size < whole.length; size += 13) refused(whole.subarray(0, size));
 });
 
 test('every flipped bit is refused or changes the forest', () => {
-  fc.assert(
-    fc.property(fc.nat(bytes.length - 1), fc.nat(7), (at, bit) => {
-      const altered = Uint8Array.from(bytes);
-      altered[at]! ^= 1 << bit;
-      try {
-        assert.notDeepEqual(readOnnx(altered), { forest, features: names });
-      } catch (error) {
-        assert.ok(hasCode(error, 'EW_MODEL_BUNDLE'), String(error));
-      }
-    }),
-    { numRuns: 400 },
-  );
+  for (const [whole, forest] of [
+    [bytes, readOnnx(bytes)] as const,
+    [extendedBytes, readOnnx(extendedBytes)] as const,
+  ])
+    fc.assert(
+      fc.property(fc.nat(whole.length - 1), fc.nat(7), (at, bit) => {
+        const altered = Uint8Array.from(whole);
+        altered[at]! ^= 1 << bit;
+        try {
+          assert.notDeepEqual(readOnnx(altered), forest);
+        } catch (error) {
+          assert.ok(hasCode(error, 'EW_MODEL_BUNDLE'), String(error));
+        }
+      }),
+      { numRuns: 400 },
+    );
 });
 
 test('garbage is refused', () => {
@@ -90,6 +176,7 @@ test('garbage is refused', () => {
 
 test('what is appended to a model is refused', () => {
   refused(Uint8Array.of(...bytes, 0x1a, 0));
+  refused(Uint8Array.of(...extendedBytes, 0x1a, 0));
 });
 
 test('hostile forests are refused', () => {
@@ -106,6 +193,31 @@ test('hostile forests are refused', () => {
   refused(writeOnnx({ forest, features: [] }));
 });
 
+test('hostile planes are refused', () => {
+  const planes = extended.planes!;
+  const change = <List extends Int16Array | Float32Array>(list: List, at: number, value: number): List => {
+    const changed = list.slice() as List;
+    changed[at] = value;
+    return changed;
+  };
+  refused(withPlanes({ feature: change(planes.feature, 5, 4) }));
+  refused(withPlanes({ feature: planes.feature.slice(3), weight: planes.weight.slice(3) }));
+  for (const weight of [0.3, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 41, -(2 ** -41)])
+    refused(withPlanes({ weight: change(planes.weight, 1, weight) }));
+  for (const usual of [Number.NaN, Number.POSITIVE_INFINITY, 2 ** 81])
+    refused(withPlanes({ usual: change(planes.usual, 0, usual) }));
+  refused(withPlanes({ usual: planes.usual.slice(1) }));
+  refused(withPlanes({ terms: 1 }));
+  const { planes: _, ...without } = extended;
+  refused(writeOnnx({ forest: without, features: names }));
+  refused(
+    writeOnnx({
+      forest: { ...forest, planes: { ...planes, feature: new Int16Array(0), weight: new Float32Array(0) } },
+      features: names,
+    }),
+  );
+});
+
 test('a chain deeper than any tree of ours is refused', () => {
   const depth = 70;
   // Branch, leaf, branch, leaf, …: each right child is the next branch.
@@ -114,7 +226,7 @@ test('a chain deeper than any tree of ours is refused', () => {
     features: 4,
     scale: -0.1,
     roots: Int32Array.of(0),
-    feature: Int16Array.from({ length: nodes }, (_, i) => (i % 2 === 0 && i < nodes - 1 ? 0 : -1)),
+    feature: Int32Array.from({ length: nodes }, (_, i) => (i % 2 === 0 && i < nodes - 1 ? 0 : -1)),
     value: new Float32Array(nodes).fill(1),
     right: Int32Array.from({ length: nodes }, (_, i) => (i % 2 === 0 && i < nodes - 1 ? i + 2 : 0)),
   };

@@ -1,8 +1,9 @@
 import type { ChannelEvidence, Detector, RecordBatch } from '@edgeward/shared/contracts';
-import type { Card, FeatureRange } from './card.js';
+import type { Card, ChannelCard, FeatureRange, ForestCard } from './card.js';
 import { channelEvidence, contributions, rowsAt } from './contributions.js';
 import type { FeatureSpec } from './feature-spec.js';
 import { FeatureExtractor } from './features.js';
+import { judgePlain } from './stream/plain-row.js';
 
 export interface PlainRow {
   /** By field. Fields the model does not know are ignored; absent ones count as usual. */
@@ -20,20 +21,40 @@ export interface PlainResult {
 export const maxPlainRows = 65_536;
 
 /**
- * Scores single rows without history, each as the first one of a new device: changes are 0; spreads and shares
- * of time count as usual; levels, and how the channels fit together, speak. Weaker than the same rows as a
- * stream, so the card has an own threshold for it.
+ * Scores single rows without history. Weaker than the same rows as a stream, so the card has an own threshold for it.
  * @param rows  at most `maxPlainRows`
  */
-export async function scorePlain(
+export function scorePlain(
   detector: Detector,
   card: Card,
   rows: readonly PlainRow[],
 ): Promise<PlainResult[]> {
   const values = card.fields.map(field => Float64Array.from(rows, row => row.values[field] ?? Number.NaN));
+  return card.format === 1
+    ? scoreFirstRows(detector, card, values, rows.length)
+    : Promise.resolve(rows.map((_, r) => plainChannels(card, values, r)));
+}
+
+/** By the distance from the training rows alone: the other views and the forest look at means over several rows. */
+function plainChannels(card: ChannelCard, values: readonly Float64Array[], r: number): PlainResult {
+  const { score, channels } = judgePlain(card.channels, values, r);
+  const anomaly = score >= card.plainThreshold;
+  return { score, anomaly, channels: anomaly ? channels : [] };
+}
+
+/**
+ * Each as the first row of a new device: changes are 0; spreads and shares of time count as usual; levels, and how the
+ * channels fit together, speak.
+ */
+async function scoreFirstRows(
+  detector: Detector,
+  card: ForestCard,
+  values: readonly Float64Array[],
+  n: number,
+): Promise<PlainResult[]> {
   const x = plainMatrix(card.features, card.featureRanges, values);
   const columns = card.featureRanges.length;
-  const scores = await detector.score(x, rows.length);
+  const scores = await detector.score(x, n);
   const flagged = [...scores.keys()].filter(r => scores[r]! >= card.plainThreshold);
   const channels = new Map<number, ChannelEvidence[]>();
   const parts = await contributions(detector, card, rowsAt(x, columns, flagged), flagged.length);
@@ -50,8 +71,8 @@ export async function scorePlain(
       ),
     );
   }
-  return rows.map((_, r) => ({
-    score: scores[r]!,
+  return Array.from(scores, (score, r) => ({
+    score,
     anomaly: channels.has(r),
     channels: channels.get(r) ?? [],
   }));

@@ -1,12 +1,21 @@
 import type { RecordBatch, Stage } from '@edgeward/shared/contracts';
+import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { Quality } from '@edgeward/shared/quality';
+import { type Card, maxGapMsOf } from './card.js';
 import type { LoadedModel } from './engines.js';
-import { type Judgement, ModelRun } from './model-run.js';
+import { type Judge, judgeBy } from './judge.js';
+import type { Judgement } from './judgement.js';
+import type { DeviceMemory } from './memory.js';
+import { packState, unpackState } from './scorer-state.js';
+import { lackingFields, SeenSchemas } from './seen-schemas.js';
+import type { Observer, Verdict } from './shadow.js';
 
 export interface ScorerOptions {
   readonly models: readonly LoadedModel[];
   readonly log: Logger;
+  /** Of every batch that a model judged, before anything else is done with it. Must not throw. */
+  readonly onJudged?: (batch: RecordBatch, judgement: Judgement, card: Card) => void;
 }
 
 /**
@@ -17,14 +26,21 @@ export interface ScorerOptions {
  * device's score depends on the rows before it.
  */
 export class Scorer implements Stage, AsyncDisposable {
-  readonly #runs = new Map<string, ModelRun>();
+  readonly #runs = new Map<string, Judge>();
   readonly #log: Logger;
+  readonly #onJudged: ScorerOptions['onJudged'];
   readonly #warned = new Set<string>();
+  /** Types whose model has failed and was told. */
+  readonly #failed = new Set<string>();
+  /** Of all batches so far, scored or not. */
+  readonly seen = new SeenSchemas();
+  readonly #observers = new Map<string, Observer>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor({ models, log }: ScorerOptions) {
+  constructor({ models, log, onJudged }: ScorerOptions) {
     this.#log = log;
-    for (const model of models) this.#runs.set(model.bundle.card.deviceType, new ModelRun(model));
+    this.#onJudged = onJudged;
+    for (const model of models) this.#runs.set(model.bundle.card.deviceType, judgeBy(model));
   }
 
   /** Device type → revision in use. */
@@ -41,11 +57,68 @@ export class Scorer implements Stage, AsyncDisposable {
    * up again, for the new model may look at other features. Resolves when the old detector is disposed.
    */
   swap(model: LoadedModel): Promise<void> {
-    return this.#inTurn(async () => {
-      const type = model.bundle.card.deviceType;
-      const former = this.#runs.get(type);
-      this.#runs.set(type, new ModelRun(model));
-      await former?.model.detector[Symbol.asyncDispose]();
+    const type = model.bundle.card.deviceType;
+    return this.#inTurn(() => this.#replace(type, judgeBy(model)));
+  }
+
+  /** As `swap`: later batches of this type pass unscored. */
+  drop(type: string): Promise<void> {
+    return this.#inTurn(() => this.#replace(type, undefined));
+  }
+
+  /**
+   * From the next batch of this type on, after it has gone its way. One that throws is told of and looks on no more.
+   */
+  observe(type: string, observer: Observer): void {
+    this.#observers.set(type, observer);
+  }
+
+  /** Nobody looks on any more. Resolves once the one who did has come to the end of what it was looking at. */
+  dismiss(type: string): Promise<void> {
+    this.#observers.delete(type);
+    return this.#inTurn(async () => undefined);
+  }
+
+  /**
+   * Fields for want of which devices that have been seen would not be scored by it, though now they are, or though
+   * nothing would be then. Empty = it fits.
+   */
+  misfit({ bundle }: LoadedModel): string[] {
+    const { deviceType, fields } = bundle.card;
+    const former = this.#runs.get(deviceType)?.model.bundle.card.fields;
+    const lacking = this.seen.of(deviceType).map(schema => lackingFields(fields, schema));
+    const scoredNow = this.seen
+      .of(deviceType)
+      .map(schema => former !== undefined && lackingFields(former, schema).length === 0);
+    const lost = lacking.filter((missing, i) => missing.length > 0 && scoredNow[i]);
+    const useless = lacking.length > 0 && lacking.every(missing => missing.length > 0);
+    return [...new Set((useless ? lacking : lost).flat())];
+  }
+
+  /** What it remembers of devices, once the batches already handed over are scored. */
+  save(): Promise<Uint8Array> {
+    return this.#inTurn(async () =>
+      packState(
+        [...this.#runs].map(([type, run]) => ({ type, revision: revisionOf(run), devices: run.save() })),
+      ),
+    );
+  }
+
+  /**
+   * Devices go on where they were, if the same version of the program saved it and the same revision of their model
+   * is in use. Those of which nothing was saved or can be used warm up, which is logged. Never fails. Before the
+   * first batch.
+   * @param nowMs  a device whose newest row lies much later than this would hold all its rows for late ones
+   */
+  async load(saved: Uint8Array, nowMs: number): Promise<void> {
+    await this.#inTurn(async () => {
+      for (const { type, revision, devices } of unpackState(saved)) {
+        const run = this.#runs.get(type);
+        if (run && revisionOf(run) === revision) this.#goOn(run, devices, nowMs);
+        else this.#log.info({ type, revision }, 'devices warm up: another model looks at them now');
+      }
+    }).catch((error: unknown) => {
+      this.#log.warn({ error: messageOf(error) }, 'devices warm up: what was saved of them cannot be used');
     });
   }
 
@@ -63,15 +136,69 @@ export class Scorer implements Stage, AsyncDisposable {
     return result;
   }
 
+  #goOn({ model }: Judge, devices: readonly DeviceMemory[], nowMs: number): void {
+    const { card } = model.bundle;
+    const run = judgeBy(model);
+    run.load(devices.filter(({ newestMs }) => newestMs <= nowMs + maxGapMsOf(card)));
+    this.#runs.set(card.deviceType, run);
+  }
+
+  async #replace(type: string, run: Judge | undefined): Promise<void> {
+    const former = this.#runs.get(type);
+    if (run) this.#runs.set(type, run);
+    else this.#runs.delete(type);
+    this.#warned.delete(type);
+    this.#failed.delete(type);
+    await former?.model.detector[Symbol.asyncDispose]();
+  }
+
   async #score(batch: RecordBatch): Promise<RecordBatch> {
+    this.seen.note(batch.schema);
     const run = this.#runs.get(batch.schema.type);
-    if (!run || batch.time.length === 0) return batch;
-    const lacking = run.lacking(batch);
-    if (lacking.length > 0) {
-      this.#warnOnce(batch.schema.type, lacking);
+    if (batch.time.length === 0) return batch;
+    const lacking = run ? lackingFields(run.model.bundle.card.fields, batch.schema) : [];
+    if (lacking.length > 0) this.#warnOnce(batch.schema.type, lacking);
+    if (!run || lacking.length > 0) {
+      this.#show(batch, undefined);
       return batch;
     }
-    return merged(batch, await run.judge(batch), run.model.detector.revision);
+    const judgement = await this.#judged(run, batch);
+    if (!judgement) {
+      this.#show(batch, undefined);
+      return batch;
+    }
+    this.#onJudged?.(batch, judgement, run.model.bundle.card);
+    this.#show(batch, judgement);
+    return merged(batch, judgement, run.model.detector.revision);
+  }
+
+  /** Readings matter more than scores: what a model fails at passes unscored. */
+  async #judged(run: Judge, batch: RecordBatch): Promise<Judgement | undefined> {
+    try {
+      return await run.judge(batch);
+    } catch (error) {
+      const { type } = batch.schema;
+      if (!this.#failed.has(type))
+        this.#log.error({ type, err: error }, 'the model fails; rows pass unscored');
+      this.#failed.add(type);
+      return undefined;
+    }
+  }
+
+  /** In its own turn, behind batches that wait already: what is scored does not wait for who looks on. */
+  #show(batch: RecordBatch, judgement: Judgement | undefined): void {
+    const { type } = batch.schema;
+    const observer = this.#observers.get(type);
+    if (!observer) return;
+    // Flags of rules are put into the judgement's own.
+    const verdict: Verdict | undefined = judgement && { ...judgement, anomaly: judgement.anomaly.slice() };
+    const look = async () => {
+      if (this.#observers.get(type) === observer) await observer.take(batch, verdict);
+    };
+    void this.#inTurn(look).catch((error: unknown) => {
+      this.#log.error({ type, err: error }, 'whoever looked on at the scoring has failed');
+      if (this.#observers.get(type) === observer) this.#observers.delete(type);
+    });
   }
 
   #warnOnce(type: string, fields: readonly string[]): void {
@@ -82,6 +209,10 @@ export class Scorer implements Stage, AsyncDisposable {
       'rows are not scored: the model needs fields that the devices do not have',
     );
   }
+}
+
+function revisionOf({ model }: Judge): string {
+  return model.detector.revision;
 }
 
 /** Four decimals: more mean nothing, and would be a fifth of what a row takes on its way. */

@@ -1,3 +1,5 @@
+import type { Memory } from './memory.js';
+
 /** Mean of the last k scores of one device. The sum is taken anew each row, so it cannot drift. */
 export class ScoreSmoother {
   readonly #last: Float32Array;
@@ -19,5 +21,10 @@ export class ScoreSmoother {
 
   reset(): void {
     this.#count = 0;
+  }
+
+  remember(memory: Memory): void {
+    memory.array(this.#last);
+    this.#count = memory.count(this.#count);
   }
 }

@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import type { CommandValues } from '@edgeward/shared/command';
 import { EdgewardError, type ErrorCode, messageOf } from '@edgeward/shared/errors';
 import { silentLogger } from '@edgeward/shared/log';
+import type { ForestCard } from './card.js';
 import { openModel } from './engines.js';
 import { machineBatch, machineFields } from './testing/machine.js';
 import { command } from './train-command.js';
@@ -36,7 +37,7 @@ async function run(values: CommandValues): Promise<string> {
   const stdout = new PassThrough();
   const never = new AbortController().signal;
   const io = { stdin: new PassThrough(), stdout, stderr: new PassThrough(), stop: never, deadline: never };
-  assert.equal(await command.run({ type: 'machine', trees: '20', ...values }, io), 0);
+  assert.equal(await command.run({ type: 'machine', trees: '20', method: 'forest', ...values }, io), 0);
   stdout.end();
   return text(stdout);
 }
@@ -55,6 +56,43 @@ async function refused(
     return true;
   });
 }
+
+test('an extended forest is trained, read back and used like a plain one', async () => {
+  const out = join(folder, 'extended');
+  const card = JSON.parse(
+    await run({
+      input: join(folder, 'normal.csv'),
+      out,
+      forest: 'extended',
+      'split-features': '3',
+      json: true,
+    }),
+  ) as ForestCard;
+  assert.equal(card.forest.featuresASplit, 3);
+  assert.ok(card.forest.planes! > 10);
+  for (const engine of ['onnx', 'typescript'] as const) {
+    const { bundle, detector } = await openModel(out, { engine, log: silentLogger });
+    assert.equal(bundle.card.revision, card.revision);
+    await detector[Symbol.asyncDispose]();
+  }
+});
+
+test('a contamination says how many of the training rows are in alarm, instead of a margin', async () => {
+  const input = join(folder, 'normal.csv');
+  const out = join(folder, 'contaminated');
+  const card = async (contamination: string) =>
+    JSON.parse(await run({ input, out, contamination, json: true })) as ForestCard;
+  const [few, many] = [await card('0.01'), await card('0.4')];
+  assert.ok(many.threshold < few.threshold && many.plainThreshold < few.plainThreshold);
+  // Of the held-out rows it is about that share, too.
+  const { falseAlarmShare } = many.metrics;
+  assert.ok(falseAlarmShare > 0.2 && falseAlarmShare < 0.6, String(falseAlarmShare));
+  for (const [values, words] of [
+    [{ contamination: '0.6' }, /--contamination 0\.6: give a number from 0 to 0\.5/],
+    [{ contamination: '0.1', margin: '1' }, /--contamination and --margin both say/],
+  ] as const)
+    await refused(csv(10), 'EW_USAGE', words, values);
+});
 
 test('CSV in, verified bundle out; the same input and seed give the same bytes', async () => {
   const [a, b, c] = ['a', 'b', 'c'].map(name => join(folder, name, 'machine'));

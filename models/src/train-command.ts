@@ -2,11 +2,24 @@ import { basename } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Command, CommandValues } from '@edgeward/shared/command';
 import { EdgewardError } from '@edgeward/shared/errors';
-import { namePattern } from '@edgeward/shared/topics';
-import { writeBundle } from './bundle.js';
+import { type Bundle, writeBundle } from './bundle.js';
 import type { Card } from './card.js';
-import { type Training, train } from './training.js';
-import { readTrainingTable } from './training-table.js';
+import {
+  checkedName,
+  choiceOf,
+  listOf,
+  mapOption,
+  numberOf,
+  renames,
+  required,
+  textOf,
+  wholeOf,
+} from './command-values.js';
+import { featuresASplitOf, forestOptions } from './forest-option.js';
+import { thresholdText, trainChannelBundle } from './stream/channel-bundle.js';
+import type { ChannelPlan } from './stream/channel-plan.js';
+import { type TrainingOptions, train } from './training.js';
+import { readTrainingTable, type TrainingTable } from './training-table.js';
 
 export const command: Command = {
   name: 'train',
@@ -45,17 +58,39 @@ export const command: Command = {
       placeholder: 'A,B',
       description: 'only these columns (default: all but the special ones)',
     },
-    map: {
-      type: 'string',
-      multiple: true,
-      placeholder: 'COLUMN=FIELD',
-      description: 'the field that a column of the CSV holds; may be given several times',
-    },
+    map: mapOption,
     source: {
       type: 'string',
       placeholder: 'TEXT',
       description: 'what the data is, kept in the card (default: names of the files)',
     },
+    method: {
+      type: 'string',
+      placeholder: 'METHOD',
+      description:
+        'channels: several channels in views of several lengths and a forest; forest: a forest over features of each channel (default: channels if there are several, unless an option of forest is given)',
+    },
+    'alarms-a-day': {
+      type: 'string',
+      placeholder: 'X',
+      description:
+        'method channels: false alarms a day and device that may be, as far as the rows can tell, 0.0001 to 100 (default: 0.1)',
+    },
+    hold: {
+      type: 'string',
+      placeholder: 'N',
+      description:
+        'method channels: rows in a row that must be unusual before an alarm begins, 1 to 10000 (default: 1)',
+    },
+    'accept-change': {
+      type: 'boolean',
+      description: 'method channels: learn even if the last fifth of the record is unlike the rest of it',
+    },
+    'label-free': {
+      type: 'boolean',
+      description: 'do not look at a column fault, label or anomaly: learn from all rows',
+    },
+    ...forestOptions,
     seed: { type: 'string', placeholder: 'N', description: 'seed of the trees (default: 1)' },
     trees: { type: 'string', placeholder: 'N', description: 'number of trees, 10 to 1000 (default: 100)' },
     samples: {
@@ -80,6 +115,12 @@ export const command: Command = {
       description:
         'how far above the highest normal score alarms begin, 0 to 10 times its distance from the median (default: 1); more means fewer false alarms',
     },
+    contamination: {
+      type: 'string',
+      placeholder: 'X',
+      description:
+        'instead of --margin, where the data is known to hold faults: alarms begin where this share of its rows lies above, 0 to 0.5',
+    },
     json: { type: 'boolean', description: 'print the card as JSON' },
   },
   async run(values, io) {
@@ -89,38 +130,99 @@ export const command: Command = {
     const table = await readTrainingTable(inputs, checkedName('type', type), {
       rename: renames(listOf(values, 'map')),
       ...(fields && { fields }),
+      labelFree: values['label-free'] === true,
     });
-    const training = train(table, {
-      name: checkedName('name', textOf(values, 'name') ?? basename(out)),
-      source: textOf(values, 'source') ?? inputs.map(path => basename(path)).join(', '),
-      seed: wholeOf(values, 'seed', 1, 0, 2 ** 31 - 1),
-      trees: wholeOf(values, 'trees', 100, 10, 1000),
-      samples: wholeOf(values, 'samples', 256, 16, 4096),
-      smoothingRows: wholeOf(values, 'smoothing', 8, 1, 1000),
-      warmUpRows: wholeOf(values, 'warm-up', 30, 1, 400),
-      margin: numberOf(values, 'margin', 1, 0, 10),
-    });
-    await writeBundle(out, training.bundle);
-    report(io.stdout, training, out, values.json === true);
+    const trained =
+      methodOf(values, table) === 'channels' ? byChannels(table, values) : byForest(table, values);
+    await writeBundle(out, trained.bundle);
+    report(io.stdout, trained, out, values.json === true);
     return 0;
   },
 };
 
-function report(stdout: Writable, training: Training, out: string, json: boolean): void {
-  const { card } = training.bundle;
-  stdout.write(json ? `${JSON.stringify(card, null, 2)}\n` : tableOf(training, card, out));
+interface Trained {
+  readonly bundle: Bundle;
+  /** Columns that never changed and were left out. */
+  readonly constant: readonly string[];
 }
 
-function tableOf(training: Training, card: Card, out: string): string {
+type Method = 'channels' | 'forest';
+
+/** Options that say something to one method only. */
+const optionsOf: Readonly<Record<Method, readonly string[]>> = {
+  channels: ['alarms-a-day', 'hold', 'accept-change'],
+  forest: ['forest', 'split-features', 'smoothing', 'warm-up', 'margin', 'contamination'],
+};
+
+/** @throws EW_USAGE for options of the other method */
+function methodOf(values: CommandValues, { batch }: TrainingTable): Method {
+  const named = values.method === undefined ? undefined : choiceOf(values, 'method', ['channels', 'forest']);
+  const meant = optionsOf.forest.some(option => values[option] !== undefined) ? 'forest' : undefined;
+  const method = named ?? meant ?? (batch.schema.fields.length > 1 ? 'channels' : 'forest');
+  const foreign = optionsOf[method === 'forest' ? 'channels' : 'forest'].find(
+    option => values[option] !== undefined,
+  );
+  if (foreign === undefined) return method;
+  const detail = `--${foreign} is no option of --method ${method}: leave it out, or choose the other method.`;
+  throw new EdgewardError('EW_USAGE', detail);
+}
+
+function commonOf(values: CommandValues) {
+  const inputs = listOf(values, 'input');
+  return {
+    name: checkedName('name', textOf(values, 'name') ?? basename(required(values, 'out'))),
+    source: textOf(values, 'source') ?? inputs.map(path => basename(path)).join(', '),
+    seed: wholeOf(values, 'seed', 1, 0, 2 ** 31 - 1),
+    trees: wholeOf(values, 'trees', 100, 10, 1000),
+    samples: wholeOf(values, 'samples', 256, 16, 4096),
+  };
+}
+
+function byChannels(table: TrainingTable, values: CommandValues): Trained {
+  const bundle = trainChannelBundle(table, {
+    ...commonOf(values),
+    alarmsADay: numberOf(values, 'alarms-a-day', 0.1, 1e-4, 100),
+    holdRows: wholeOf(values, 'hold', 1, 1, 10_000),
+    acceptChange: values['accept-change'] === true,
+  });
+  return { bundle, constant: [] };
+}
+
+function byForest(table: TrainingTable, values: CommandValues): Trained {
+  return train(table, {
+    ...commonOf(values),
+    featuresASplit: featuresASplitOf(values),
+    smoothingRows: wholeOf(values, 'smoothing', 8, 1, 1000),
+    warmUpRows: wholeOf(values, 'warm-up', 30, 1, 400),
+    margin: numberOf(values, 'margin', 1, 0, 10),
+    ...contaminationOf(values),
+  });
+}
+
+function contaminationOf(values: CommandValues): Pick<TrainingOptions, 'contamination'> {
+  if (values.contamination === undefined) return {};
+  if (values.margin === undefined) return { contamination: numberOf(values, 'contamination', 0, 0, 0.5) };
+  throw new EdgewardError('EW_USAGE', '--contamination and --margin both say where alarms begin: give one.');
+}
+
+function report(stdout: Writable, trained: Trained, out: string, json: boolean): void {
+  const { card } = trained.bundle;
+  stdout.write(json ? `${JSON.stringify(card, null, 2)}\n` : tableOf(trained, card, out));
+}
+
+function tableOf({ constant }: Trained, card: Card, out: string): string {
   const { rows, devices, skippedRows, fromMs, toMs } = card.training;
   const { metrics } = card;
   const lines = [
     ['model', `${card.name} ${card.revision}, for ${card.deviceType}`],
     ['trained on', `${rows} rows of ${devices} devices, ${isoOf(fromMs)} to ${isoOf(toMs)}`],
     ['left out', `${skippedRows} rows labelled as faulty`],
-    ['channels', card.fields.join(', ')],
-    ['constant, unused', training.constant.join(', ') || 'none'],
-    ['threshold', `${card.threshold}, over ${card.smoothingRows} rows`],
+    ['channels', channelsText(card)],
+    ['constant, unused', constant.join(', ') || 'none'],
+    [
+      'threshold',
+      card.format === 1 ? `${card.threshold}, over ${card.smoothingRows} rows` : thresholdText(card),
+    ],
     [
       'held-out rows',
       `${metrics.heldOutRows}; highest score ${metrics.highest}, false alarms ${metrics.falseAlarmEpisodes}`,
@@ -130,68 +232,16 @@ function tableOf(training: Training, card: Card, out: string): string {
   return lines.map(([what, value]) => `${what!.padEnd(18)}${value}\n`).join('');
 }
 
+/** With how each is looked at, where that is not as its value. */
+function channelsText(card: Card): string {
+  if (card.format === 1) return card.fields.join(', ');
+  const how = ({ field, take, role }: ChannelPlan) => {
+    const words = [...(take === 'increase' ? ['counter'] : []), ...(role === 'steady' ? [] : [role])];
+    return words.length > 0 ? `${field} (${words.join(', ')})` : field;
+  };
+  return card.channels.plan.map(how).join(', ');
+}
+
 function isoOf(timeMs: number): string {
   return new Date(timeMs).toISOString();
-}
-
-function renames(pairs: readonly string[]): Map<string, string> {
-  return new Map(
-    pairs.map(pair => {
-      const match = /^([^=]+)=([^=]+)$/.exec(pair);
-      if (match) return [match[1]!, checkedName('map', match[2]!)];
-      throw new EdgewardError(
-        'EW_USAGE',
-        `--map ${pair}: write COLUMN=FIELD, for example value=temperature.`,
-      );
-    }),
-  );
-}
-
-function checkedName(option: string, value: string): string {
-  if (namePattern.test(value)) return value;
-  const detail = `--${option} ${JSON.stringify(value)}: use up to 64 letters, digits, dots, dashes, underscores.`;
-  throw new EdgewardError('EW_USAGE', detail);
-}
-
-function wholeOf(
-  values: CommandValues,
-  option: string,
-  otherwise: number,
-  least: number,
-  most: number,
-): number {
-  const value = numberOf(values, option, otherwise, least, most);
-  if (Number.isInteger(value)) return value;
-  throw new EdgewardError('EW_USAGE', `--${option} ${value}: give a whole number from ${least} to ${most}.`);
-}
-
-function numberOf(
-  values: CommandValues,
-  option: string,
-  otherwise: number,
-  least: number,
-  most: number,
-): number {
-  const text = textOf(values, option);
-  if (text === undefined) return otherwise;
-  const value = Number(text);
-  if (text.trim() !== '' && value >= least && value <= most) return value;
-  throw new EdgewardError('EW_USAGE', `--${option} ${text}: give a number from ${least} to ${most}.`);
-}
-
-function required(values: CommandValues, option: string): string {
-  const text = textOf(values, option);
-  if (text) return text;
-  throw new EdgewardError('EW_USAGE', `--${option} is missing.`);
-}
-
-function textOf(values: CommandValues, option: string): string | undefined {
-  const value = values[option];
-  return typeof value === 'string' ? value : undefined;
-}
-
-function listOf(values: CommandValues, option: string): readonly string[] {
-  const value = values[option];
-  if (value === undefined || typeof value === 'boolean') return [];
-  return typeof value === 'string' ? [value] : value;
 }

@@ -8,6 +8,8 @@ export interface TableOptions {
   readonly rename?: ReadonlyMap<string, string>;
   /** Only these fields; absent = every column that is not timestamp, device or label. */
   readonly fields?: readonly string[];
+  /** Labels are not looked at: all rows are taken. */
+  readonly labelFree?: boolean;
 }
 
 /** Training rows of one device type as one batch. Devices of different files are different devices. */
@@ -90,7 +92,7 @@ class LineReader {
   constructor(
     private readonly path: string,
     header: readonly string[],
-    options: TableOptions,
+    private readonly options: TableOptions,
     private readonly rows: RowCollector,
   ) {
     this.#names = header.map(name => options.rename?.get(name.trim()) ?? name.trim());
@@ -114,7 +116,7 @@ class LineReader {
       const detail = `${cells.length} cells instead of ${this.#names.length}`;
       throw refusal(`${this.path}: line ${line}: ${detail}. Every line needs one cell for each column.`);
     }
-    if (this.#label >= 0 && !isNormal(cells[this.#label]!)) {
+    if (!this.options.labelFree && this.#label >= 0 && !isNormal(cells[this.#label]!)) {
       this.rows.skipped += 1;
       return;
     }
@@ -173,7 +175,7 @@ function refusal(detail: string, cause?: unknown): EdgewardError {
 }
 
 /** RFC 4180 but for line breaks within quotes. */
-function splitCsv(line: string): string[] {
+export function splitCsv(line: string): string[] {
   if (!line.includes('"')) return line.split(',');
   const cells = line.match(/(?:"(?:[^"]|"")*"|[^",]*)(?:,|$)/g) ?? [];
   // The pattern matches once more, with nothing, at the end of a line that does not end with a comma.

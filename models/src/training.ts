@@ -1,8 +1,8 @@
 import { EdgewardError } from '@edgeward/shared/errors';
 import { backgroundRows } from './background.js';
 import { type Bundle, createBundle } from './bundle.js';
-import { measure, smoothed, thresholdAbove } from './calibrate.js';
-import type { FeatureRange } from './card.js';
+import { measure, smoothed, thresholdAbove, thresholdAt } from './calibrate.js';
+import type { FeatureRange, ForestCard } from './card.js';
 import { type ChosenFeatures, chooseFeatures } from './choose-features.js';
 import { rowsAt } from './contributions.js';
 import { type FeatureSpec, featureNames } from './feature-spec.js';
@@ -26,6 +26,8 @@ export interface TrainingOptions {
   readonly seed: number;
   readonly trees: number;
   readonly samples: number;
+  /** See `ForestOptions`. */
+  readonly featuresASplit?: number;
   /** What the data is, for the card. */
   readonly source: string;
   readonly smoothingRows: number;
@@ -33,10 +35,12 @@ export interface TrainingOptions {
   readonly warmUpRows: number;
   /** How far above the highest normal scores alarms begin, see `thresholdAbove`. */
   readonly margin: number;
+  /** Instead of the margin: share of the training rows that shall be in alarm, see `thresholdAt`. */
+  readonly contamination?: number;
 }
 
 export interface Training extends Pick<ChosenFeatures, 'constant'> {
-  readonly bundle: Bundle;
+  readonly bundle: Bundle<ForestCard>;
 }
 
 const leastRows = 1000;
@@ -71,9 +75,9 @@ export function train({ batch, skippedRows }: TrainingTable, options: TrainingOp
     return { device, scores: smoothed(device, scores, options.smoothingRows) };
   };
   const unseen = judge(rowsWhere(n, r => heldOut[r] === 1 && !matrix.warmUp[r]));
-  const few = unseen.scores.length < enoughRows;
-  const judged = few ? judge(rowsWhere(n, r => !matrix.warmUp[r])) : unseen;
-  const threshold = thresholdAbove(judged.scores, options.margin);
+  const all = unseen.scores.length < enoughRows || options.contamination !== undefined;
+  const judged = all ? judge(rowsWhere(n, r => !matrix.warmUp[r])) : unseen;
+  const threshold = thresholdOf(judged.scores, options);
   const plain = plainMatrix(spec, featureRanges, channelsAt(batch, spec, thinned(known, enoughRows)));
   const card = {
     name: options.name,
@@ -82,10 +86,10 @@ export function train({ batch, skippedRows }: TrainingTable, options: TrainingOp
     features: spec,
     smoothingRows: options.smoothingRows,
     threshold,
-    plainThreshold: thresholdAbove(scoreMatrix(forest, plain), options.margin),
+    plainThreshold: thresholdOf(scoreMatrix(forest, plain), options),
     channelRanges: [...ranges],
     featureRanges,
-    forest: { trees: forest.roots.length, samples: options.samples, nodes: forest.feature.length },
+    forest: sizesOf(forest, options),
     training: {
       source: options.source,
       fromMs: batch.time.reduce((a, b) => Math.min(a, b)),
@@ -100,6 +104,19 @@ export function train({ batch, skippedRows }: TrainingTable, options: TrainingOp
   };
   const shown = rowsAt(rows, matrix.columns, everyNth(rows.length / matrix.columns, enoughRows));
   return { bundle: createBundle(card, forest, goldenOf(forest, featureNames(spec), shown)), constant };
+}
+
+function thresholdOf(scores: Float32Array, { margin, contamination }: TrainingOptions): number {
+  return contamination === undefined
+    ? thresholdAbove(scores, margin)
+    : thresholdAt(scores, { contamination });
+}
+
+function sizesOf({ roots, feature, planes }: Forest, { samples }: TrainingOptions): ForestCard['forest'] {
+  const sizes = { trees: roots.length, samples, nodes: feature.length };
+  return planes
+    ? { ...sizes, featuresASplit: planes.terms, planes: planes.feature.length / planes.terms }
+    : sizes;
 }
 
 /** Smoothed scores of some rows, and whose they are. */

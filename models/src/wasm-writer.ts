@@ -19,7 +19,10 @@ export const op = {
   f32LessOrEqual: [0x5f],
   i32Add: [0x6a],
   i32Subtract: [0x6b],
+  i32Multiply: [0x6c],
   i32ShiftLeft: [0x74],
+  f32Add: [0x92],
+  f32Multiply: [0x94],
   f64Add: [0xa0],
   f64Promote: [0xbb],
 } as const satisfies Record<string, readonly number[]>;

@@ -44,21 +44,6 @@ export function machineBatch({ rows, devices = 2, seed = 1, fault }: MachineOpti
   };
 }
 
-/** Rows from…to of a batch, as a batch. */
-export function sliceBatch(batch: RecordBatch, from: number, to: number): RecordBatch {
-  return {
-    ...batch,
-    time: batch.time.slice(from, to),
-    device: batch.device.slice(from, to),
-    row: batch.row.slice(from, to),
-    values: batch.values.map(column => column.slice(from, to)),
-    quality: batch.quality.slice(from, to),
-    ...(batch.fieldQuality && {
-      fieldQuality: batch.fieldQuality.map(column => column?.slice(from, to)),
-    }),
-  };
-}
-
 export const machineTraining = {
   name: 'machine',
   seed: 1,
@@ -70,10 +55,14 @@ export const machineTraining = {
   margin: 1,
 };
 
-let trained: Training | undefined;
+const trained = new Map<number, Training>();
 
 /** Trained once a process: it takes a second. */
-export function trainedMachine(): Training {
-  trained ??= train({ batch: machineBatch({ rows: 3000 }), skippedRows: 0 }, machineTraining);
-  return trained;
+export function trainedMachine(featuresASplit = 1): Training {
+  const known = trained.get(featuresASplit);
+  if (known) return known;
+  const table = { batch: machineBatch({ rows: 3000 }), skippedRows: 0 };
+  const training = train(table, { ...machineTraining, featuresASplit });
+  trained.set(featuresASplit, training);
+  return training;
 }

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { createBundle, readBundle, writeBundle } from '@edgeward/models/bundle';
 import { thresholdAbove } from '@edgeward/models/calibrate';
+import { asForestCard } from '@edgeward/models/card';
 import { goldenOf } from '@edgeward/models/golden';
 import { scoreMatrix, trainForest } from '@edgeward/models/isolation-forest';
 import { numberOf } from '@edgeward/shared/batch';
@@ -12,7 +13,7 @@ import { preparedBlocks } from './columnar-source.js';
 /** As the paper has it: 100 trees of 256 rows. @returns the bundle's folder */
 export async function plainForest(bench: Workbench): Promise<string> {
   const shipped = await readBundle(path.join(root, 'models', 'bundles', 'cold-room'));
-  const { format: _format, revision: _revision, modelSha256: _sha256, ...card } = shipped.card;
+  const { format: _format, revision: _revision, modelSha256: _sha256, ...card } = asForestCard(shipped.card);
   const [width, x] = values();
   const forest = trainForest(x, x.length / width, width, { seed: 1, trees: 100, samples: 256, tries: 1 });
   const channels = card.features.channels.map(({ weights: _, ...channel }) => ({
