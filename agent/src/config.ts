@@ -109,10 +109,10 @@ export const agentConfig = z.strictObject({
     .prefault({})
     .meta({ description: 'What has been read and not yet received' }),
   clock: clockConfig,
-  models: z
-    .array(pathOption('folder'))
-    .default([])
-    .meta({ description: 'Folders of model bundles; each says which device type it is for' }),
+  models: z.array(pathOption('folder')).default([]).meta({
+    description:
+      'Folders of model bundles; each says which device type it is for. A model that the collector has sent for that type goes before it',
+  }),
   engine: z.enum(['auto', 'onnx', 'typescript']).default('auto').meta({
     description:
       'What runs the models: ONNX Runtime, or the same trees by our own code; auto begins with ONNX Runtime and takes the cheaper one where many rows come',

@@ -14,7 +14,12 @@ import { version } from '@edgeward/shared/version';
 import type { AgentConfig } from './config.js';
 import { forward } from './forward.js';
 import type { AgentMetrics } from './metrics/open.js';
-import { loadModels } from './models.js';
+import type { ModelChannel } from './models/channel.js';
+import { ModelDesk } from './models/desk.js';
+import { DriftDesk } from './models/drift.js';
+import { openModels } from './models/open-models.js';
+import { SavedScores } from './models/saved-scores.js';
+import { ModelStore } from './models/store.js';
 import { LevelOutbox } from './outbox/level-outbox.js';
 import { pump } from './pump.js';
 import { devicesOf } from './sources/devices-config.js';
@@ -83,25 +88,32 @@ export async function runAgent(
   const sealing = time.of.sealing();
   if (outbox.gap) early.push(gapNotice(outbox.gap));
   const modelLog = log.child({ component: 'models' });
-  const models = await loadModels(config.models, config.engine as EngineName, modelLog, event =>
-    notice(event),
-  );
-  await using scorer = new Scorer({ models, log: modelLog });
-  const report = () => reportOf(config, outbox, scorer, clock);
+  const engine = config.engine as EngineName;
+  const store = await ModelStore.open(path.join(config.dataDir, 'models'), modelLog);
+  const modelParts = { store, engine, log: modelLog, onEvent: tell };
+  const { models, configured } = await openModels({ ...modelParts, folders: config.models });
+  const drift = await DriftDesk.open({ dataDir: config.dataDir, log: modelLog, onEvent: tell });
+  await using scorer = new Scorer({ models, log: modelLog, onJudged: drift.take });
+  const desk = new ModelDesk({ ...modelParts, scorer, configured, clock, onChange: () => uplink.report() });
+  const report = () => reportOf(config, outbox, { scorer, desk, drift }, clock);
   const uplinkLog = log.child({ component: 'uplink' });
   const spans = trace?.ofUplink(uplinkLog);
-  await using uplink = await openUplink({ config, outbox, keeper, report, clock, log: uplinkLog, spans });
+  const uplinkParts = { config, outbox, keeper, report, models: desk.channel, clock, log: uplinkLog, spans };
+  await using uplink: MqttUplink = await openUplink(uplinkParts);
   notice = event =>
     uplink.event({ gateway: config.gateway, epoch: outbox.epoch, atMs: clock.now(), ...event });
   for (const event of early) notice(event);
 
   await using metrics = await openMetrics(config, { outbox, uplink, scorer, keeper }, log);
+  const scores = new SavedScores(config.dataDir, modelLog);
+  await scores.load(scorer, clock.now());
   const sources = createSources(options, outbox, clock, log, metrics);
   options.onSources?.(sources);
   const rules = new RuleStage(config.rules, log.child({ component: 'rules' }));
   const reporting = setInterval(() => uplink.report(), config.reportMs);
   const drained = new AbortController();
   const watching = keeper.run(drained.signal);
+  const deploying = desk.run(stop);
   const forwarding = forward(
     { outbox, uplink, clock, log: uplinkLog, onFailure: metrics && (error => metrics.linkFailed(error)) },
     drained.signal,
@@ -136,6 +148,10 @@ export async function runAgent(
     }),
   );
   await untilAborted(stop); // inputs may end; the agent stays, because receipts and commands still come
+  await deploying;
+  await drift.saved();
+  // Past the deadline rows may have been judged that were not kept, and come again.
+  if (!deadline.aborted) await scores.save(scorer);
   drained.abort();
   await Promise.race([forwarding, untilAborted(deadline)]);
   await watching;
@@ -170,13 +186,14 @@ interface UplinkParts {
   readonly outbox: LevelOutbox;
   readonly keeper: Timekeeper;
   readonly report: () => AgentReport;
+  readonly models: ModelChannel;
   readonly clock: Clock;
   readonly log: Logger;
   readonly spans: PublishSpans | undefined;
 }
 
 async function openUplink(parts: UplinkParts): Promise<MqttUplink> {
-  const { config, outbox, keeper, report, clock, log, spans } = parts;
+  const { config, outbox, keeper, report, models, clock, log, spans } = parts;
   const { url, username, password, keepAliveS, connectTimeoutMs, windowBytes } = config.uplink;
   return new MqttUplink({
     url,
@@ -189,6 +206,7 @@ async function openUplink(parts: UplinkParts): Promise<MqttUplink> {
     clock,
     log,
     spans,
+    models,
     birth: {
       epoch: outbox.epoch,
       outbox: outbox.id,
@@ -261,7 +279,18 @@ function createSources(
   );
 }
 
-function reportOf(config: AgentConfig, outbox: LevelOutbox, scorer: Scorer, clock: Clock): AgentReport {
+interface Models {
+  readonly scorer: Scorer;
+  readonly desk: ModelDesk;
+  readonly drift: DriftDesk;
+}
+
+function reportOf(
+  config: AgentConfig,
+  outbox: LevelOutbox,
+  { scorer, desk: { deployments }, drift }: Models,
+  clock: Clock,
+): AgentReport {
   const { user, system } = process.cpuUsage();
   return {
     gateway: config.gateway,
@@ -272,6 +301,8 @@ function reportOf(config: AgentConfig, outbox: LevelOutbox, scorer: Scorer, cloc
     ...outbox.report(),
     process: { pid: process.pid, rssBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 },
     models: scorer.revisions,
+    ...(deployments.length > 0 && { deployments }),
+    drifts: drift.drifts(scorer.revisions),
   };
 }
 

@@ -20,11 +20,12 @@ const pump: Schema = {
 function batchOf(
   schema: Schema,
   rows: readonly (readonly [device: number, ...values: Value[]])[],
+  fromMs = 0,
 ): RecordBatch {
   const limits = { maxRows: 1e6, maxAgeMs: 1e6 };
   const builder = new BatchBuilder(schema, limits, { clock: new FakeClock(), rows: new RowNumbers() });
   rows.forEach(([device, ...values], i) => {
-    builder.push(device, i * 1000, values);
+    builder.push(device, fromMs + i * 1000, values);
   });
   return builder.take();
 }
@@ -46,7 +47,7 @@ test('the seed rule scores 1, flags the row and names the values that made it ho
       source: 'hot',
       score: 1,
       threshold: 1,
-      channels: [{ field: 'temperature', value: 41, direction: 'high', weight: 1 }],
+      channels: [{ field: 'temperature', value: 41, limit: 40, direction: 'high', weight: 1 }],
     },
     {
       at: 2,
@@ -54,7 +55,7 @@ test('the seed rule scores 1, flags the row and names the values that made it ho
       source: 'hot',
       score: 1,
       threshold: 1,
-      channels: [{ field: 'pressure', value: 121, direction: 'high', weight: 1 }],
+      channels: [{ field: 'pressure', value: 121, limit: 120, direction: 'high', weight: 1 }],
     },
   ]);
   assert.equal(before.score, undefined);
@@ -105,6 +106,28 @@ test('a rule that fits nothing is warned of once, when all sources had their tim
   assert.deepEqual(warned, []);
   for (let i = 0; i < 200; i++) stage.process(batchOf(pump, [[0, 1, 1]]));
   assert.deepEqual(warned, ['slip', 'elsewhere']);
+});
+
+test('of rows that come more rarely than a rule looks back it is warned once', () => {
+  const warned: unknown[] = [];
+  const log = pino({}, { write: (line: string) => void warned.push(JSON.parse(line)) });
+  const rule = (name: string, when: string) => ({ name, when, score: 1 });
+  const rules = [
+    rule('window', 'mean(temperature, 1s) > 1'),
+    rule('lasts', 'temperature > 1 for 1s'),
+    rule('longer', 'mean(temperature, 2s) > 1 for 3s'),
+    rule('plain', 'temperature > 1'),
+  ];
+  const stage = new RuleStage(rules, log);
+  for (let i = 0; i < 120; i++) stage.process(batchOf(room, [[0, 1]], i * 2000));
+  const told = warned.map(line => line as { rule: string; device: string });
+  assert.deepEqual(
+    told.map(({ rule: name, device }) => [name, device]),
+    [
+      ['window', 'r'],
+      ['lasts', 'r'],
+    ],
+  );
 });
 
 test('raises scores and keeps what others found', () => {
@@ -162,4 +185,83 @@ test('a rule that cannot be parsed is refused at once', () => {
     () => new RuleStage([{ name: 'x', when: 'temperature >', score: 1 }]),
     (error: unknown) => hasCode(error, 'EW_RULE_SYNTAX'),
   );
+});
+
+const flagsOf = (batch: RecordBatch) => Array.from(batch.anomaly ?? new Uint8Array(batch.time.length));
+
+test('a rule that looks back knows a device by its name, whatever schema and batch its rows come in', () => {
+  const stage = new RuleStage([{ name: 'warm', when: 'mean(temperature, 2s) > 40', score: 1 }]);
+  const other: Schema = { ...room, type: 'pump', devices: ['pump-9', 'pump-2'] };
+  const first = batchOf(pump, [
+    [0, 99, 1],
+    [1, 99, 1],
+    [0, 99, 1],
+  ]);
+  assert.deepEqual(flagsOf(stage.process(first)), [0, 0, 1]);
+  const second = batchOf(
+    other,
+    [
+      [1, 99],
+      [0, 99],
+      [1, 0],
+      [1, 0],
+    ],
+    2000,
+  );
+  // pump-2 was seen at 1 s; pump-9 never before.
+  assert.deepEqual(flagsOf(stage.process(second)), [0, 0, 1, 0]);
+});
+
+test('evidence of a window has what the window says', () => {
+  const stage = new RuleStage([{ name: 'rising', when: 'change(temperature, 2s) > 4', score: 0.9 }]);
+  const after = stage.process(
+    batchOf(room, [
+      [0, 20],
+      [0, 21],
+      [0, 25],
+    ]),
+  );
+  assert.deepEqual(after.evidence, [
+    {
+      at: 2,
+      detector: 'rule',
+      source: 'rising',
+      score: 0.9,
+      threshold: 0.9,
+      channels: [
+        {
+          field: 'temperature',
+          value: 5,
+          of: 'change(temperature, 2s)',
+          limit: 4,
+          direction: 'high',
+          weight: 1,
+        },
+      ],
+    },
+  ]);
+});
+
+test('a stage starts with empty windows, unless it goes on from what another remembered', () => {
+  const rules = [
+    { name: 'warm', when: 'mean(temperature, 2s) > 40', score: 1 },
+    { name: 'hot', when: 'temperature > 50 for 2s', score: 1 },
+  ];
+  const before = new RuleStage(rules);
+  const rows = [
+    [0, 99],
+    [0, 99],
+  ] as const;
+  assert.deepEqual(flagsOf(before.process(batchOf(room, rows))), [0, 0]);
+  const again = batchOf(room, rows, 2000);
+  assert.deepEqual(flagsOf(new RuleStage(rules).process(again)), [0, 0]);
+  const restored = new RuleStage([...rules].reverse());
+  restored.load(JSON.parse(JSON.stringify(before.save())));
+  const found = restored.process(again);
+  assert.deepEqual(flagsOf(found), [1, 1]);
+  assert.deepEqual(
+    found.evidence?.map(({ source }) => source),
+    ['hot', 'warm'],
+  );
+  assert.throws(() => new RuleStage(rules).load({ windows: 1 }));
 });

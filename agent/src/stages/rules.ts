@@ -1,13 +1,21 @@
 import { nameOption, ruleOption } from '@edgeward/shared/config';
 import type { Evidence, RecordBatch, Schema, Stage } from '@edgeward/shared/contracts';
 import { type Logger, silentLogger } from '@edgeward/shared/log';
-import { type BoundRule, compileRule } from '@edgeward/shared/rules';
+import {
+  type BoundRule,
+  type CompiledRule,
+  compileRule,
+  type HistoryState,
+  RuleHistory,
+} from '@edgeward/shared/rules';
 import { z } from 'zod';
 
 /** One evidence for so many flagged rows of a device: an alarm that lasts says little new with each row. */
 const evidenceEvery = 10;
 /** After so many batches every source should have been heard: a rule that fits nothing so far is likely a slip. */
 const settledAfter = 50;
+/** Every so many it is looked whether rows come too rarely for a rule. */
+const rareCheckEvery = 50;
 
 export const ruleConfig = z.strictObject({
   name: nameOption().meta({
@@ -15,8 +23,14 @@ export const ruleConfig = z.strictObject({
     examples: ['too-hot'],
   }),
   when: ruleOption().meta({
-    description: 'Condition over the fields of a row; a comparison is false where a value is missing',
-    examples: ['temperature > 40 or pressure > 120'],
+    description:
+      'Condition over the fields of a row, and over their past on the same device; a comparison is false where a value is missing. deploy/rules.md has the language',
+    examples: [
+      'temperature > 40 or pressure > 120',
+      'temperature > 40 for 5m',
+      'mean(temperature, 10m) > 40 and change(pressure, 30s) < -5',
+      'missing(temperature, 5m)',
+    ],
   }),
   score: z
     .number()
@@ -36,6 +50,11 @@ export const ruleConfig = z.strictObject({
 
 export type RuleConfig = z.output<typeof ruleConfig>;
 
+interface StageRule {
+  readonly config: RuleConfig;
+  readonly rule: CompiledRule;
+}
+
 interface AppliedRule {
   readonly config: RuleConfig;
   readonly bound: BoundRule;
@@ -44,35 +63,54 @@ interface AppliedRule {
 /**
  * Flags the rows a rule holds for: the score is raised to the rule's, never lowered, the row counts as an anomaly,
  * and the first flagged row of each device and batch, then every tenth, carries the values that made the rule true.
- * Rows that no rule applies to stay as they are. One stage may serve all sources: it remembers nothing of rows.
+ * Rows that no rule applies to stay as they are.
+ *
+ * One stage serves all sources. Rules that look back remember rows by the names of devices, so it does not matter
+ * which source, schema or batch brings them; batches are taken one after another, each once, as they were read.
  */
 export class RuleStage implements Stage {
-  readonly #rules: readonly { config: RuleConfig; bind: (schema: Schema) => BoundRule | undefined }[];
+  readonly #rules: readonly StageRule[];
   readonly #applied = new WeakMap<Schema, AppliedRule[]>();
   readonly #fitting = new Set<RuleConfig>();
+  readonly #tooRare = new Set<RuleConfig>();
+  readonly #history: RuleHistory;
   readonly #log: Logger;
   #batches = 0;
 
   /**
-   * @param log  warned, once, of rules that have met no device type with a field they name
+   * @param log  warned, once each, of rules that have met no device type with a field they name, and of those that look
+   *   back less far than the rows of a device are apart
    * @throws EW_RULE_SYNTAX
    */
   constructor(rules: readonly RuleConfig[], log: Logger = silentLogger) {
     this.#log = log;
-    this.#rules = rules.map(config => {
-      const compiled = compileRule(config.when);
-      return { config, bind: schema => compiled.bind(schema) };
-    });
+    this.#rules = rules.map(config => ({ config, rule: compileRule(config.when) }));
+    this.#history = new RuleHistory(this.#rules.flatMap(({ rule }) => rule.past));
+  }
+
+  /** What rules remember of rows, as JSON. */
+  save(): HistoryState {
+    return this.#history.save();
+  }
+
+  /**
+   * Goes on from there, before the first batch. Without it, windows are empty at the start: not full before they have
+   * seen their length. The time between counts as silence. What rules no longer ask for is left out.
+   * @throws ZodError, TypeError if it is not what `save` gave; the stage must not be used then
+   */
+  load(saved: unknown): void {
+    this.#history.load(saved);
   }
 
   process(batch: RecordBatch): RecordBatch {
     let result = batch;
     for (const { config, bound } of this.#appliedTo(batch.schema)) {
       const held = bound.evaluateBatch(batch);
-      if (held.includes(1)) result = flag(result, held, config, bound);
+      if (held.includes(1)) result = flag(result, held, config, evidenceOf(batch, held, config, bound));
     }
     this.#batches += 1;
     if (this.#batches === settledAfter) this.#warnOfUnfit();
+    if (this.#batches % rareCheckEvery === 0) this.#warnOfRareRows();
     return result;
   }
 
@@ -87,12 +125,25 @@ export class RuleStage implements Stage {
     }
   }
 
+  #warnOfRareRows(): void {
+    for (const { config, rule } of this.#rules) {
+      if (rule.past.length === 0 || this.#tooRare.has(config)) continue;
+      const device = this.#history.tooRare(rule.past);
+      if (device === undefined) continue;
+      this.#tooRare.add(config);
+      this.#log.warn(
+        { rule: config.name, when: config.when, device },
+        'rows of the device come more rarely than the rule looks back: give it longer durations',
+      );
+    }
+  }
+
   #appliedTo(schema: Schema): readonly AppliedRule[] {
     let applied = this.#applied.get(schema);
     if (!applied) {
-      applied = this.#rules.flatMap(({ config, bind }) => {
+      applied = this.#rules.flatMap(({ config, rule }) => {
         if (config.deviceTypes && !config.deviceTypes.includes(schema.type)) return [];
-        const bound = bind(schema);
+        const bound = rule.bind(schema, this.#history);
         if (!bound) return [];
         this.#fitting.add(config);
         return [{ config, bound }];
@@ -103,7 +154,12 @@ export class RuleStage implements Stage {
   }
 }
 
-function flag(batch: RecordBatch, held: Uint8Array, config: RuleConfig, bound: BoundRule): RecordBatch {
+function flag(
+  batch: RecordBatch,
+  held: Uint8Array,
+  config: RuleConfig,
+  evidence: readonly Evidence[],
+): RecordBatch {
   const n = held.length;
   const score = batch.score ? Float32Array.from(batch.score) : new Float32Array(n).fill(Number.NaN);
   const anomaly = batch.anomaly ? Uint8Array.from(batch.anomaly) : new Uint8Array(n);
@@ -113,8 +169,7 @@ function flag(batch: RecordBatch, held: Uint8Array, config: RuleConfig, bound: B
     // Also true for rows without a score.
     if (!(score[i]! >= config.score)) score[i] = config.score;
   }
-  const evidence = [...(batch.evidence ?? []), ...evidenceOf(batch, held, config, bound)];
-  return { ...batch, score, anomaly, evidence };
+  return { ...batch, score, anomaly, evidence: [...(batch.evidence ?? []), ...evidence] };
 }
 
 function evidenceOf(batch: RecordBatch, held: Uint8Array, config: RuleConfig, bound: BoundRule): Evidence[] {

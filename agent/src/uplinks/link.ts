@@ -24,11 +24,14 @@ export class Link {
     });
   }
 
-  /** @throws EW_LINK_LOST */
+  /**
+   * @param subscribe  what a link is of no use without; `optional`: what an older broker may refuse
+   * @throws EW_LINK_LOST
+   */
   static async open(
     url: string,
     options: IClientOptions,
-    subscribe: readonly string[],
+    { subscribe, optional = [] }: { subscribe: readonly string[]; optional?: readonly string[] },
     gate: Gate,
     onMessage: (topic: string, payload: Buffer) => void,
   ): Promise<Link> {
@@ -44,8 +47,10 @@ export class Link {
     try {
       await connected(client);
       const link = new Link(client, gate, onMessage);
-      const granted = await inTime(client.subscribeAsync([...subscribe], { qos: 1 }), options.connectTimeout);
-      if (granted.some(({ qos }) => qos > 2)) throw new Error('the broker refused a subscription');
+      const asked = client.subscribeAsync([...subscribe, ...optional], { qos: 1 });
+      const granted = await inTime(asked, options.connectTimeout);
+      if (granted.some(({ qos, topic }) => qos > 2 && subscribe.includes(topic)))
+        throw new Error('the broker refused a subscription');
       return link;
     } catch (error) {
       client.end(true);

@@ -17,6 +17,7 @@ import type { Histogram } from '@edgeward/shared/metrics/histogram';
 import { parseReceipts } from '@edgeward/shared/receipts';
 import { topicOf } from '@edgeward/shared/topics';
 import { tracedWireVersion, withTrace } from '@edgeward/shared/wire';
+import type { ModelChannel, ModelLink } from '../models/channel.js';
 import type { PublishSpans } from '../trace/publish-spans.js';
 import { parseDesired } from './desired.js';
 import { EventBox } from './event-box.js';
@@ -50,6 +51,8 @@ export interface MqttUplinkOptions {
   readonly onHello?: (hello: Hello) => void;
   /** Only where blocks are traced. */
   readonly spans?: PublishSpans | undefined;
+  /** Where models come in. */
+  readonly models?: Pick<ModelChannel, 'linked' | 'announced' | 'answered'>;
 }
 
 /** What the collector says of itself when a link is up. */
@@ -149,6 +152,7 @@ export class MqttUplink implements Uplink {
       complete = true;
     } finally {
       this.#link = undefined;
+      this.#options.models?.linked(undefined);
       this.#counts.resent += exchange.underWay.blocks;
       // A goodbye takes back the last will, and only a complete end has said by itself that it is one.
       await (complete ? link.end() : link.cut());
@@ -188,13 +192,17 @@ export class MqttUplink implements Uplink {
         ...(username !== undefined && { username }),
         ...(password !== undefined && { password }),
       },
-      [this.#topic('receipt'), this.#topic('desired')],
+      {
+        subscribe: [this.#topic('receipt'), this.#topic('desired')],
+        optional: this.#options.models ? [this.#topic('models'), this.#topic('part')] : [],
+      },
       this.#changed,
-      (topic, payload) => (topic === this.#topic('desired') ? this.#told(payload) : this.#received(payload)),
+      (topic, payload) => this.#arrived(topic, payload),
     );
     this.#options.log.info('connected');
     this.#link = link;
     this.#bear(link);
+    this.#options.models?.linked(this.#modelLink(link));
     this.#sendEvents();
     this.report();
     return link;
@@ -224,6 +232,23 @@ export class MqttUplink implements Uplink {
   #bear(link: Link): void {
     this.#bornAtMs = this.#options.clock.monotonic();
     link.publish(this.#topic('state'), this.#state(true), { retain: true });
+  }
+
+  #arrived(topic: string, payload: Buffer): void {
+    if (topic === this.#topic('receipt')) this.#received(payload);
+    else if (topic === this.#topic('desired')) this.#told(payload);
+    else if (topic === this.#topic('models')) this.#options.models?.announced(payload);
+    else if (topic === this.#topic('part')) this.#options.models?.answered(payload);
+  }
+
+  #modelLink(link: Link): ModelLink {
+    const crowded = () => this.#exchange?.limited ?? false;
+    return {
+      ask: payload => link.publish(this.#topic('fetch'), payload),
+      get crowded() {
+        return crowded();
+      },
+    };
   }
 
   #told(payload: Buffer): void {

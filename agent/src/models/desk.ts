@@ -1,0 +1,306 @@
+/**
+ * Carries out what the collector wants run here: fetch, check, switch, tell. One thing at a time; whatever goes wrong,
+ * the model that is active goes on, and an order that was refused is not tried again by itself.
+ */
+import { type EngineName, type LoadedModel, openModel } from '@edgeward/models/engines';
+import type { Scorer } from '@edgeward/models/scorer';
+import type { Clock, ModelDeployment } from '@edgeward/shared/contracts';
+import { EdgewardError, isRetryable, messageOf } from '@edgeward/shared/errors';
+import { Gate } from '@edgeward/shared/gate';
+import type { Logger } from '@edgeward/shared/log';
+import {
+  type Assignment,
+  bundleIdOf,
+  type ModelManifest,
+  parseAnnouncement,
+  type Wanted,
+} from '@edgeward/shared/models/manifest';
+import { isDiskFull } from '../outbox/disk-full.js';
+import { ModelChannel } from './channel.js';
+import { refusal } from './check-files.js';
+import { fetchBundle } from './fetch.js';
+import type { Incoming } from './incoming.js';
+import { codeOf, type Notice } from './open-models.js';
+import type { ModelStore, Outcome } from './store.js';
+import { Switcher } from './switcher.js';
+import { type Ripe, Trials } from './trials.js';
+
+export interface DeskOptions {
+  readonly store: ModelStore;
+  readonly scorer: Scorer;
+  /** Device type → folder. */
+  readonly configured: ReadonlyMap<string, string>;
+  readonly engine: EngineName;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onEvent: (event: Notice) => void;
+  /** Something is worth a report. */
+  readonly onChange: () => void;
+}
+
+/** After what may pass by itself, such as a full disk. */
+const againAfterMs = 60_000;
+
+export class ModelDesk {
+  readonly channel: ModelChannel;
+  readonly #options: DeskOptions;
+  readonly #changed = new Gate();
+  readonly #said = new Map<string, ModelDeployment>();
+  /** By order: not before, on the monotonic clock. */
+  readonly #notBefore = new Map<string, number>();
+  readonly #trials: Trials;
+  readonly #switcher: Switcher;
+  #wanted: readonly Wanted[] = [];
+  /** The collector has spoken since the start. */
+  #heard = false;
+  #current: { readonly order: string; readonly abort: AbortController } | undefined;
+
+  constructor(options: DeskOptions) {
+    this.#options = options;
+    this.#trials = new Trials({ ...options, onTaken: () => this.#changed.open() });
+    this.#switcher = new Switcher(options);
+    this.channel = new ModelChannel(options.clock, payload => this.#announced(payload));
+  }
+
+  /** For the report. */
+  get deployments(): ModelDeployment[] {
+    return [...this.#said.values()].map(said => {
+      const shadow = this.#trials.reportOf(said.type);
+      return shadow ? { ...said, shadow } : said;
+    });
+  }
+
+  /** Ends on stop; what is half done then goes on at the next start. Never fails: readings do not depend on it. */
+  async run(stop: AbortSignal): Promise<void> {
+    using _ = this.#changed.openOn(stop);
+    const unheard = this.#options.scorer.seen.listen(() => this.#changed.open());
+    await this.#guarded(() => this.#trials.resume(), stop);
+    while (!stop.aborted) await this.#guarded(() => this.#step(stop), stop);
+    await this.#guarded(() => this.#trials.dispose(), stop);
+    unheard();
+  }
+
+  async #step(stop: AbortSignal): Promise<void> {
+    await this.#endTrials();
+    await this.#trials.save();
+    const due = this.#wanted.find(wanted => this.#isDue(wanted));
+    const ripe = this.#trials.ripe();
+    if (due) await this.#carryOut(due, stop);
+    else if (ripe) await this.#settle(ripe);
+    else await this.#changed.wait(stop, this.#untilDueMs());
+  }
+
+  /** A disk that takes nothing, for one. */
+  async #guarded(act: () => Promise<void>, stop: AbortSignal): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      const { log, clock } = this.#options;
+      log.error({ err: error }, 'models cannot be looked after now; trying again');
+      await clock.sleep(againAfterMs, stop);
+    }
+  }
+
+  /** Of orders that are not the last word any more. */
+  async #endTrials(): Promise<void> {
+    if (!this.#heard) return;
+    const orders = new Set(this.#wanted.map(({ order }) => order));
+    for (const { type, order } of this.#trials.all()) if (!orders.has(order)) await this.#trials.end(type);
+  }
+
+  #announced(payload: Uint8Array): void {
+    const { log, store } = this.#options;
+    const wanted = parseAnnouncement(payload);
+    if (!wanted) {
+      log.warn({ bytes: payload.length }, 'ignored an announcement of models that is not understood');
+      return;
+    }
+    this.#wanted = wanted;
+    this.#heard = true;
+    for (const type of this.#said.keys()) if (!wanted.some(one => one.type === type)) this.#said.delete(type);
+    for (const one of wanted) {
+      if (this.#said.get(one.type)?.order === one.order) continue;
+      const { outcome } = store.stateOf(one.type);
+      if (outcome?.order === one.order) this.#said.set(one.type, { ...outcome, type: one.type });
+      else this.#say(one, { state: 'waiting', text: 'no rows of this device type have come yet' });
+    }
+    if (!wanted.some(({ order }) => order === this.#current?.order)) this.#current?.abort.abort();
+    this.#changed.open();
+  }
+
+  /** A gateway fetches nothing for devices it does not have, and only rows tell which fields they have. */
+  #isDue(wanted: Wanted): boolean {
+    const { store, scorer, clock } = this.#options;
+    if (store.stateOf(wanted.type).outcome?.order === wanted.order) return false;
+    if (this.#trials.of(wanted.type)?.order === wanted.order) return false;
+    if ((this.#notBefore.get(wanted.order) ?? 0) > clock.monotonic()) return false;
+    return scorer.seen.of(wanted.type).length > 0;
+  }
+
+  #untilDueMs(): number {
+    const nowMs = this.#options.clock.monotonic();
+    const waiting = this.#wanted.map(({ order }) => (this.#notBefore.get(order) ?? 0) - nowMs);
+    return Math.min(...waiting.filter(ms => ms > 0));
+  }
+
+  async #carryOut(wanted: Wanted, stop: AbortSignal): Promise<void> {
+    const abort = new AbortController();
+    this.#current = { order: wanted.order, abort };
+    const signal = AbortSignal.any([stop, abort.signal]);
+    try {
+      if ('problem' in wanted) throw refusal(wanted.problem);
+      if (wanted.manifest) await this.#run(wanted, wanted.manifest, signal);
+      else {
+        await this.#switcher.activateConfigured(wanted.type, this.#done(wanted));
+        this.#say(wanted, { state: 'active' });
+      }
+    } catch (error) {
+      if (!signal.aborted) await this.#failed(wanted, error);
+    } finally {
+      this.#current = undefined;
+    }
+  }
+
+  async #run(wanted: Assignment, manifest: ModelManifest, stop: AbortSignal): Promise<void> {
+    const { store } = this.#options;
+    const { type } = wanted;
+    const bundle = bundleIdOf(manifest);
+    await store.keepIncoming(type, bundle);
+    if (store.stateOf(type).active === bundle) {
+      await store.note(type, this.#done(wanted));
+      return this.#say(wanted, { state: 'active' });
+    }
+    if (!(await store.has(type, bundle))) await this.#fetch(wanted, manifest, stop);
+    this.#say(wanted, { state: 'checking' });
+    const model = await this.#open(store.folderOf(type, bundle), manifest);
+    if (wanted.shadow) {
+      await this.#trials.shadow(type, wanted.order, model, wanted.shadow);
+      return this.#say(wanted, { state: 'shadow' });
+    }
+    await this.#switcher.activate(type, bundle, model, this.#done(wanted));
+    this.#say(wanted, { state: 'active' });
+  }
+
+  async #settle(ripe: Ripe): Promise<void> {
+    const { type, order } = ripe.trial;
+    if ('limits' in ripe.trial) return this.#settleWatch(type, ripe.verdict);
+    const wanted = this.#wanted.find(one => one.order === order);
+    const manifest = wanted && 'manifest' in wanted ? wanted.manifest : null;
+    const takesOver = ripe.verdict === 'promote' && manifest !== null;
+    await this.#trials.end(type, takesOver);
+    if (wanted === undefined) return;
+    try {
+      if (!takesOver) throw new EdgewardError('EW_MODEL_ALARMS', reasonOf(ripe.verdict));
+      await this.#switcher.activate(type, bundleIdOf(manifest), ripe.trial.run.model, this.#done(wanted));
+      this.#trials.watch(ripe.trial);
+      this.#say(wanted, { state: 'active' });
+    } catch (error) {
+      await this.#failed(wanted, error);
+    }
+  }
+
+  async #settleWatch(type: string, verdict: Ripe['verdict']): Promise<void> {
+    await this.#trials.end(type);
+    const { outcome } = this.#options.store.stateOf(type);
+    if (verdict === 'stays' || outcome === null) return;
+    const { code, message: text } = new EdgewardError('EW_MODEL_ALARMS', reasonOf(verdict));
+    const rolledBack = { ...outcome, state: 'rolled-back' as const, code, text };
+    await this.#switcher.fallBack(type, rolledBack);
+    this.#said.set(type, { ...rolledBack, type });
+    this.#options.onChange();
+  }
+
+  async #fetch(wanted: Assignment, manifest: ModelManifest, stop: AbortSignal): Promise<void> {
+    const { store, clock, log } = this.#options;
+    const incoming = await store.receive(manifest);
+    const tell = () =>
+      this.#say(wanted, { state: 'fetching', doneBytes: incoming.doneBytes, bytes: incoming.bytes });
+    tell();
+    try {
+      do await fetchBundle(incoming, { channel: this.channel, clock, log, onProgress: tell }, stop);
+      while (!(await this.#accept(incoming)));
+    } finally {
+      await incoming.close();
+    }
+  }
+
+  /** @returns false if a part of it that an earlier start has left was spoilt, and is to be fetched again */
+  async #accept(incoming: Incoming): Promise<boolean> {
+    try {
+      await this.#options.store.accept(incoming);
+      return true;
+    } catch (error) {
+      if (!incoming.takeResumed() || incoming.next === undefined) throw error;
+      return false;
+    }
+  }
+
+  /** Checked as any bundle is, and against what devices there are. */
+  async #open(folder: string, { type, revision }: ModelManifest): Promise<LoadedModel> {
+    const { engine, log, scorer } = this.#options;
+    const model = await openModel(folder, { engine, log });
+    try {
+      const { card } = model.bundle;
+      if (card.deviceType !== type || card.revision !== revision)
+        throw refusal(
+          `card.json is of ${card.deviceType} ${card.revision}, its manifest of ${type} ${revision}`,
+        );
+      const missing = scorer.misfit(model);
+      if (missing.length > 0) throw new EdgewardError('EW_MODEL_FIELDS', `${missing.join(', ')}.`);
+      return model;
+    } catch (error) {
+      await model.detector[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #failed(wanted: Wanted, error: unknown): Promise<void> {
+    const { store, clock, log, onEvent } = this.#options;
+    const { type, order } = wanted;
+    const why = { ...codeOf(error), text: this.#plain(wanted, messageOf(error)) };
+    if (!(error instanceof EdgewardError) || isRetryable(error)) {
+      log.warn({ type, error: why.text }, 'a model could not be brought in; trying again');
+      this.#notBefore.set(order, clock.monotonic() + againAfterMs);
+      // Room on a full disk is for readings.
+      if (isDiskFull(error)) await store.keepIncoming(type, undefined).catch(() => undefined);
+      return this.#say(wanted, { state: 'waiting', ...why });
+    }
+    log.error({ type, ...why }, 'a model is refused; the former goes on');
+    await store.note(type, { order, revision: revisionOf(wanted), state: 'refused', ...why }).catch(() => {
+      this.#notBefore.set(order, Number.POSITIVE_INFINITY);
+    });
+    await store.keepIncoming(type, undefined).catch(() => undefined);
+    onEvent({
+      kind: 'model',
+      text: `A model for ${type} is refused and the former goes on: ${why.text}`.slice(0, 900),
+      details: { type, revision: revisionOf(wanted) },
+    });
+    this.#say(wanted, { state: 'refused', ...why });
+  }
+
+  /** Without the folder of this gateway, which says nothing to who reads it elsewhere. */
+  #plain(wanted: Wanted, text: string): string {
+    const manifest = 'problem' in wanted ? null : wanted.manifest;
+    const folder = manifest && this.#options.store.folderOf(wanted.type, bundleIdOf(manifest));
+    return (folder ? text.replaceAll(folder, 'the bundle') : text).slice(0, 400);
+  }
+
+  #done(wanted: Wanted): Outcome {
+    return { order: wanted.order, revision: revisionOf(wanted), state: 'active' };
+  }
+
+  #say(wanted: Wanted, what: Omit<ModelDeployment, 'type' | 'order' | 'revision'>): void {
+    const { type, order } = wanted;
+    const before = this.#said.get(type);
+    this.#said.set(type, { type, order, revision: revisionOf(wanted), ...what });
+    if (before?.order !== order || before.state !== what.state) this.#options.onChange();
+  }
+}
+
+function reasonOf(verdict: Ripe['verdict']): string {
+  return typeof verdict === 'string' ? 'It is wanted no more.' : `${verdict.reason}.`;
+}
+
+function revisionOf(wanted: Wanted): string | null {
+  return 'problem' in wanted ? null : (wanted.manifest?.revision ?? null);
+}
