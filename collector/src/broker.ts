@@ -12,6 +12,7 @@ import { isTopicFilter, markRedelivery } from './broker/conformance.js';
 import { Gatekeeper } from './broker/gatekeeper.js';
 import { type BrokerLimits, defaultLimits } from './broker/limits.js';
 import './broker/mqtt-numbers.js';
+import { asPayload } from './broker/payload.js';
 import { GatewayPolicy, type Policy, type Refusal } from './broker/policy.js';
 import { Refusals } from './broker/refusals.js';
 import { deliverDirectly, findRetainedByTopic } from './broker/shortcuts.js';
@@ -121,7 +122,8 @@ export class Broker implements Link {
     return this.#refusals.counts;
   }
 
-  publish(topic: string, payload: string, retain = false): Promise<void> {
+  publish(topic: string, content: string | Uint8Array, retain = false): Promise<void> {
+    const payload = asPayload(content);
     return new Promise((resolve, reject) => {
       const packet = { cmd: 'publish' as const, topic, payload, qos: 1 as const, retain, dup: false };
       this.#aedes.publish(packet, error => (error ? reject(error) : resolve()));
@@ -181,7 +183,7 @@ export class Broker implements Link {
 }
 
 /** What is handed on; `json` has gone its own way by then. */
-const uplinkKinds: readonly TopicKind[] = ['block', 'state', 'reported', 'events'];
+const uplinkKinds: readonly TopicKind[] = ['block', 'state', 'reported', 'events', 'fetch'];
 /** What aedes calls it. */
 const connectTimeout = 'connect did not arrive in time';
 

@@ -18,6 +18,7 @@ import type {
   EventView,
   GatewayView,
   HealthView,
+  ModelControls,
   SeriesQuery,
   SinkControls,
   StreamMessage,
@@ -37,6 +38,7 @@ export interface ViewParts {
   /** Last position stored, by name. */
   readonly cursors: () => Readonly<Record<string, number>>;
   readonly sinks: SinkControls;
+  readonly models: ModelControls;
   readonly clock: Clock;
   readonly demo: DemoControls | undefined;
 }
@@ -49,6 +51,7 @@ const pulseMs = 1000;
 export class Views implements CollectorViews, Disposable {
   readonly demo?: DemoControls;
   readonly sinks: SinkControls;
+  readonly models: ModelControls;
   readonly #parts: ViewParts;
   readonly #listeners = new Set<Listener>();
   readonly #endings: (() => void)[];
@@ -56,6 +59,7 @@ export class Views implements CollectorViews, Disposable {
   constructor(parts: ViewParts) {
     this.#parts = parts;
     this.sinks = parts.sinks;
+    this.models = parts.models;
     if (parts.demo) this.demo = parts.demo;
     const pulse = setInterval(() => this.#pulse(), pulseMs);
     this.#endings = [

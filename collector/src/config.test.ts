@@ -154,3 +154,15 @@ test('a sink begins at the beginning, now, or at a time, and has no name of the 
     'c.yaml:2:43: sinks[0].name: the collector itself goes by this name (value: "incidents"). Remedy: give the sink another one',
   ]);
 });
+
+test('a rule for POST /score looks at one row only', () => {
+  const rule = (when: string) => `score:\n  rules:\n    - name: warm\n      when: ${when}\n`;
+  const remedy = 'compare values of the row only, or give the rule to the agents, under rules';
+  for (const when of ['mean(temperature, 10m) > 40', 'temperature > 40 for 5m', 'a > 1 or missing(b, 1m)']) {
+    assert.deepEqual(issuesOf(rule(when)), [
+      `c.yaml:4:13: score.rules[0].when: windows and "for" look at the rows before, and here each row stands alone (value: "${when}"). Remedy: ${remedy}`,
+    ]);
+  }
+  assert.deepEqual(issuesOf(rule('max(temperature, 10) > 40')), []);
+  assert.match(issuesOf(rule('mean(a) > 1'))[0] ?? '', /at character 1: mean needs to know how far back/);
+});

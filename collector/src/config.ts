@@ -1,5 +1,11 @@
 import path from 'node:path';
-import { distinct, distinctNames, nameOption, pathOption, ruleOption } from '@edgeward/shared/config';
+import {
+  distinct,
+  distinctNames,
+  nameOption,
+  pathOption,
+  singleRowRuleOption,
+} from '@edgeward/shared/config';
 import { bare, isLoopback, isWildcard } from '@edgeward/shared/hosts';
 import { logLevels } from '@edgeward/shared/log';
 import { traceOption } from '@edgeward/shared/trace/config';
@@ -7,13 +13,15 @@ import { z } from 'zod';
 import { alertsConfig } from './alerts/config.js';
 import { apiConfig } from './api/config.js';
 import { brokerConfig } from './broker/config.js';
+import { shadowConfig } from './models/config.js';
 import { mailConfig } from './notifiers/config.js';
 import { type SinkConfig, sinkConfig } from './sinks/index.js';
 
 const scoreRule = z.strictObject({
   name: nameOption().meta({ description: 'Name in the reasons of an answer' }),
-  when: ruleOption().meta({
-    description: 'Expression over channels',
+  when: singleRowRuleOption().meta({
+    description:
+      'Expression over the channels of one row: without windows and "for", since nothing sent there is kept',
     examples: ['temperature > 40 or pressure > 120'],
   }),
   score: z.number().gt(0).max(1).default(1).meta({ description: 'Score of a row it holds for' }),
@@ -134,6 +142,10 @@ const options = z.strictObject({
   mail: mailConfig
     .prefault({ from: 'edgeward@localhost', to: ['operator@localhost'] })
     .meta({ description: 'Mails about incidents; without smtp they are kept and shown' }),
+  shadow: shadowConfig.prefault({}).meta({
+    description:
+      'For models that gateways first run in the shadow of the active one (edgeward models --shadow)',
+  }),
   metrics: z
     .strictObject({
       maxGateways: z.int().min(0).max(100_000).default(1000).meta({

@@ -10,6 +10,7 @@ import { namePattern, parseTopic, type TopicKind, topicRoot } from '@edgeward/sh
 import { connect, type IPublishPacket, type MqttClient } from 'mqtt';
 import './broker/mqtt-numbers.js';
 import { defaultLimits } from './broker/limits.js';
+import { asPayload } from './broker/payload.js';
 import { Refusals } from './broker/refusals.js';
 import { Slots } from './broker/slots.js';
 import type { Link, LinkOptions } from './link.js';
@@ -26,7 +27,7 @@ export interface ExternalBrokerOptions extends LinkOptions {
 }
 
 /** Not `+`: our own receipts would come back to us. */
-const uplinkKinds: readonly TopicKind[] = ['block', 'state', 'reported', 'events', 'json'];
+const uplinkKinds: readonly TopicKind[] = ['block', 'state', 'reported', 'events', 'json', 'fetch'];
 const filters = uplinkKinds.map(kind => `${topicRoot}/+/${kind}`);
 /** What may wait for that broker's PUBACK; a receipt more is not sent, and its blocks come again. */
 const maxUnacknowledged = 10_000;
@@ -77,14 +78,14 @@ export class ExternalBroker implements Link {
     return this.#refusals.counts;
   }
 
-  async publish(topic: string, payload: string, retain = false): Promise<void> {
+  async publish(topic: string, payload: string | Uint8Array, retain = false): Promise<void> {
     const connected = this.#connected;
     if (!connected) throw new EdgewardError('EW_LINK_LOST', this.#failure);
     if (connected.unacknowledged >= maxUnacknowledged)
       throw new EdgewardError('EW_LINK_LOST', `${maxUnacknowledged} messages wait for the broker's answer.`);
     connected.unacknowledged += 1;
     // Whoever waited for its PUBACK here would wait for what comes before it, and that waits for room.
-    connected.client.publish(topic, payload, { qos: 1, retain }, () => {
+    connected.client.publish(topic, asPayload(payload), { qos: 1, retain }, () => {
       connected.unacknowledged -= 1;
     });
   }
@@ -209,9 +210,14 @@ function endOf(client: MqttClient): Promise<string> {
   });
 }
 
+function isNeeded(topic: string): boolean {
+  return topic !== '' && !topic.endsWith('/fetch');
+}
+
 async function subscribed(client: MqttClient): Promise<void> {
   await new Promise<void>(resolve => client.once('connect', () => resolve()));
   const granted = await client.subscribeAsync(filters, { qos: 1 });
-  const refused = granted.filter(({ qos }) => qos > 2).map(({ topic }) => topic);
+  // Without `fetch` only models do not travel: its access list may be older than they are.
+  const refused = granted.map(({ topic, qos }) => (qos > 2 ? topic : '')).filter(isNeeded);
   if (refused.length) throw new Error(`it refused the subscription of ${refused.join(', ')}`);
 }

@@ -12,7 +12,7 @@ export interface Link extends AsyncDisposable {
   /** How often what was refused since the start. */
   readonly refusals: ReadonlyMap<string, number>;
   /** Resolves once it is on its way, QoS 1; rejects if it cannot be sent now. */
-  publish(topic: string, payload: string, retain?: boolean): Promise<void>;
+  publish(topic: string, payload: string | Uint8Array, retain?: boolean): Promise<void>;
   /**
    * Hands a gateway what it need not get, because it is told again when it comes back: much cheaper than `publish`.
    * @returns false if this cannot be done here and now

@@ -24,6 +24,7 @@ import type { Link } from './link.js';
 import { Live } from './live.js';
 import { LiveFeed } from './live-feed.js';
 import { CollectorMetrics } from './metrics.js';
+import { openModels } from './models/open.js';
 import { MailQueue } from './notifiers/mail-queue.js';
 import { Releases } from './releases.js';
 import { reload } from './reload.js';
@@ -102,7 +103,16 @@ export async function runCollector(
   const identities = await loadIdentities(journal, config.broker.takeoverAfterS * 1000, clock.monotonic());
 
   let broker: Link | undefined;
-  const publish = async (topic: string, payload: string) => broker?.publish(topic, payload);
+  const publish = async (topic: string, payload: string | Uint8Array, retain?: boolean) =>
+    broker?.publish(topic, payload, retain);
+  const models = await openModels({
+    directory: path.join(config.dataDir, 'models'),
+    ...stores,
+    publish,
+    shadow: config.shadow,
+    clock,
+    log: log.child({ component: 'models' }),
+  });
   const json = new JsonIntake({
     journal,
     answer: (gateway, reply) => publish(topicOf(gateway, 'receipt'), reply).catch(() => undefined),
@@ -147,6 +157,7 @@ export async function runCollector(
       healthOf({ ingest, journal, broker, followers: followers(), stopping: stop.aborted, clock }),
     replay: id => ingest.replay(id),
     sinks: new SinkDesk({ sinks, journal, reload: again }),
+    models: models.controls,
     cursors: () => Object.fromEntries(followers().map(({ name, position }) => [name, position])),
     clock,
     demo: options.demo,
@@ -163,6 +174,7 @@ export async function runCollector(
     sinks.run(stored.signal, deadline),
     stores.mails.run(stored.signal),
     every(1000, 'incidents by the clock', () => engine.tick(clock.now()), chores),
+    every(1000, 'incidents of drift', driftsOf(gateways, engine), chores),
     retention.run(stored.signal),
     releases.run(stored.signal),
   ];
@@ -172,7 +184,10 @@ export async function runCollector(
   broker = await openLink(config.broker, {
     log: log.child({ component: 'broker' }),
     room: signal => ingest.room(signal),
-    onMessage: message => ingest.offer(message),
+    onMessage: message => {
+      if (message.kind === 'fetch') models.distribution.asked(message.gateway, message.payload);
+      else ingest.offer(message);
+    },
     onJson: (gateway, payload) => ingest.takeJson(gateway, payload),
     identities,
     onRefused: (gateway, reason) => void journal.tell('identity', `Refused: ${reason}.`, {}, gateway),
@@ -244,6 +259,18 @@ async function openStores(
       await store[Symbol.asyncDispose]();
       await journal[Symbol.asyncDispose]();
     },
+  };
+}
+
+/** Each report once; after a start those that the journal has kept, too. */
+function driftsOf(gateways: Gateways, engine: IncidentEngine): () => Promise<void> {
+  const heeded = new WeakSet<object>();
+  return async () => {
+    for (const { report } of gateways.all())
+      if (report && !heeded.has(report)) {
+        await engine.drifts(report);
+        heeded.add(report);
+      }
   };
 }
 

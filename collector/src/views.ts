@@ -2,7 +2,13 @@
  * What the API and the page may ask of the collector. The API knows nothing else of it, so that it can be
  * tested against a small stand-in and the collector without HTTP.
  */
-import type { ChannelEvidence, Field, LedgerCounts } from '@edgeward/shared/contracts';
+import type {
+  ChannelEvidence,
+  Field,
+  LedgerCounts,
+  ModelDeployment,
+  ShadowReport,
+} from '@edgeward/shared/contracts';
 import type { Incident } from './alerts/incident.js';
 import type { BlockPage } from './audit/block-list.js';
 import type { BooksJson } from './audit/books.js';
@@ -218,6 +224,71 @@ export interface SinkControls {
   reload(): Promise<ReloadView>;
 }
 
+/** A model bundle that the collector has. */
+export interface BundleView {
+  readonly id: string;
+  readonly type: string;
+  readonly revision: string;
+  readonly name: string;
+  readonly addedMs: number;
+  readonly bytes: number;
+  readonly files: readonly string[];
+  /** It carries a signature, which is not checked yet. */
+  readonly signed: boolean;
+}
+
+export interface AssignedView {
+  readonly type: string;
+  /** Null = all that have no assignment of their own. */
+  readonly gateway: string | null;
+  readonly order: string;
+  readonly atMs: number;
+  readonly by: 'at once' | 'after a shadow run';
+  /** Null = what a gateway's own configuration names. */
+  readonly revision: string | null;
+  /** Where a rollback leads. */
+  readonly former: string | null;
+}
+
+/** What one gateway runs for one device type, and what it should. */
+export interface GatewayModelView {
+  readonly gateway: string;
+  readonly type: string;
+  /** Null = its devices of this type are not scored. */
+  readonly inUse: string | null;
+  readonly wanted: string | null;
+  readonly state: ModelDeployment['state'] | 'as configured';
+  readonly doneBytes: number | null;
+  readonly bytes: number | null;
+  readonly code: string | null;
+  readonly text: string | null;
+  /** While a candidate runs beside the active model. */
+  readonly shadow: ShadowReport | null;
+  readonly reportedMs: number;
+}
+
+export interface ModelsView {
+  readonly bundles: readonly BundleView[];
+  readonly assignments: readonly AssignedView[];
+  readonly gateways: readonly GatewayModelView[];
+}
+
+export interface ModelTarget {
+  readonly type: string;
+  /** Null = all that have no assignment of their own. */
+  readonly gateway: string | null;
+}
+
+export interface ModelControls {
+  view(): ModelsView;
+  /** @throws EW_MODEL_BUNDLE, EW_MODEL_GOLDEN */
+  add(files: Readonly<Record<string, Uint8Array>>): Promise<BundleView>;
+  /** Undefined: there is no such bundle. @param byShadow  first beside the active model */
+  assign(target: ModelTarget, revision: string, byShadow: boolean): Promise<AssignedView | undefined>;
+  /** Undefined: nothing is assigned. */
+  rollBack(target: ModelTarget): Promise<AssignedView | undefined>;
+}
+
 /** A block that no decoder understood, kept whole. */
 export interface DeadLetterView {
   readonly id: string;
@@ -324,6 +395,7 @@ export interface CollectorViews {
   mail(id: string): Promise<MailBody | undefined>;
   ledger(): LedgerView;
   readonly sinks: SinkControls;
+  readonly models: ModelControls;
   deadLetters(limit: number): DeadLettersView;
   /** Tries one again. Why it is still none; null = it is stored. */
   replayDeadLetter(id: string): Promise<string | null>;

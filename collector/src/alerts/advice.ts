@@ -8,7 +8,7 @@ interface ChannelPattern {
 }
 
 interface Advice {
-  readonly detector?: 'rule' | 'quality';
+  readonly detector?: 'rule' | 'quality' | 'drift';
   readonly source?: string;
   /** Each must fit some channel. */
   readonly channels: readonly ChannelPattern[];
@@ -20,6 +20,16 @@ const low = (name: RegExp): ChannelPattern => ({ name, direction: 'low' });
 const any = (name: RegExp): ChannelPattern => ({ name });
 
 const catalogue: readonly Advice[] = [
+  {
+    detector: 'drift',
+    channels: [],
+    actions: [
+      'Check the sensor: recalibrated, replaced, moved, or slowly going wrong?',
+      'Is this how the machine runs from now on (new product, load, season)? Then train its model anew with ' +
+        '`edgeward train` on recent rows and bring it in.',
+      'Until then trust its scores less: false alarms and missed ones are both more likely.',
+    ],
+  },
   {
     detector: 'quality',
     source: 'stuck',
@@ -147,8 +157,8 @@ function fits(
 ): boolean {
   if (advice.detector && advice.detector !== detector) return false;
   if (advice.source && advice.source !== source) return false;
-  // A broken sensor says nothing of the machine, so no advice about the machine.
-  if (detector === 'quality' && !advice.detector) return false;
+  // A broken sensor says nothing of the machine, nor does a model that is out of date: no advice about the machine.
+  if ((detector === 'quality' || detector === 'drift') && !advice.detector) return false;
   return advice.channels.every(pattern =>
     channels.some(
       channel =>

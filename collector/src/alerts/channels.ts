@@ -30,17 +30,23 @@ export function addChannels(
 
 function worse(known: IncidentChannel, now: FoundChannel): IncidentChannel {
   if (deviation(now) < deviation(known)) return known;
+  const { of, limit, ...rest } = known;
   return {
-    ...known,
+    ...rest,
     value: now.value,
+    unit: now.unit,
     direction: now.direction,
     ...(now.expected && { expected: now.expected }),
+    ...(now.of !== undefined && { of: now.of }),
+    ...(now.limit !== undefined && { limit: now.limit }),
   };
 }
 
-/** Distance from the usual range, in widths of that range; 0 where either is unknown. */
-function deviation({ value, expected }: FoundChannel): number {
-  if (value === null || !expected) return 0;
+/** Distance from the usual range, in widths of that range, or from a rule's limit, in limits; 0 where none is known. */
+function deviation({ value, expected, limit }: FoundChannel): number {
+  if (value === null) return 0;
+  if (!expected)
+    return limit === undefined ? 0 : Math.abs(value - limit) / Math.max(Math.abs(limit), Number.EPSILON);
   const [low, high] = expected;
   const outside = Math.max(low - value, value - high, 0);
   return outside / Math.max(high - low, Number.EPSILON);

@@ -50,6 +50,46 @@ test('rows that come without reasons, as most of a long alarm do, take nothing f
   assert.equal(after.title, before.title);
 });
 
+test('what a rule looks at comes with its name, unit and limit, from the row that was farthest beyond it', async t => {
+  const bench = await AlertBench.open(t);
+  const tape = onePump(1);
+  const broken = (what: string, value: number) => {
+    const named = { field: 'discharge_pressure', of: `${what}(discharge_pressure, 10m)`, value, limit: 6 };
+    return pattern('pump-1', 'x', { ...ruleFlag(), channels: [{ ...named, direction: 'high', weight: 1 }] });
+  };
+  const first = () => only(bench.engine.list(10)).channels[0];
+  for (const value of [7, 9, 8]) await bench.feed(tape.block(broken('mean', value)));
+  const { of, value, limit, unit } = first()!;
+  assert.deepEqual(
+    { of, value, limit, unit },
+    { of: 'mean(discharge_pressure, 10m)', value: 9, limit: 6, unit: 'bar' },
+  );
+  await bench.feed(tape.block(broken('rate', 10)));
+  assert.equal(first()?.unit, 'bar/s');
+  await bench.feed(tape.block(broken('count', 11)));
+  assert.equal(first()?.unit, null);
+  await bench.feed(tape.block(pattern('pump-1', 'x')));
+  const reading = first()!;
+  assert.deepEqual([reading.of, reading.limit, reading.unit], [undefined, undefined, 'bar']);
+  assert.deepEqual(reading.expected, [3.9, 5.1]);
+});
+
+test('rows of a rule that come without reasons are no word of a model', async t => {
+  const bench = await AlertBench.open(t);
+  const tape = onePump(1);
+  const [told] = pattern('pump-1', 'x', ruleFlag());
+  const untold = { ...told!, unexplained: true };
+  await bench.feed(tape.block([told!, untold, untold, untold]));
+  const incident = only(bench.engine.list(10));
+  assert.equal(incident.rows, 4);
+  assert.equal(incident.explainedRows, 1);
+  assert.equal(incident.detector, 'rule');
+  assert.deepEqual(
+    incident.timeline.map(({ text }) => text),
+    ['Opened by rule overpressure: 2 flagged rows among the last 8'],
+  );
+});
+
 test('flagged rows that lie further apart open nothing', async t => {
   const bench = await AlertBench.open(t);
   const tape = onePump(2);

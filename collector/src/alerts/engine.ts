@@ -18,6 +18,7 @@ import type { AlertStore } from './alert-store.js';
 import { Board, Draft, deviceKey } from './board.js';
 import type { AlertsConfig } from './config.js';
 import { observeSilence } from './device-alarm.js';
+import { type DriftReport, observeDrifts } from './drift-incidents.js';
 import { dueMails } from './due-mails.js';
 import type { Incident, Severity } from './incident.js';
 import { IncidentNotes } from './incident-notes.js';
@@ -112,6 +113,18 @@ export class IncidentEngine implements Sink {
       await this.#finish(draft, this.#cursor).catch(error =>
         this.#options.log.warn({ reason: messageOf(error) }, 'incidents could not be saved; trying again'),
       );
+    });
+  }
+
+  /** Opens, renews and closes incidents of what a gateway says of drift: its newest report, as often as it likes. */
+  drifts(report: DriftReport): Promise<void> {
+    return this.#exclusively(async () => {
+      const board = await this.#loaded();
+      const draft = new Draft(board);
+      const site = this.#options.siteOf?.(report.gateway) ?? null;
+      const { config } = this.#options;
+      if (observeDrifts(draft, board.records.values(), report, site, config))
+        await this.#finish(draft, this.#cursor);
     });
   }
 

@@ -46,6 +46,7 @@ export function stepsOf(delivery: Delivery): DeviceSteps[] {
   const { batch } = delivery;
   const builders = new Map<number, StepsBuilder>();
   const evidence = evidenceByRow(batch);
+  const lastGiven = new Map<number, readonly Evidence[]>();
   for (let i = 0; i < batch.time.length; i++) {
     const device = batch.device[i]!;
     let builder = builders.get(device);
@@ -53,7 +54,10 @@ export function stepsOf(delivery: Delivery): DeviceSteps[] {
       builder = new StepsBuilder();
       builders.set(device, builder);
     }
-    if (isNoted(batch, i)) builder.add(notedRow(delivery, i, evidence.get(i)));
+    const given = evidence.get(i);
+    if (given) lastGiven.set(device, given);
+    if (isNoted(batch, i))
+      builder.add(notedRow(delivery, i, given ?? unexplained(batch, i, lastGiven.get(device))));
     else builder.addQuiet(timeOf(delivery, i));
   }
   return [...builders].map(([index, builder]) => ({
@@ -110,30 +114,32 @@ function evidenceByRow(batch: RecordBatch): Map<number, Evidence[]> {
   return found;
 }
 
-function notedRow(delivery: Delivery, i: number, evidence: Evidence[] | undefined): NotedRow {
+function notedRow(delivery: Delivery, i: number, evidence: readonly Evidence[]): NotedRow {
   const { batch, epoch } = delivery;
   const flagged = batch.anomaly?.[i] === 1;
   return {
     timeMs: timeOf(delivery, i),
     epoch,
     row: batch.row[i]!,
-    findings: flagged ? (evidence ?? [bareEvidence(batch, i)]).map(one => findingOf(batch, one)) : [],
+    findings: flagged ? evidence.map(one => findingOf(batch, one)) : [],
     quality: (batch.quality[i]! & watchedQuality) === 0 ? undefined : qualityFinding(batch, i),
   };
 }
 
-/** For a flagged row whose agent gave no reasons. */
-function bareEvidence(batch: RecordBatch, at: number): Evidence {
+/**
+ * For a flagged row whose agent gave no reasons: of a long alarm it gives them for some rows only, so they are those of
+ * the last row of the device that had some, without its channels.
+ */
+function unexplained(
+  batch: RecordBatch,
+  at: number,
+  last: readonly Evidence[] | undefined,
+): readonly Evidence[] {
   const score = batch.score?.[at] ?? Number.NaN;
   const known = Number.isNaN(score) ? 1 : score;
-  return {
-    at,
-    detector: 'forest',
-    source: batch.model ?? 'unknown',
-    score: known,
-    threshold: known,
-    channels: [],
-  };
+  const detector = batch.model === undefined ? 'rule' : 'forest';
+  const nobody = { detector, source: batch.model ?? 'unknown', threshold: known } as const;
+  return (last ?? [nobody]).map(one => ({ ...one, at, score: known, channels: [] }));
 }
 
 /** Numbers that JSON cannot hold would come back from the store as something else. */
@@ -148,15 +154,23 @@ function findingOf(batch: RecordBatch, { detector, source, score, threshold, cha
 }
 
 function foundChannel(batch: RecordBatch, channel: ChannelEvidence): FoundChannel {
-  const { field, value, expected, direction, weight } = channel;
+  const { field, value, expected, of, limit, direction, weight } = channel;
   return {
     field,
-    unit: unitOf(batch, field),
+    unit: unitWithin(of, unitOf(batch, field)),
     value: value !== null && Number.isFinite(value) ? value : null,
     ...(expected?.every(Number.isFinite) && { expected }),
+    ...(of !== undefined && { of }),
+    ...(limit !== undefined && Number.isFinite(limit) && { limit }),
     direction,
     weight: finite(weight, 0),
   };
+}
+
+/** The unit of what a window says: a number of values has none, a rate is per second. */
+function unitWithin(of: string | undefined, unit: string | null): string | null {
+  if (of?.startsWith('count(')) return null;
+  return of?.startsWith('rate(') ? `${unit ?? '1'}/s` : unit;
 }
 
 function unitOf(batch: RecordBatch, name: string): string | null {

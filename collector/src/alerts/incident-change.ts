@@ -156,7 +156,7 @@ function judged(incident: Incident, when: 'opening' | 'growing'): Incident {
 }
 
 /** The first note stays when the list is full: it says why there is an incident at all. */
-function noted(incident: Incident, note: IncidentNote): Incident {
+export function noted(incident: Incident, note: IncidentNote): Incident {
   const [first, ...rest] = [...incident.timeline, note];
   return { ...incident, timeline: first ? [first, ...rest.slice(-(maxNotes - 1))] : [] };
 }

@@ -136,12 +136,17 @@ function open(
   const incident = openIncident(origin, flags, config);
   // The same rows may come once more, after this store was damaged: what is known of their incident stays.
   if (draft.record(incident.id)) return incident.id;
-  const place = `${origin.gateway}/${origin.device}`;
-  draft.storm = afterOpening(draft.storm, { atMs: ingestedMs, incidentId: incident.id, place }, config);
+  putOpened(draft, incident, ingestedMs, config);
+  return incident.id;
+}
+
+/** A new incident; in a storm of them it is held back. */
+export function putOpened(draft: Draft, incident: Incident, atMs: number, config: AlertsConfig): void {
+  const place = `${incident.gateway}/${incident.device}`;
+  draft.storm = afterOpening(draft.storm, { atMs, incidentId: incident.id, place }, config);
   const held = isStorm(draft.storm);
   draft.setRecord({ incident, mailed: [], held });
-  if (held) noteStorm(draft, ingestedMs);
-  return incident.id;
+  if (held) noteStorm(draft, atMs);
 }
 
 function noteStorm(draft: Draft, atMs: number): void {

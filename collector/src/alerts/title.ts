@@ -9,6 +9,8 @@ const maxNamed = 3;
 export function titleOf({ device, detector, source, channels }: Named): string {
   const named = mainChannels(channels).slice(0, maxNamed);
   if (named.length === 0) return `${device}: ${detector === 'rule' ? `rule ${source}` : 'unusual readings'}`;
+  if (detector === 'drift')
+    return `${device}: drift of ${named.map(({ field }) => field).join(', ')}, its model is out of date`;
   const words = named.map(
     ({ field, direction }) => `${field} ${detector === 'quality' ? fault(source) : direction}`,
   );

@@ -26,6 +26,14 @@ export const channelEvidence = z.strictObject({
   field: z.string(),
   value: z.number().nullable(),
   expected: z.tuple([z.number(), z.number()]).readonly().optional(),
+  of: z
+    .string()
+    .optional()
+    .meta({
+      description: 'What the value is of, if not of the reading itself',
+      examples: ['mean(temperature, 10m)'],
+    }),
+  limit: z.number().optional().meta({ description: 'What a rule compares the value with' }),
   direction: z.enum(['high', 'low', 'unusual']),
   weight: z.number().meta({ description: 'Share of the score that this channel explains, 0 to 1' }),
 });

@@ -55,6 +55,8 @@ export function score(app: Api, views: CollectorViews): void {
       schema: {
         tags: ['score'],
         summary: `Score one event, or a list of up to ${maxRows}, by rules and model`,
+        description:
+          'Each row is judged by itself, also within a list: nothing is kept of the rows before. Rules that look back (windows, "for") are for agents.',
         querystring: noQuery,
         body,
         response: { 200: z.union([answer, z.array(answer)]), default: errorBody },

@@ -12,6 +12,7 @@ import { fleet } from './fleet.js';
 import { health } from './health.js';
 import { incidents } from './incidents.js';
 import { mails } from './mails.js';
+import { models } from './models.js';
 import { documentRoutes, openapi } from './openapi.js';
 import { page } from './page.js';
 import { requirePassword } from './password.js';
@@ -64,6 +65,7 @@ function addRoutes(app: Api, { views, stream: limits }: ApiOptions): void {
   fleet(app, views);
   deadLetters(app, views);
   sinks(app, views);
+  models(app, views);
   audit(app, views);
   series(app, views);
   incidents(app, views);

@@ -1,6 +1,6 @@
 /**
  * Who may connect, and who may publish and read what. A gateway's client id is its name; it may publish only under
- * its own name and read only its own receipts and desired state.
+ * its own name and read only its own receipts, desired state and models.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { namePattern, parseTopic, type TopicKind, topicOf } from '@edgeward/shared/topics';
@@ -54,10 +54,10 @@ export interface GatewayPolicyOptions {
 }
 
 /** What a gateway with an outbox says. */
-const gatewayKinds: readonly TopicKind[] = ['block', 'state', 'reported', 'events', 'json'];
+const gatewayKinds: readonly TopicKind[] = ['block', 'state', 'reported', 'events', 'json', 'fetch'];
 /** What a simple publisher says: it has no outbox, so no block of it could be told from a copy's. */
 const simpleKinds: readonly TopicKind[] = ['json'];
-const downlinkKinds: readonly TopicKind[] = ['receipt', 'desired'];
+const downlinkKinds: readonly TopicKind[] = ['receipt', 'desired', 'models', 'part'];
 
 export class GatewayPolicy implements Policy {
   readonly uplinkIsOurs = true;

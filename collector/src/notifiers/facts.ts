@@ -3,6 +3,7 @@ import { mainChannels } from '../alerts/channels.js';
 import type { Incident, IncidentChannel, Severity } from '../alerts/incident.js';
 import {
   clean,
+  formatBound,
   formatClock,
   formatDuration,
   formatNumber,
@@ -54,7 +55,7 @@ export function mailFacts(kind: MailKind, incident: Incident, linkBase: string |
     channels: incident.channels
       .filter(channel => channel.weight >= 0.01)
       .slice(0, 8)
-      .map(channelFacts),
+      .map(channel => channelFacts(channel, incident.detector)),
     why: reasonsFor(incident),
     actions: closed ? [] : incident.recommendations.map(action => clean(action, 300)),
     timeline: incident.timeline.slice(-12).map(note => [formatClock(note.atMs), clean(note.text, 400)]),
@@ -81,16 +82,22 @@ function leadOf(kind: MailKind, incident: Incident): string {
   }
 }
 
+const doings: Readonly<Record<string, string>> = {
+  quality: 'sends implausible readings',
+  drift: 'has drifted from what its model was trained on',
+};
+
 /** The line that a phone shows below the subject. */
 function openingLead(device: string, { firstMs, detector, channels }: Incident): string {
-  const what = detector === 'quality' ? 'sends implausible readings' : 'behaves unusually';
+  const what = doings[detector] ?? 'behaves unusually';
   const since = `${device} ${what} since ${formatClock(firstMs)} UTC`;
-  const [first] = channels.map(channelFacts);
+  const [first] = channels.map(channel => channelFacts(channel, detector));
   if (!first || first.range === unknownRange) return `${since}.`;
   return `${since}: ${first.name} ${first.value}, ${rangeLabel(detector).toLowerCase()} ${first.range}.`;
 }
 
 function rangeLabel(detector: string): string {
+  if (detector === 'rule') return 'Limit';
   return detector === 'quality' ? 'Possible' : 'Usual';
 }
 
@@ -104,7 +111,11 @@ function affectedBy(incident: Incident): [string, string][] {
   ];
 }
 
-function happenedIn({ firstMs, lastMs, closedMs, rows }: Incident): string[] {
+function happenedIn({ firstMs, lastMs, closedMs, rows, detector }: Incident): string[] {
+  if (detector === 'drift') {
+    const over = closedMs === null ? '' : `; closed ${formatTime(closedMs)}`;
+    return [`It began about ${formatTime(firstMs)}${over}.`];
+  }
   const flagged = rows === 1 ? '1 row was flagged' : `${rows} rows were flagged`;
   const until =
     closedMs === null
@@ -113,16 +124,26 @@ function happenedIn({ firstMs, lastMs, closedMs, rows }: Incident): string[] {
   return [`First flagged ${formatTime(firstMs)}; ${until}.`];
 }
 
-function channelFacts({ field, value, unit, expected, direction, weight }: IncidentChannel): ChannelFacts {
-  const scale = Math.max(Math.abs(value ?? 0), ...(expected ?? []).map(Math.abs));
-  const range = expected && formatRange(expected, scale);
+function channelFacts(channel: IncidentChannel, detector: string): ChannelFacts {
+  const { field, of, value, unit, expected, limit, direction, weight } = channel;
+  const bounds = [value ?? 0, limit ?? 0, ...(expected ?? [])];
+  const scale = Math.max(...bounds.map(Math.abs));
   return {
-    name: clean(field, 60),
+    name: clean(of ?? field, 60),
     value: value === null ? 'none' : withUnit(formatNumber(value, scale), unit),
-    range: range ? withUnit(range, unit) : unknownRange,
+    range: rangeOf(channel, detector, scale),
     direction,
     percent: Math.round(100 * weight),
   };
+}
+
+/** Under the label of the detector; what another one knows of the channel says so. */
+function rangeOf({ unit, expected, limit }: IncidentChannel, detector: string, scale: number): string {
+  const ofRule = detector === 'rule';
+  const bound = limit === undefined ? undefined : withUnit(formatBound(limit, scale), unit);
+  const range = expected && withUnit(formatRange(expected, scale), unit);
+  if (ofRule) return bound ?? (range ? `usually ${range}` : unknownRange);
+  return range ?? (bound ? `limit ${bound}` : unknownRange);
 }
 
 function reasonsFor({ detector, source, peakScore, threshold, model }: Incident): string[] {
@@ -132,6 +153,11 @@ function reasonsFor({ detector, source, peakScore, threshold, model }: Incident)
     const fault = source === 'stuck' ? 'has not moved at all' : 'lies outside what is physically possible';
     return [`A reading ${fault}. That points to the sensor or its wiring rather than to the machine.`];
   }
+  if (detector === 'drift')
+    return [
+      `${Math.round(100 * peakScore)} % of a day's rows lay outside of the usual range, without an alarm.`,
+      `Usual is what 98 % of the rows showed that model ${name} was trained on.`,
+    ];
   const [score, limit] = [peakScore.toFixed(2), threshold.toFixed(2)];
   return [
     `The anomaly score rose to ${score}; from ${limit} on a row counts as unusual (0 is ordinary, 1 is extreme).`,

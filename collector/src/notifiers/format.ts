@@ -36,7 +36,11 @@ export function formatNumber(value: number, scale = Math.abs(value)): string {
 
 /** `3.9 – 5.1`: bounds are rounder than what is measured. */
 export function formatRange([low, high]: readonly [number, number], scale: number): string {
-  return [low, high].map(bound => withoutZeros(formatNumber(bound, scale))).join(' – ');
+  return [low, high].map(bound => formatBound(bound, scale)).join(' – ');
+}
+
+export function formatBound(bound: number, scale: number): string {
+  return withoutZeros(formatNumber(bound, scale));
 }
 
 function withoutZeros(text: string): string {
@@ -45,6 +49,7 @@ function withoutZeros(text: string): string {
 
 const unitSigns: Readonly<Record<string, string>> = {
   Cel: '°C',
+  'Cel/s': '°C/s',
   '[degF]': '°F',
   deg: '°',
   m3: 'm³',

@@ -79,6 +79,27 @@ test('an alarm of a sensor speaks of the sensor, one of a rule of the rule', () 
   assert.match(render({ detector: 'rule', source: 'overheat' }).text, /Rule “overheat” is broken/);
 });
 
+test('a rule is told with the value that it looks at, and the limit', () => {
+  const [channel] = anIncident().channels;
+  const { expected, ...bare } = { ...channel!, field: 'temperature', unit: 'Cel', value: 41.27, limit: 40 };
+  const window = { ...bare, of: 'mean(temperature, 10m)' };
+  const rule = { detector: 'rule', source: 'warm' } as const;
+  const { text, html } = render({ ...rule, channels: [window] });
+  assert.match(text, /mean\(temperature, 10m\) {2}\w+ +41\.27\u00a0°C {2}\(limit 40\u00a0°C; share/);
+  assert.match(
+    text,
+    /behaves unusually since .*: mean\(temperature, 10m\) 41\.27\u00a0°C, limit 40\u00a0°C\./,
+  );
+  assert.match(html, />Limit</);
+  assert.match(
+    render({ ...rule, channels: [{ ...bare, unit: 'Cel/s' }] }).text,
+    /\(limit 40\u00a0°C\/s; share/,
+  );
+  assert.match(render({ channels: [bare] }).text, /\(usual limit 40\u00a0°C; share/);
+  const known = { ...bare, expected: expected! };
+  assert.match(render({ channels: [known] }).text, /\(usual [^l]*; share/);
+});
+
 test('survives what has no value, no channel and no time', () => {
   const [channel] = anIncident().channels;
   assert.ok(channel);

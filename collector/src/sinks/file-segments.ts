@@ -9,7 +9,7 @@ import { type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock, Cursor } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
-import { makeFolder, syncFolder, writeFileAtomic } from '@edgeward/shared/files';
+import { isAbsent, makeFolder, syncFolder, writeFileAtomic } from '@edgeward/shared/files';
 import type { Logger } from '@edgeward/shared/log';
 import { z } from 'zod';
 
@@ -150,7 +150,7 @@ export class Segments {
 
   async #reopen(file: NonNullable<Checkpoint['file']>): Promise<Segment | undefined> {
     const handle = await this.#open(this.#path(file.name), 'r+').catch(error => {
-      if (!isMissing(error)) throw error;
+      if (!isAbsent(error)) throw error;
     });
     if (!handle) {
       this.#options.log.warn({ file: file.name }, 'the current file was taken away: beginning another');
@@ -220,7 +220,7 @@ export async function readCheckpoint(file: string): Promise<Checkpoint | undefin
   try {
     return checkpointSchema.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (isAbsent(error)) return undefined;
     if (!(error instanceof SyntaxError || error instanceof z.ZodError)) throw error;
     throw new EdgewardError(
       'EW_SINK_STATE',
@@ -250,8 +250,4 @@ function asStored({ journal, position, received }: Cursor): NonNullable<Checkpoi
     list.map(([from, through]): [number, number] => [from, through]),
   ]);
   return { journal, position, received: Object.fromEntries(lists) };
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

@@ -32,6 +32,8 @@ export interface RowSpec {
   readonly missing?: readonly string[];
   /** Flagged rows carry their evidence, but for `at`. */
   readonly flag?: Omit<Evidence, 'at'>;
+  /** The evidence stays behind, as most of a long alarm. */
+  readonly unexplained?: boolean;
 }
 
 export interface BlockOptions {
@@ -125,7 +127,7 @@ export class Tape {
       model: options.model ?? 'pump-3',
       score: Float32Array.from(rows, row => row.flag?.score ?? 0.3 + 0.1 * this.#rng()),
       anomaly: Uint8Array.from(rows, row => (row.flag ? 1 : 0)),
-      evidence: rows.flatMap((row, at) => (row.flag ? [{ at, ...row.flag }] : [])),
+      evidence: rows.flatMap((row, at) => (row.flag && !row.unexplained ? [{ at, ...row.flag }] : [])),
     };
   }
 

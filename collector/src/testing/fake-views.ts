@@ -21,6 +21,7 @@ import type {
 } from '../views.js';
 import { type FakeGateway, fleet, ledgerOf } from './fake-fleet.js';
 import { closeIncident, mailAbout, openIncident, updateIncident } from './fake-incident.js';
+import { FakeModels } from './fake-models.js';
 import type { FakeDevice } from './fake-plant.js';
 import { FakeSinks } from './fake-sinks.js';
 
@@ -42,6 +43,7 @@ export class FakeViews implements CollectorViews {
   ready = true;
   readonly demo?: DemoControls;
   readonly sinks: FakeSinks;
+  readonly models = new FakeModels();
   #nowMs: number;
   #timer: NodeJS.Timeout | undefined;
   readonly #gateways: FakeGateway[];

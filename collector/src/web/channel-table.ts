@@ -2,7 +2,7 @@ import type { IncidentChannel } from '../alerts/incident.js';
 import { h, KeyedList, type Part, setText } from './dom.js';
 import { measured, unitText, words } from './format.js';
 
-const columns = ['Value', 'Usual', 'Direction', 'Share'] as const;
+const columns = ['Value', 'Usual or limit', 'Direction', 'Share'] as const;
 const directions = { high: '▲ high', low: '▼ low', unusual: '◆ unusual' } as const;
 const widestBarPx = 64;
 
@@ -15,16 +15,22 @@ export function channelTable(): { node: HTMLElement; set(channels: readonly Inci
   return { node, set: channels => list.set(channels) };
 }
 
-function channelRow(channel: IncidentChannel): Part<IncidentChannel> {
+function channelRow(): Part<IncidentChannel> {
   const cell = (label: (typeof columns)[number]) => h('td', { 'data-label': label });
-  const [value, usual, direction, part] = [cell('Value'), cell('Usual'), cell('Direction'), cell('Share')];
+  const [value, usual, direction, part] = [
+    cell('Value'),
+    cell('Usual or limit'),
+    cell('Direction'),
+    cell('Share'),
+  ];
   const bar = h('i', { class: 'weight', 'aria-hidden': 'true' });
   const share = h('span');
   part.append(bar, share);
-  const name = h('th', { scope: 'row' }, words(channel.field));
+  const name = h('th', { scope: 'row' });
   return {
     node: h('tr', {}, name, value, usual, direction, part),
     update: one => {
+      setText(name, one.of ?? words(one.field));
       setText(value, `${measured(one.value)} ${unitText(one.unit)}`);
       setText(usual, usualText(one));
       setText(direction, directions[one.direction]);
@@ -34,7 +40,8 @@ function channelRow(channel: IncidentChannel): Part<IncidentChannel> {
   };
 }
 
-function usualText({ expected, unit }: IncidentChannel): string {
+function usualText({ expected, limit, unit }: IncidentChannel): string {
+  if (limit !== undefined) return `limit ${measured(limit)} ${unitText(unit)}`;
   if (!expected) return '–';
   return `${measured(expected[0])} … ${measured(expected[1])} ${unitText(unit)}`;
 }

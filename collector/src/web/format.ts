@@ -2,6 +2,7 @@ import { h, setAttribute, setText } from './dom.js';
 
 const units: Readonly<Record<string, string>> = {
   Cel: '°C',
+  'Cel/s': '°C/s',
   '[degF]': '°F',
   'm/s2': 'm/s²',
   'L/min': 'L/min',

@@ -1,0 +1,167 @@
+/**
+ * A device that has drifted from what its model was trained on: an incident of its own, by what its gateway reports.
+ * Open as long as the gateway says so, and as long as the same revision of the model is in use.
+ */
+import { createHash } from 'node:crypto';
+import { type DeviceDrift, type DriftingChannel, maxReportedDrifts } from '@edgeward/shared/contracts';
+import { adviceFor } from './advice.js';
+import type { Draft, IncidentRecord } from './board.js';
+import type { AlertsConfig } from './config.js';
+import type { Incident, IncidentChannel } from './incident.js';
+import { noted } from './incident-change.js';
+import { putOpened } from './observe.js';
+import { titleOf } from './title.js';
+
+/** What it takes of a gateway's report. */
+export interface DriftReport {
+  readonly gateway: string;
+  readonly atMs: number;
+  readonly models: Readonly<Record<string, string>>;
+  /** Absent: it does not look for drift, or cannot say. */
+  readonly drifts?: readonly DeviceDrift[] | undefined;
+}
+
+/** Share from which on an agent tells a drift. */
+const farShare = 0.5;
+
+/** @returns whether anything has changed */
+export function observeDrifts(
+  draft: Draft,
+  known: Iterable<IncidentRecord>,
+  report: DriftReport,
+  site: string | null,
+  config: AlertsConfig,
+): boolean {
+  const open = [...known].filter(({ incident }) => isOpenDrift(incident, report.gateway));
+  const drifts = (report.drifts ?? []).filter(({ type, revision }) => report.models[type] === revision);
+  let changed = false;
+  for (const drift of drifts) {
+    const record = open.find(({ incident }) => isOf(incident, drift));
+    const next = record ? renewed(record.incident, drift, report) : opened(drift, report, site);
+    if (!next || (!record && draft.record(next.id))) continue;
+    changed = true;
+    if (record) {
+      draft.setRecord({ ...record, incident: next });
+      continue;
+    }
+    draft.urgent = true;
+    putOpened(draft, next, report.atMs, config);
+  }
+  for (const record of open) {
+    const text = endOf(record.incident, drifts, report);
+    if (text === undefined) continue;
+    changed = true;
+    draft.urgent = true;
+    const closed: Incident = { ...record.incident, state: 'closed', closedMs: report.atMs };
+    draft.setRecord({ ...record, incident: noted(closed, { atMs: report.atMs, text }) });
+    draft.settle(closed.id);
+  }
+  return changed;
+}
+
+function isOpenDrift({ detector, state, gateway }: Incident, of: string): boolean {
+  return detector === 'drift' && state === 'open' && gateway === of;
+}
+
+function isOf({ device, deviceType, model }: Incident, drift: DeviceDrift): boolean {
+  return device === drift.device && deviceType === drift.type && model === drift.revision;
+}
+
+/** Undefined = it goes on. */
+function endOf(incident: Incident, drifts: readonly DeviceDrift[], report: DriftReport): string | undefined {
+  const inUse = report.models[incident.deviceType];
+  if (inUse !== incident.model)
+    return `Closed: model ${incident.model} is no longer in use, ${inUse ?? 'none'} is`;
+  // A full list leaves some out.
+  const isWhole = report.drifts && report.drifts.length < maxReportedDrifts;
+  if (!isWhole || drifts.some(drift => isOf(incident, drift))) return undefined;
+  return 'Closed: the device is as it was in training again';
+}
+
+function opened(drift: DeviceDrift, { gateway, atMs }: DriftReport, site: string | null): Incident {
+  const firstMs = Math.min(...drift.channels.map(({ sinceMs }) => sinceMs));
+  const id = createHash('sha256').update(
+    JSON.stringify(['drift', gateway, drift.device, drift.revision, firstMs]),
+  );
+  const blank: Incident = {
+    id: `inc-${id.digest('hex').slice(0, 16)}`,
+    gateway,
+    site,
+    device: drift.device,
+    deviceType: drift.type,
+    state: 'open',
+    severity: 'warning',
+    title: '',
+    firstMs,
+    openedMs: atMs,
+    lastMs: atMs,
+    closedMs: null,
+    rows: 0,
+    explainedRows: 0,
+    peakScore: 0,
+    threshold: farShare,
+    detector: 'drift',
+    source: drift.revision,
+    model: drift.revision,
+    channels: [],
+    recommendations: [],
+    timeline: [],
+  };
+  return { ...withChannels(blank, drift), timeline: [{ atMs, text: `Opened: ${saidOf(drift)}` }] };
+}
+
+/** Undefined = nothing new. */
+function renewed(incident: Incident, drift: DeviceDrift, { atMs }: DriftReport): Incident | undefined {
+  const next = withChannels(incident, drift);
+  if (JSON.stringify(next.channels) === JSON.stringify(incident.channels)) return undefined;
+  const grown: Incident = { ...next, lastMs: atMs };
+  return next.title === incident.title ? grown : noted(grown, { atMs, text: `Now: ${saidOf(drift)}` });
+}
+
+function withChannels(incident: Incident, drift: DeviceDrift): Incident {
+  const sum = drift.channels.reduce((total, { share }) => total + share, 0);
+  const channels = drift.channels
+    .map(channel => incidentChannel(channel, sum))
+    .sort((a, b) => b.weight - a.weight);
+  const peakScore = Math.max(incident.peakScore, ...drift.channels.map(({ share }) => share));
+  const next = { ...incident, channels, peakScore };
+  return { ...next, title: titleOf(next), recommendations: adviceFor(next) };
+}
+
+function incidentChannel(channel: DriftingChannel, sum: number): IncidentChannel {
+  const { share, expected, median, sinceMs } = channel;
+  return {
+    field: nameOf(channel),
+    unit: null,
+    value: median,
+    expected,
+    direction: directionOf(median, expected),
+    weight: sum > 0 ? share / sum : 0,
+    rows: 0,
+    firstMs: sinceMs,
+  };
+}
+
+/** The middle may lie within although a part lies outside. */
+function directionOf(
+  median: number | null,
+  [low, high]: readonly [number, number],
+): IncidentChannel['direction'] {
+  if (median === null) return 'unusual';
+  if (median > high) return 'high';
+  return median < low ? 'low' : 'unusual';
+}
+
+function saidOf({ channels }: DeviceDrift): string {
+  return channels
+    .map(channel => {
+      const [low, high] = channel.expected.map(bound => Number(bound.toPrecision(4)));
+      return `${Math.round(100 * channel.share)} % of ${nameOf(channel)} outside of its usual ${low} to ${high}`;
+    })
+    .join('; ')
+    .slice(0, 500);
+}
+
+function nameOf({ field }: DriftingChannel): string {
+  return field ?? 'score';
+}
