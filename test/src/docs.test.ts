@@ -4,6 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { agentConfig } from '@edgeward/agent/config';
+import { parse } from 'yaml';
 import { cli, root } from './support/root.js';
 
 function node(...args: string[]) {
@@ -27,6 +29,12 @@ for (const file of examples) {
     assert.equal(status, 0, stdout + stderr);
   });
 }
+
+test('the rules of deploy/rules.md are such', () => {
+  const text = readFileSync(path.join(root, 'deploy', 'rules.md'), 'utf8');
+  const { rules } = parse(/(?<=```yaml\n)[^`]+/.exec(text)![0]) as { rules: unknown };
+  assert.ok(agentConfig.shape.rules.parse(rules).length >= 7);
+});
 
 test('every relative link in the documents leads somewhere', () => {
   const documents = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(

@@ -8,6 +8,8 @@ export interface Figure {
   readonly name: string;
   /** Undefined: told beside the others, without one. */
   readonly goal?: Goal | undefined;
+  /** What would be better still. */
+  readonly aim?: Goal | undefined;
   /** Undefined: it could not be measured here; `note` says why. */
   readonly measured: number | undefined;
   readonly note?: string | undefined;
@@ -54,14 +56,21 @@ export function verdictText(figures: readonly Figure[]): string {
 export function figuresTable(figures: readonly Figure[]): string {
   const notes = [...new Set(figures.flatMap(({ note }) => (note === undefined ? [] : [note])))];
   const mark = (note: string | undefined) => (note === undefined ? '' : ` [${notes.indexOf(note) + 1}]`);
-  const rows = figures.map(one => [
-    `${one.name}${mark(one.note)}`,
-    goalText(one.goal),
-    figure(one.measured),
-    verdicts.get(meets(one)) ?? '',
-  ]);
-  const lines = notes.map((note, i) => `[${i + 1}] ${note}`);
-  return [table([['', 'goal', 'measured', ''], ...rows]), ...(lines.length ? [lines.join('\n')] : [])].join(
-    '\n\n',
+  const aims = figures.some(({ aim }) => aim !== undefined);
+  const row = (name: string, goal: string, aim: string, ...rest: string[]) =>
+    aims ? [name, goal, aim, ...rest] : [name, goal, ...rest];
+  const rows = figures.map(one =>
+    row(
+      `${one.name}${mark(one.note)}`,
+      goalText(one.goal),
+      goalText(one.aim),
+      figure(one.measured),
+      verdicts.get(meets(one)) ?? '',
+    ),
   );
+  const lines = notes.map((note, i) => `[${i + 1}] ${note}`);
+  return [
+    table([row('', 'goal', 'aim', 'measured', ''), ...rows]),
+    ...(lines.length ? [lines.join('\n')] : []),
+  ].join('\n\n');
 }

@@ -6,6 +6,7 @@ import { root } from '../support/root.js';
 import { benchChain } from './chain.js';
 import { benchCodec, codecText } from './codec.js';
 import { benchDelivery, deliveryText, sections } from './delivery.js';
+import { benchDetection, detectionSections, detectionText } from './detection.js';
 import { benchHttp, httpText } from './http.js';
 import { benchMqtt, mqttText } from './mqtt-source.js';
 import { chainText } from './print.js';
@@ -19,6 +20,7 @@ Usage: npm run bench -- delivery [--full] [--only SECTION,SECTION] [--skab FOLDE
        npm run bench -- http [--json FILE] [--seconds N] [--connections N] [--pipelined N]
        npm run bench -- mqtt [--json FILE] [--messages N] [--window N] [--collector]
        npm run bench -- sinks [--full] [--only SECTION,SECTION] [--json FILE]
+       npm run bench -- detection [--only SECTION,SECTION]
 
   delivery      every figure that delivery has a goal for, beside its goal; all of them also go to
                 test/bench/delivery.json
@@ -27,10 +29,13 @@ Usage: npm run bench -- delivery [--full] [--only SECTION,SECTION] [--skab FOLDE
   http          what the http source takes, every yes behind an fsync
   mqtt          what the mqtt source takes, every acknowledgement behind an fsync
   sinks         what the sinks store a second beside their real servers, and how they come through an outage
+  detection     how well faults are found, and what it costs; each section also goes to
+                test/bench/detection-SECTION.json; data: EDGEWARD_DETECTION_DATA, see test/detection/README.md
   --json        also write all figures there
   --full        about an hour instead of minutes: long enough for small differences
   --only        these sections, of delivery: ${Object.keys(sections).join(', ')};
-                of sinks: ${Object.keys(sinkSections).join(', ')}
+                of sinks: ${Object.keys(sinkSections).join(', ')};
+                of detection: ${Object.keys(detectionSections).join(', ')}
   --rounds      runs of each variant, default 3
   --rows        rows a run, default 200000
   --idle        how long idle agents are watched, default 20
@@ -105,6 +110,15 @@ const benches: Readonly<Record<string, () => Promise<readonly [object, string]>>
   sinks: async () => {
     const result = await benchSinks({ full: values.full, only: values.only?.split(','), onProgress });
     return [result, sinksText(result)];
+  },
+  detection: async () => {
+    const results = await benchDetection(values.only?.split(','), onProgress);
+    for (const result of results) {
+      // What could not be measured must not take the place of what was.
+      const failed = result.figures.some(one => one.failed);
+      if (!failed) write(path.join(root, 'test', 'bench', `${result.benchmark}.json`), result);
+    }
+    return [results, detectionText(results)];
   },
 };
 

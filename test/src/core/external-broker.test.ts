@@ -166,20 +166,38 @@ test('the shipped access list keeps a gateway to its own name', limit, async () 
   await using at = await collect(broker);
   using client = await gateway(broker);
   assert.deepEqual(
-    await client.subscribe('#', topicOf('gw-2', 'receipt'), topicOf('gw-1', 'receipt')),
-    [2, 2, 2],
+    await client.subscribe(
+      '#',
+      topicOf('gw-2', 'models'),
+      topicOf('gw-1', 'receipt'),
+      topicOf('gw-1', 'part'),
+    ),
+    [2, 2, 2, 2],
   );
   // mosquitto grants any subscription and acknowledges any message; what is not allowed goes nowhere.
-  for (const topic of [topicOf('gw-2', 'block'), topicOf('gw-1', 'receipt'), 'edgeward/v1/gw-1/other'])
+  const others = (['receipt', 'models', 'part'] as const).map(kind => topicOf('gw-1', kind));
+  for (const topic of [
+    topicOf('gw-2', 'block'),
+    topicOf('gw-2', 'fetch'),
+    ...others,
+    'edgeward/v1/gw-1/other',
+  ])
     await client.publish(topic, 'forged');
   await at.link.publish(topicOf('gw-2', 'receipt'), 'not for gw-1');
+  await at.link.publish(topicOf('gw-2', 'models'), 'not for gw-1', true);
   await client.publish(topicOf('gw-1', 'block'), 'honest');
   await at.link.publish(topicOf('gw-1', 'receipt'), 'for gw-1');
-  await at.count(1);
+  await client.publish(topicOf('gw-1', 'fetch'), 'asked');
+  await at.link.publish(topicOf('gw-1', 'part'), Buffer.from('answered'));
+  await at.count(2);
   assert.equal((await client.next('publish'))?.payload.toString(), 'for gw-1');
+  assert.equal((await client.next('publish'))?.payload.toString(), 'answered');
   assert.deepEqual(
-    at.messages.map(({ gateway: name, payload }) => [name, Buffer.from(payload).toString()]),
-    [['gw-1', 'honest']],
+    at.messages.map(({ gateway: name, kind, payload }) => [name, kind, Buffer.from(payload).toString()]),
+    [
+      ['gw-1', 'block', 'honest'],
+      ['gw-1', 'fetch', 'asked'],
+    ],
   );
 });
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { DriftWatch } from '@edgeward/models/drift';
 import type { Field, RecordBatch } from '@edgeward/shared/contracts';
 import { seededRng } from '@edgeward/shared/rng';
 import { testSeed } from '@edgeward/shared/testing/seed';
@@ -25,11 +26,15 @@ for (const name of shippedModels)
       openShipped(name, 'typescript'),
     ]);
     const rng = seededRng(seed);
-    const { featureRanges } = onnx.bundle.card;
+    const { rows, features } = onnx.bundle.golden;
+    const ranges = onnx.detector.features.map(name => {
+      const values = rows.map(row => row[features.indexOf(name)]!);
+      return { low: Math.min(...values), high: Math.max(...values) };
+    });
     // From well inside to far outside what is usual.
-    const x = Float32Array.from({ length: 1000 * featureRanges.length }, (_, i) => {
-      const { low, high } = featureRanges[i % featureRanges.length]!;
-      return low + (high - low) * (4 * rng() - 1.5);
+    const x = Float32Array.from({ length: 1000 * ranges.length }, (_, i) => {
+      const { low, high } = ranges[i % ranges.length]!;
+      return low + (high - low) * (2 * rng() - 0.5);
     });
     const [a, b] = await Promise.all([onnx, typescript].map(({ detector }) => detector.score(x, 1000)));
     for (const [r, score] of a!.entries())
@@ -61,6 +66,23 @@ test('healthy devices started at any hour: not one row is flagged in their first
       assert.equal(anomaly!.indexOf(1), -1, `${batch.schema.type}, ${hour} o'clock`);
     }
     await scorer[Symbol.asyncDispose]();
+  }
+});
+
+test('healthy devices do not drift within 26 hours, in winter or in summer', async () => {
+  for (const [seed, start] of [
+    [75, '2026-02-14T06:00:00Z'],
+    [76, '2026-07-22T14:00:00Z'],
+  ] as const) {
+    const told: string[] = [];
+    const scorer = await shippedScorer((batch, judgement, card) => {
+      const watch = new DriftWatch(card);
+      if (watch.take(batch, judgement)) told.push(JSON.stringify(watch.drifts()));
+    });
+    for (const { batch } of plantRows({ seed, startMs: Date.parse(start), stepMs, devices }, 26))
+      await scorer.process(batch);
+    await scorer[Symbol.asyncDispose]();
+    assert.deepEqual(told, [], `seed ${seed}`);
   }
 });
 

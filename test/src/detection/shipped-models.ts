@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { type EngineName, openModel } from '@edgeward/models/engines';
-import { Scorer } from '@edgeward/models/scorer';
+import { Scorer, type ScorerOptions } from '@edgeward/models/scorer';
 import { silentLogger } from '@edgeward/shared/log';
 import { root } from '../support/root.js';
 
@@ -11,7 +11,7 @@ export function openShipped(name: string, engine: EngineName = 'auto') {
   return openModel(path.join(root, 'models', 'bundles', name), { engine, log: silentLogger });
 }
 
-export async function shippedScorer(): Promise<Scorer> {
+export async function shippedScorer(onJudged?: ScorerOptions['onJudged']): Promise<Scorer> {
   const models = await Promise.all(shippedModels.map(name => openShipped(name)));
-  return new Scorer({ models, log: silentLogger });
+  return new Scorer({ models, log: silentLogger, ...(onJudged && { onJudged }) });
 }
