@@ -163,6 +163,20 @@ test('auto scores with our own trees once they are worth it and onnxruntime has 
   assert.equal(counts.runs - before, asked, 'onnxruntime is not asked again');
 });
 
+test('auto walks few rows itself, and leaves more to onnxruntime', async () => {
+  const { counts, runtime } = fakeRuntime(0);
+  await using detector = await loadDetector(bundle, { log: silentLogger, runtime });
+  const columns = bundle.golden.features.length;
+  const asked = counts.runs;
+  const scores = await detector.score(goldenRows().subarray(0, 4 * columns), 4);
+  assert.equal(counts.runs, asked);
+  scores.forEach((score, i) => {
+    assert.ok(Math.abs(score - bundle.golden.scores[i]!) < 1e-5);
+  });
+  await detector.score(goldenRows(), bundle.golden.scores.length);
+  assert.equal(counts.runs, asked + 1);
+});
+
 test('auto stays with onnxruntime where it gives other scores than our trees', async () => {
   const lines: string[] = [];
   const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });

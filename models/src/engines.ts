@@ -10,10 +10,10 @@ import { verifyGolden } from './golden.js';
 import { type Forest, scoreForest } from './isolation-forest.js';
 
 /**
- * `onnx`: onnxruntime. `typescript`: the same trees, by our own code. `auto`: onnxruntime, and from so many rows on,
- * that the memory of compiling is worth it, our own, which cost less than half (1 to 1,000 rows a call), if they give
- * the same golden scores; onnxruntime where they cannot be compiled; and our own in any case where onnxruntime has no
- * binary (32-bit ARM, Intel Macs).
+ * `onnx`: onnxruntime. `typescript`: the same trees, by our own code. `auto`: onnxruntime, but our own where they cost
+ * less and give the same golden scores: for calls of few rows, and, from so many rows on that the memory of compiling is
+ * worth it, for all (less than half, 1 to 1,000 rows a call); and in any case where onnxruntime has no binary (32-bit
+ * ARM, Intel Macs).
  */
 export const engineNames = ['auto', 'onnx', 'typescript'] as const;
 export type EngineName = (typeof engineNames)[number];
@@ -29,6 +29,12 @@ type Runtime = Pick<typeof import('onnxruntime-node'), 'InferenceSession' | 'Ten
 
 /** A gateway of ten devices at 1 Hz gets there within the hour; compiling and checking takes 4 MB and some 10 ms. */
 const compiledAfterRows = 30_000;
+
+/**
+ * A call of onnxruntime costs some 25 µs before its first row, and compiled trees walk eight rows where there is one; so
+ * many rows of 100 trees are walked in less.
+ */
+const fewRows = 4;
 
 /** Above this a run holds up the event loop for a millisecond and more. */
 const maxRowsARun = 256;
@@ -70,30 +76,62 @@ export async function loadDetector(
   bundle: Bundle,
   { engine = 'auto', log, runtime = () => import('onnxruntime-node') }: EngineOptions,
 ): Promise<Detector> {
-  if (engine === 'typescript') return new ForestDetector(bundle);
+  if (engine === 'typescript') return new ForestDetector(bundle, CompiledForest.of(bundle.forest));
   try {
     const onnx = await OnnxDetector.create(bundle, await runtime());
-    return engine === 'onnx' ? onnx : cheaper(bundle, onnx, log);
+    return engine === 'onnx' ? onnx : await cheaper(bundle, onnx, log);
   } catch (error) {
     if (engine === 'onnx') {
       const detail = `onnxruntime-node does not load here: ${messageOf(error)}. Use the engine auto or typescript.`;
       throw new EdgewardError('EW_PACKAGE_MISSING', detail, { cause: error });
     }
     log.warn({ model: bundle.card.name, err: error }, 'onnxruntime does not load; scoring in TypeScript');
-    return new ForestDetector(bundle);
+    return new ForestDetector(bundle, CompiledForest.of(bundle.forest));
   }
 }
 
-/** Our own trees once they are worth compiling, if both say what the golden rows say. */
-function cheaper(bundle: Bundle, onnx: Detector, log: Logger): Detector {
-  return new ChangingDetector(onnx, compiledAfterRows, async () => {
-    const own = new ForestDetector(bundle);
-    if (!own.isCompiled) return undefined;
-    const err = (await golden(onnx, bundle)) ?? (await golden(own, bundle));
-    if (err)
-      log.warn({ model: bundle.card.name, err }, 'our trees differ from onnxruntime, which goes on scoring');
-    return err ? undefined : own;
+/** Our own trees for few rows, and for all once they are worth compiling, if they say what the golden rows say. */
+async function cheaper(bundle: Bundle, onnx: Detector, log: Logger): Promise<Detector> {
+  const differs = (err: unknown) =>
+    log.warn({ model: bundle.card.name, err }, 'our trees differ from onnxruntime, which goes on scoring');
+  const walked = new ForestDetector(bundle);
+  const err = (await golden(onnx, bundle)) ?? (await golden(walked, bundle));
+  if (err) {
+    differs(err);
+    return onnx;
+  }
+  const many = new ChangingDetector(onnx, compiledAfterRows, async () => {
+    const compiled = CompiledForest.of(bundle.forest);
+    if (!compiled) return undefined;
+    const own = new ForestDetector(bundle, compiled);
+    const off = await golden(own, bundle);
+    if (off) differs(off);
+    return off ? undefined : own;
   });
+  return new BySize(walked, many);
+}
+
+/** Two detectors of the same model: one that is cheaper for few rows a call. */
+class BySize implements Detector {
+  readonly features: readonly string[];
+  readonly revision: string;
+
+  constructor(
+    private readonly few: Detector,
+    private readonly many: Detector,
+  ) {
+    this.features = many.features;
+    this.revision = many.revision;
+  }
+
+  score(x: Float32Array, n: number): Promise<Float32Array> {
+    return (n <= fewRows ? this.few : this.many).score(x, n);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.few[Symbol.asyncDispose]();
+    await this.many[Symbol.asyncDispose]();
+  }
 }
 
 function golden(detector: Detector, bundle: Bundle): Promise<unknown> {
@@ -148,22 +186,18 @@ class OnnxDetector implements Detector {
   }
 }
 
-/** The same trees without native code: as WebAssembly, or walked in TypeScript where that cannot be. */
+/** The same trees without native code: as WebAssembly, or walked in TypeScript where they are not compiled. */
 class ForestDetector implements Detector {
   readonly features: readonly string[];
   readonly revision: string;
   readonly #forest: Forest;
   readonly #compiled: CompiledForest | undefined;
 
-  constructor(bundle: Bundle) {
+  constructor(bundle: Bundle, compiled?: CompiledForest) {
     this.features = forestColumns(bundle.card);
     this.revision = bundle.card.revision;
     this.#forest = bundle.forest;
-    this.#compiled = CompiledForest.of(bundle.forest);
-  }
-
-  get isCompiled(): boolean {
-    return this.#compiled !== undefined;
+    this.#compiled = compiled;
   }
 
   async score(x: Float32Array, n: number): Promise<Float32Array> {
