@@ -138,6 +138,24 @@ test('columns can be renamed and chosen; constant ones are left out; several fil
   assert.equal(card.training.fromMs, Date.UTC(2026, 0, 1));
 });
 
+test('seconds are told from milliseconds; a column without values is left out', async () => {
+  const lines = csv(1000)
+    .split('\n')
+    .filter(line => line !== '')
+    .map((line, i) => {
+      const [time, ...cells] = line.split(',');
+      return i === 0 ? `${line},spare` : `${Date.parse(time!) / 1000},${cells.join()},`;
+    });
+  const input = join(folder, 'seconds.csv');
+  await writeFile(input, lines.join('\n'));
+  const options = { input, out: join(folder, 'seconds'), method: 'channels' };
+  const card = JSON.parse(await run({ ...options, json: true }));
+  assert.deepEqual(card.fields, [...machineFields]);
+  assert.equal(card.training.stepMs, 2000);
+  assert.equal(card.training.fromMs, Date.parse('2023-11-14T22:13:20.000Z'));
+  assert.match(await run(options), /^unused +spare$/m);
+});
+
 test('unusable input is refused with file, line, column, value and remedy', async () => {
   const rows = csv(600);
   const broken = rows.replace(/^((?:.*\n){6}[^,]*,[^,]*,)[^,]*/, '$1oops');

@@ -142,8 +142,8 @@ export const command: Command = {
 
 interface Trained {
   readonly bundle: Bundle;
-  /** Columns that never changed and were left out. */
-  readonly constant: readonly string[];
+  /** Columns that were left out: they never changed, or held no value. */
+  readonly unused: readonly string[];
 }
 
 type Method = 'channels' | 'forest';
@@ -185,11 +185,13 @@ function byChannels(table: TrainingTable, values: CommandValues): Trained {
     holdRows: wholeOf(values, 'hold', 1, 1, 10_000),
     acceptChange: values['accept-change'] === true,
   });
-  return { bundle, constant: [] };
+  const learned = new Set(bundle.card.fields);
+  const names = table.batch.schema.fields.map(({ name }) => name);
+  return { bundle, unused: names.filter(name => !learned.has(name)) };
 }
 
 function byForest(table: TrainingTable, values: CommandValues): Trained {
-  return train(table, {
+  const { bundle, constant } = train(table, {
     ...commonOf(values),
     featuresASplit: featuresASplitOf(values),
     smoothingRows: wholeOf(values, 'smoothing', 8, 1, 1000),
@@ -197,6 +199,7 @@ function byForest(table: TrainingTable, values: CommandValues): Trained {
     margin: numberOf(values, 'margin', 1, 0, 10),
     ...contaminationOf(values),
   });
+  return { bundle, unused: constant };
 }
 
 function contaminationOf(values: CommandValues): Pick<TrainingOptions, 'contamination'> {
@@ -210,7 +213,7 @@ function report(stdout: Writable, trained: Trained, out: string, json: boolean):
   stdout.write(json ? `${JSON.stringify(card, null, 2)}\n` : tableOf(trained, card, out));
 }
 
-function tableOf({ constant }: Trained, card: Card, out: string): string {
+function tableOf({ unused }: Trained, card: Card, out: string): string {
   const { rows, devices, skippedRows, fromMs, toMs } = card.training;
   const { metrics } = card;
   const lines = [
@@ -218,7 +221,7 @@ function tableOf({ constant }: Trained, card: Card, out: string): string {
     ['trained on', `${rows} rows of ${devices} devices, ${isoOf(fromMs)} to ${isoOf(toMs)}`],
     ['left out', `${skippedRows} rows labelled as faulty`],
     ['channels', channelsText(card)],
-    ['constant, unused', constant.join(', ') || 'none'],
+    ['unused', unused.join(', ') || 'none'],
     [
       'threshold',
       card.format === 1 ? `${card.threshold}, over ${card.smoothingRows} rows` : thresholdText(card),

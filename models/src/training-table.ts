@@ -24,7 +24,7 @@ const normalLabels = new Set(['', '0', 'false']);
 const maxDevices = 65_535;
 
 /**
- * Reads CSV files with a header: `timestamp` (ISO 8601, UTC where no zone is given, or ms since 1970), optional
+ * Reads CSV files with a header: `timestamp` (ISO 8601, UTC where no zone is given, or ms or, of ten digits, s since 1970), optional
  * `device`, numeric columns, optional label (`fault`, `label` or `anomaly`). An empty cell is a missing value.
  * @throws EW_TRAIN_INPUT naming file, line, column, value and remedy
  */
@@ -122,7 +122,7 @@ class LineReader {
     }
     const timeMs = timeOf(cells[this.#time]!);
     if (Number.isNaN(timeMs))
-      this.#refuse(line, this.#time, cells, 'is no ISO 8601 time and no ms since 1970');
+      this.#refuse(line, this.#time, cells, 'is no ISO 8601 time, and neither ms nor s since 1970');
     this.rows.time.push(timeMs);
     this.rows.device.push(this.#deviceNumber(this.#device < 0 ? '' : cells[this.#device]!));
     for (const [f, column] of this.#numeric.entries()) {
@@ -193,6 +193,8 @@ function isNormal(label: string): boolean {
 
 function timeOf(cell: string): number {
   const text = cell.trim();
+  // Ten digits are seconds of the years 2001 to 2286; as ms they would all lie in the first months of 1970.
+  if (/^\d{10}(\.\d+)?$/.test(text)) return Math.round(1000 * Number(text));
   if (/^\d{9,15}$/.test(text)) return Number(text);
   if (!/^\d{4}-\d\d-\d\d[ T]\d\d:\d\d/.test(text)) return Number.NaN;
   return Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text.replace(' ', 'T')}Z`);

@@ -49,7 +49,7 @@ const disturbed = { share: 0.3, nearest: 0.05, farthest: 3 };
  * @throws EW_TRAIN_INPUT if there are too few rows
  */
 export function trainChannels(batch: RecordBatch, options: ChannelTrainingOptions): TrainedChannels {
-  const fields = batch.schema.fields.filter(({ kind }) => kind !== 'string').map(({ name }) => name);
+  const fields = seenFields(batch);
   const stepMs = medianStepMs(batch);
   const plan = planChannels(batch, fields, usableColumns(batch, fields), stepMs);
   if (plan.every(isStill))
@@ -74,6 +74,13 @@ export function trainChannels(batch: RecordBatch, options: ChannelTrainingOption
   const distances = fitted.map(view => view.distances);
   const threshold = thresholdOf(rows, ratiosOf(unlimited, distances, scores), options);
   return { model: { ...unlimited, threshold }, forest, rows: grown };
+}
+
+/** Of a column without any value it cannot be said what is usual. */
+function seenFields(batch: RecordBatch): string[] {
+  const numeric = batch.schema.fields.filter(({ kind }) => kind !== 'string').map(({ name }) => name);
+  const columns = usableColumns(batch, numeric);
+  return numeric.filter((_, c) => columns[c]!.some(value => !Number.isNaN(value)));
 }
 
 /**
