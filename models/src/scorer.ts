@@ -18,6 +18,11 @@ export interface ScorerOptions {
   readonly onJudged?: (batch: RecordBatch, judgement: Judgement, card: Card) => void;
 }
 
+interface Looking {
+  readonly observer: Observer;
+  readonly onFailure: (error: unknown) => void;
+}
+
 /**
  * Scores batches with the model of their device type. Batches of other types pass untouched, and so do those
  * whose schema lacks a field that the model needs. Owns its detectors.
@@ -34,7 +39,7 @@ export class Scorer implements Stage, AsyncDisposable {
   readonly #failed = new Set<string>();
   /** Of all batches so far, scored or not. */
   readonly seen = new SeenSchemas();
-  readonly #observers = new Map<string, Observer>();
+  readonly #observers = new Map<string, Looking>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor({ models, log, onJudged }: ScorerOptions) {
@@ -67,10 +72,11 @@ export class Scorer implements Stage, AsyncDisposable {
   }
 
   /**
-   * From the next batch of this type on, after it has gone its way. One that throws is told of and looks on no more.
+   * From the next batch of this type on, after it has gone its way. One that throws looks on no more.
+   * @param onFailure  told what it threw, unless it had been dismissed by then
    */
-  observe(type: string, observer: Observer): void {
-    this.#observers.set(type, observer);
+  observe(type: string, observer: Observer, onFailure: (error: unknown) => void = () => undefined): void {
+    this.#observers.set(type, { observer, onFailure });
   }
 
   /** Nobody looks on any more. Resolves once the one who did has come to the end of what it was looking at. */
@@ -188,16 +194,18 @@ export class Scorer implements Stage, AsyncDisposable {
   /** In its own turn, behind batches that wait already: what is scored does not wait for who looks on. */
   #show(batch: RecordBatch, judgement: Judgement | undefined): void {
     const { type } = batch.schema;
-    const observer = this.#observers.get(type);
-    if (!observer) return;
+    const looking = this.#observers.get(type);
+    if (!looking) return;
     // Flags of rules are put into the judgement's own.
     const verdict: Verdict | undefined = judgement && { ...judgement, anomaly: judgement.anomaly.slice() };
     const look = async () => {
-      if (this.#observers.get(type) === observer) await observer.take(batch, verdict);
+      if (this.#observers.get(type) === looking) await looking.observer.take(batch, verdict);
     };
     void this.#inTurn(look).catch((error: unknown) => {
       this.#log.error({ type, err: error }, 'whoever looked on at the scoring has failed');
-      if (this.#observers.get(type) === observer) this.#observers.delete(type);
+      if (this.#observers.get(type) !== looking) return;
+      this.#observers.delete(type);
+      looking.onFailure(error);
     });
   }
 

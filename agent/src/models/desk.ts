@@ -1,13 +1,16 @@
 /**
- * Carries out what the collector wants run here: fetch, check, switch, tell. One thing at a time; whatever goes wrong,
- * the model that is active goes on, and an order that was refused is not tried again by itself.
+ * Carries out what the collector wants run here: fetch, check, switch, tell. One thing at a time, and a fetch, which may
+ * take hours, gives way to all that needs none; whatever goes wrong, the model that is active goes on, and an order
+ * that was refused is not tried again by itself.
  */
 import { type EngineName, type LoadedModel, openModel } from '@edgeward/models/engines';
 import type { Scorer } from '@edgeward/models/scorer';
+import { Backoff } from '@edgeward/shared/clock';
 import type { Clock, ModelDeployment } from '@edgeward/shared/contracts';
 import { EdgewardError, isRetryable, messageOf } from '@edgeward/shared/errors';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
+import { getOrMake } from '@edgeward/shared/maps';
 import {
   type Assignment,
   bundleIdOf,
@@ -22,7 +25,7 @@ import { fetchBundle } from './fetch.js';
 import type { Incoming } from './incoming.js';
 import { codeOf, type Notice } from './open-models.js';
 import type { ModelStore, Outcome } from './store.js';
-import { Switcher } from './switcher.js';
+import { orDispose, Switcher } from './switcher.js';
 import { type Ripe, Trials } from './trials.js';
 
 export interface DeskOptions {
@@ -38,8 +41,16 @@ export interface DeskOptions {
   readonly onChange: () => void;
 }
 
-/** After what may pass by itself, such as a full disk. */
+/** After what may pass by itself. */
 const againAfterMs = 60_000;
+/** A full disk may stay so for long, and each try fetches the bundle anew. */
+const longestMs = 3_600_000;
+
+interface Retries {
+  readonly backoff: Backoff;
+  /** What went wrong last. */
+  text: string;
+}
 
 export class ModelDesk {
   readonly channel: ModelChannel;
@@ -48,16 +59,22 @@ export class ModelDesk {
   readonly #said = new Map<string, ModelDeployment>();
   /** By order: not before, on the monotonic clock. */
   readonly #notBefore = new Map<string, number>();
+  /** By order. */
+  readonly #retries = new Map<string, Retries>();
+  /** Orders whose bundle is not here, or not whole, whatever the store says. */
+  readonly #unfetched = new Set<string>();
   readonly #trials: Trials;
   readonly #switcher: Switcher;
   #wanted: readonly Wanted[] = [];
   /** The collector has spoken since the start. */
   #heard = false;
   #current: { readonly order: string; readonly abort: AbortController } | undefined;
+  /** Ends the fetch that is under way; it goes on from what has come. */
+  #pause: AbortController | undefined;
 
   constructor(options: DeskOptions) {
     this.#options = options;
-    this.#trials = new Trials({ ...options, onTaken: () => this.#changed.open() });
+    this.#trials = new Trials({ ...options, onTaken: () => this.#mayBeUrgent() });
     this.#switcher = new Switcher(options);
     this.channel = new ModelChannel(options.clock, payload => this.#announced(payload));
   }
@@ -73,7 +90,7 @@ export class ModelDesk {
   /** Ends on stop; what is half done then goes on at the next start. Never fails: readings do not depend on it. */
   async run(stop: AbortSignal): Promise<void> {
     using _ = this.#changed.openOn(stop);
-    const unheard = this.#options.scorer.seen.listen(() => this.#changed.open());
+    const unheard = this.#options.scorer.seen.listen(() => this.#mayBeUrgent());
     await this.#guarded(() => this.#trials.resume(), stop);
     while (!stop.aborted) await this.#guarded(() => this.#step(stop), stop);
     await this.#guarded(() => this.#trials.dispose(), stop);
@@ -83,11 +100,29 @@ export class ModelDesk {
   async #step(stop: AbortSignal): Promise<void> {
     await this.#endTrials();
     await this.#trials.save();
-    const due = this.#wanted.find(wanted => this.#isDue(wanted));
-    const ripe = this.#trials.ripe();
-    if (due) await this.#carryOut(due, stop);
-    else if (ripe) await this.#settle(ripe);
+    const ripe = this.#ripe();
+    const due = this.#wanted.filter(wanted => this.#isDue(wanted));
+    const next = due.find(wanted => !this.#needsFetch(wanted)) ?? due[0];
+    if (ripe) await this.#settle(ripe);
+    else if (next) await this.#carryOut(next, stop);
     else await this.#changed.wait(stop, this.#untilDueMs());
+  }
+
+  #ripe(): Ripe | undefined {
+    return this.#trials.ripe(order => !this.#mustWait(order));
+  }
+
+  #mayBeUrgent(): void {
+    if (this.#pause && this.#isUrgent()) this.#pause.abort();
+    this.#changed.open();
+  }
+
+  /** A model that storms must go, whatever is on its way for other devices. */
+  #isUrgent(): boolean {
+    return (
+      this.#ripe() !== undefined ||
+      this.#wanted.some(wanted => this.#isDue(wanted) && !this.#needsFetch(wanted))
+    );
   }
 
   /** A disk that takes nothing, for one. */
@@ -105,7 +140,11 @@ export class ModelDesk {
   async #endTrials(): Promise<void> {
     if (!this.#heard) return;
     const orders = new Set(this.#wanted.map(({ order }) => order));
-    for (const { type, order } of this.#trials.all()) if (!orders.has(order)) await this.#trials.end(type);
+    for (const { type, order } of this.#trials.all()) {
+      if (orders.has(order)) continue;
+      await this.#trials.end(type);
+      await this.#trials.forget(type);
+    }
   }
 
   #announced(payload: Uint8Array): void {
@@ -124,22 +163,37 @@ export class ModelDesk {
       if (outcome?.order === one.order) this.#said.set(one.type, { ...outcome, type: one.type });
       else this.#say(one, { state: 'waiting', text: 'no rows of this device type have come yet' });
     }
-    if (!wanted.some(({ order }) => order === this.#current?.order)) this.#current?.abort.abort();
-    this.#changed.open();
+    const orders = new Set(wanted.map(({ order }) => order));
+    for (const kept of [this.#notBefore, this.#retries, this.#unfetched])
+      for (const order of kept.keys()) if (!orders.has(order)) kept.delete(order);
+    if (this.#current && !orders.has(this.#current.order)) this.#current.abort.abort();
+    this.#mayBeUrgent();
   }
 
   /** A gateway fetches nothing for devices it does not have, and only rows tell which fields they have. */
   #isDue(wanted: Wanted): boolean {
-    const { store, scorer, clock } = this.#options;
+    const { store, scorer } = this.#options;
     if (store.stateOf(wanted.type).outcome?.order === wanted.order) return false;
     if (this.#trials.of(wanted.type)?.order === wanted.order) return false;
-    if ((this.#notBefore.get(wanted.order) ?? 0) > clock.monotonic()) return false;
+    if (this.#mustWait(wanted.order)) return false;
     return scorer.seen.of(wanted.type).length > 0;
+  }
+
+  /** As far as is known without reading it. */
+  #needsFetch(wanted: Wanted): boolean {
+    if ('problem' in wanted || !wanted.manifest) return false;
+    const { active, previous, candidate } = this.#options.store.stateOf(wanted.type);
+    const isHere = [active, previous, candidate].includes(bundleIdOf(wanted.manifest));
+    return !isHere || this.#unfetched.has(wanted.order);
+  }
+
+  #mustWait(order: string): boolean {
+    return (this.#notBefore.get(order) ?? 0) > this.#options.clock.monotonic();
   }
 
   #untilDueMs(): number {
     const nowMs = this.#options.clock.monotonic();
-    const waiting = this.#wanted.map(({ order }) => (this.#notBefore.get(order) ?? 0) - nowMs);
+    const waiting = [...this.#notBefore.values()].map(atMs => atMs - nowMs);
     return Math.min(...waiting.filter(ms => ms > 0));
   }
 
@@ -170,56 +224,74 @@ export class ModelDesk {
       await store.note(type, this.#done(wanted));
       return this.#say(wanted, { state: 'active' });
     }
-    if (!(await store.has(type, bundle))) await this.#fetch(wanted, manifest, stop);
+    if (!(await store.has(type, bundle)) && !(await this.#fetched(wanted, manifest, stop))) return;
     this.#say(wanted, { state: 'checking' });
-    const model = await this.#open(store.folderOf(type, bundle), manifest);
+    const model = await this.#open(manifest);
     if (wanted.shadow) {
       await this.#trials.shadow(type, wanted.order, model, wanted.shadow);
       return this.#say(wanted, { state: 'shadow' });
     }
-    await this.#switcher.activate(type, bundle, model, this.#done(wanted));
+    await orDispose(model, () => this.#switcher.activate(type, bundle, model, this.#done(wanted)));
     this.#say(wanted, { state: 'active' });
   }
 
-  async #settle(ripe: Ripe): Promise<void> {
-    const { type, order } = ripe.trial;
-    if ('limits' in ripe.trial) return this.#settleWatch(type, ripe.verdict);
-    const wanted = this.#wanted.find(one => one.order === order);
+  /** What comes of a trial is on disk before its counts are forgotten: until then a start finds the trial, as it was. */
+  async #settle({ trial, verdict }: Ripe): Promise<void> {
+    const { type, order } = trial;
+    await this.#trials.save(true);
+    if (trial.kind === 'watch') return this.#settleWatch(type, verdict);
+    const wanted = this.#wanted.find(one => one.type === type && one.order === order);
     const manifest = wanted && 'manifest' in wanted ? wanted.manifest : null;
-    const takesOver = ripe.verdict === 'promote' && manifest !== null;
-    await this.#trials.end(type, takesOver);
-    if (wanted === undefined) return;
-    try {
-      if (!takesOver) throw new EdgewardError('EW_MODEL_ALARMS', reasonOf(ripe.verdict));
-      await this.#switcher.activate(type, bundleIdOf(manifest), ripe.trial.run.model, this.#done(wanted));
-      this.#trials.watch(ripe.trial);
-      this.#say(wanted, { state: 'active' });
-    } catch (error) {
-      await this.#failed(wanted, error);
+    if (verdict === 'promote' && wanted && manifest) {
+      try {
+        await this.#switcher.activate(type, bundleIdOf(manifest), trial.run.model, this.#done(wanted));
+      } catch (error) {
+        // It is judged again in a while, of what it will have counted by then.
+        await this.#failed(wanted, error);
+        return;
+      }
+      await this.#trials.end(type, true);
+      await this.#trials.watch(trial);
+      return this.#say(wanted, { state: 'active' });
     }
+    await this.#trials.end(type);
+    const refused = new EdgewardError('EW_MODEL_ALARMS', reasonOf(verdict));
+    if (!wanted || (await this.#failed(wanted, refused))) await this.#trials.forget(type);
   }
 
   async #settleWatch(type: string, verdict: Ripe['verdict']): Promise<void> {
     await this.#trials.end(type);
     const { outcome } = this.#options.store.stateOf(type);
-    if (verdict === 'stays' || outcome === null) return;
+    if (verdict === 'stays' || outcome === null) return this.#trials.forget(type);
     const { code, message: text } = new EdgewardError('EW_MODEL_ALARMS', reasonOf(verdict));
     const rolledBack = { ...outcome, state: 'rolled-back' as const, code, text };
-    await this.#switcher.fallBack(type, rolledBack);
+    if (await this.#switcher.fallBack(type, rolledBack)) await this.#trials.forget(type);
     this.#said.set(type, { ...rolledBack, type });
     this.#options.onChange();
   }
 
-  async #fetch(wanted: Assignment, manifest: ModelManifest, stop: AbortSignal): Promise<void> {
+  /** @returns false if something else had to go first: then the order is due still */
+  async #fetched(wanted: Assignment, manifest: ModelManifest, stop: AbortSignal): Promise<boolean> {
     const { store, clock, log } = this.#options;
+    this.#unfetched.add(wanted.order);
+    if (this.#isUrgent()) return false;
+    const pause = new AbortController();
+    this.#pause = pause;
     const incoming = await store.receive(manifest);
     const tell = () =>
       this.#say(wanted, { state: 'fetching', doneBytes: incoming.doneBytes, bytes: incoming.bytes });
     tell();
     try {
-      do await fetchBundle(incoming, { channel: this.channel, clock, log, onProgress: tell }, stop);
+      const parts = { channel: this.channel, clock, log, onProgress: tell };
+      do await fetchBundle(incoming, parts, AbortSignal.any([stop, pause.signal]));
       while (!(await this.#accept(incoming)));
+      this.#unfetched.delete(wanted.order);
+      return true;
+    } catch (error) {
+      if (pause.signal.aborted) return false;
+      throw error;
     } finally {
+      this.#pause = undefined;
       await incoming.close();
     }
   }
@@ -236,10 +308,13 @@ export class ModelDesk {
   }
 
   /** Checked as any bundle is, and against what devices there are. */
-  async #open(folder: string, { type, revision }: ModelManifest): Promise<LoadedModel> {
-    const { engine, log, scorer } = this.#options;
-    const model = await openModel(folder, { engine, log });
-    try {
+  async #open(manifest: ModelManifest): Promise<LoadedModel> {
+    const { engine, log, scorer, store } = this.#options;
+    const { type, revision } = manifest;
+    const bundle = bundleIdOf(manifest);
+    const open = () => openModel(store.folderOf(type, bundle), { engine, log });
+    const model = await store.opening(type, bundle, open);
+    return orDispose(model, async () => {
       const { card } = model.bundle;
       if (card.deviceType !== type || card.revision !== revision)
         throw refusal(
@@ -248,27 +323,28 @@ export class ModelDesk {
       const missing = scorer.misfit(model);
       if (missing.length > 0) throw new EdgewardError('EW_MODEL_FIELDS', `${missing.join(', ')}.`);
       return model;
-    } catch (error) {
-      await model.detector[Symbol.asyncDispose]();
-      throw error;
-    }
+    });
   }
 
-  async #failed(wanted: Wanted, error: unknown): Promise<void> {
-    const { store, clock, log, onEvent } = this.#options;
+  /** @returns whether the order is done with, on disk too */
+  async #failed(wanted: Wanted, error: unknown): Promise<boolean> {
+    const { store, log, onEvent } = this.#options;
     const { type, order } = wanted;
     const why = { ...codeOf(error), text: this.#plain(wanted, messageOf(error)) };
     if (!(error instanceof EdgewardError) || isRetryable(error)) {
-      log.warn({ type, error: why.text }, 'a model could not be brought in; trying again');
-      this.#notBefore.set(order, clock.monotonic() + againAfterMs);
+      this.#tryLater(wanted, why.text, isDiskFull(error));
       // Room on a full disk is for readings.
       if (isDiskFull(error)) await store.keepIncoming(type, undefined).catch(() => undefined);
-      return this.#say(wanted, { state: 'waiting', ...why });
+      this.#say(wanted, { state: 'waiting', ...why });
+      return false;
     }
     log.error({ type, ...why }, 'a model is refused; the former goes on');
-    await store.note(type, { order, revision: revisionOf(wanted), state: 'refused', ...why }).catch(() => {
-      this.#notBefore.set(order, Number.POSITIVE_INFINITY);
-    });
+    const outcome = { order, revision: revisionOf(wanted), state: 'refused' as const, ...why };
+    const isKept = await store.note(type, outcome).then(
+      () => true,
+      () => false,
+    );
+    if (!isKept) this.#notBefore.set(order, Number.POSITIVE_INFINITY);
     await store.keepIncoming(type, undefined).catch(() => undefined);
     onEvent({
       kind: 'model',
@@ -276,6 +352,19 @@ export class ModelDesk {
       details: { type, revision: revisionOf(wanted) },
     });
     this.#say(wanted, { state: 'refused', ...why });
+    return isKept;
+  }
+
+  /** The same reason is told once. */
+  #tryLater({ type, order }: Wanted, text: string, grows: boolean): void {
+    const { clock, log } = this.#options;
+    const fresh = () => ({ backoff: new Backoff(againAfterMs, longestMs), text: '' });
+    const retries = getOrMake(this.#retries, order, fresh);
+    const level = retries.text === text ? 'debug' : 'warn';
+    log[level]({ type, error: text }, 'a model could not be brought in; trying again');
+    retries.text = text;
+    if (!grows) retries.backoff.reset();
+    this.#notBefore.set(order, clock.monotonic() + retries.backoff.next());
   }
 
   /** Without the folder of this gateway, which says nothing to who reads it elsewhere. */

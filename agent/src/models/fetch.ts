@@ -46,9 +46,12 @@ export class Pace {
   }
 }
 
+/** So often in a row a piece may not come: then others have their turn. */
+const maxFailures = 6;
+
 /**
  * Until all of it is there; waits through cuts.
- * @throws what the collector says where trying again is of no use; EW_STOPPED
+ * @throws what the collector says where trying again is of no use, or has been for a while; EW_STOPPED
  */
 export async function fetchBundle(
   incoming: Incoming,
@@ -58,6 +61,7 @@ export async function fetchBundle(
   const bundle = bundleIdOf(incoming.manifest);
   const pace = new Pace();
   const backoff = new Backoff(500, 60_000);
+  let failures = 0;
   for (let { next } = incoming; next; { next } = incoming) {
     await channel.untilLinked(stop);
     const { file, offset, left } = next;
@@ -67,11 +71,13 @@ export async function fetchBundle(
       const busyMs = pace.took(clock.monotonic() - beganMs, data.length);
       await incoming.write(data);
       backoff.reset();
+      failures = 0;
       onProgress();
       await clock.sleep(Math.min(busyMs, longestPauseMs), stop);
       if (channel.crowded) await clock.sleep(crowdedMs, stop);
     } catch (error) {
-      if (stop.aborted || !isRetryable(error)) throw error;
+      failures += 1;
+      if (stop.aborted || !isRetryable(error) || failures >= maxFailures) throw error;
       const waitMs = backoff.next();
       log.debug({ error: messageOf(error), file, offset, waitMs }, 'a piece of a model did not come');
       await clock.sleep(waitMs, stop);

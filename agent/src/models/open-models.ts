@@ -60,7 +60,8 @@ export async function openStored(
       tell(options, type, active, 'is damaged on this disk and is fetched again', damage);
       continue;
     }
-    const opened = await openModel(store.folderOf(type, active), { engine, log }).catch(asError);
+    const open = () => openModel(store.folderOf(type, active), { engine, log });
+    const opened = await store.opening(type, active, open).catch(asError);
     if (!(opened instanceof Error)) return opened;
     await giveUp(type, opened, store);
     tell(options, type, active, 'cannot be used any more', opened);

@@ -3,12 +3,13 @@
  * one before it, and at most one candidate. `state.json` alone says which is which and is replaced whole, so whatever
  * moment the process is killed at, the next start finds the former version or the new one, both complete.
  *
- *     <type>/state.json   <type>/versions/<bundle>/…   <type>/incoming/<bundle>/…
+ *     <type>/state.json   <type>/versions/<bundle>/…   <type>/incoming/<bundle>/…   <type>/opening/<bundle>
  */
 import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { EdgewardError } from '@edgeward/shared/errors';
 import { failpoint } from '@edgeward/shared/failpoint';
-import { makeFolder, removeFolder, syncFolder, writeFileAtomic } from '@edgeward/shared/files';
+import { isAbsent, makeFolder, removeFolder, syncFolder, writeFileAtomic } from '@edgeward/shared/files';
 import type { Logger } from '@edgeward/shared/log';
 import { bundleIdOf, bundlePattern, type ModelManifest } from '@edgeward/shared/models/manifest';
 import { namePattern } from '@edgeward/shared/topics';
@@ -38,6 +39,9 @@ const stateSchema = z.object({
 });
 export type TypeState = z.output<typeof stateSchema>;
 export type Outcome = NonNullable<TypeState['outcome']>;
+
+/** A process that ends so often while it opens a bundle ends of it. */
+const openingTries = 2;
 
 const nothing: TypeState = { format: 1, active: null, previous: null, candidate: null, outcome: null };
 
@@ -120,21 +124,53 @@ export class ModelStore {
   /** What came of an order that changed nothing. */
   async note(type: string, outcome: Outcome): Promise<void> {
     await this.#set(type, { candidate: null, outcome });
+    await this.#unmark(type);
     await this.#prune(type);
   }
 
-  /** The active version cannot be used: the one before it is active now. @param forget  its files are of no use */
-  async fallBack(type: string, outcome: Outcome | null, forget: boolean): Promise<void> {
+  /**
+   * The active version cannot be used: the one before it is active now.
+   * @param forget  its files are of no use
+   * @returns whether the next start knows it, too
+   */
+  async fallBack(type: string, outcome: Outcome | null, forget: boolean): Promise<boolean> {
     const { active, previous } = this.stateOf(type);
     const change = { active: previous, previous: null, outcome };
     try {
       await this.#set(type, change);
-      if (forget && active) await removeFolder(this.folderOf(type, active));
-      await this.#prune(type);
     } catch (error) {
       // A disk that takes nothing keeps no gateway from reading; the next start finds out the same.
       this.#log.error({ type, err: error }, 'which model is active cannot be kept');
       this.#states.set(type, { ...this.stateOf(type), ...change });
+      return false;
+    }
+    await this.#unmark(type);
+    if (forget && active) await this.#remove(this.folderOf(type, active));
+    await this.#prune(type);
+    return true;
+  }
+
+  /**
+   * Opens a version under a mark that a process which dies of it leaves behind: native code that crashes, memory that
+   * does not suffice. Once may have been a power cut. @throws EW_MODEL_BUNDLE after that, without opening it
+   */
+  async opening<T>(type: string, bundle: string, open: () => Promise<T>): Promise<T> {
+    const folder = this.#marks(type);
+    const mark = path.join(folder, bundle);
+    const before = Number((await jsonOf(mark)) ?? 0);
+    if (before >= openingTries)
+      throw new EdgewardError(
+        'EW_MODEL_BUNDLE',
+        `The agent ended ${before} times while it opened it: assign another, or the same to have it tried again.`,
+      );
+    // Where nothing can be marked, models are used all the same.
+    await makeFolder(folder)
+      .then(() => writeFileAtomic(mark, String(before + 1)))
+      .catch((error: unknown) => this.#log.warn({ type, err: error }, 'a model is opened without a mark'));
+    try {
+      return await open();
+    } finally {
+      await this.#unmark(type, bundle);
     }
   }
 
@@ -153,11 +189,7 @@ export class ModelStore {
 
   /** As it was saved; undefined if it cannot be read. */
   async savedTrial(type: string): Promise<unknown> {
-    try {
-      return JSON.parse(await readFile(path.join(this.#directory, type, 'trial.json'), 'utf8'));
-    } catch {
-      return undefined;
-    }
+    return jsonOf(path.join(this.#directory, type, 'trial.json'));
   }
 
   async #set(type: string, change: Partial<TypeState>): Promise<void> {
@@ -173,7 +205,24 @@ export class ModelStore {
     const folder = path.join(this.#directory, type, 'versions');
     for (const name of await names(folder))
       if (name !== active && name !== previous && name !== candidate)
-        await removeFolder(path.join(folder, name));
+        await this.#remove(path.join(folder, name));
+  }
+
+  /** What cannot be deleted is in nobody's way. */
+  async #remove(folder: string): Promise<void> {
+    await removeFolder(folder).catch((error: unknown) => {
+      this.#log.warn({ folder, err: error }, 'a model that is used no more could not be deleted');
+    });
+  }
+
+  /** @param bundle  none: of all of them */
+  async #unmark(type: string, bundle = ''): Promise<void> {
+    const folder = this.#marks(type);
+    await removeFolder(path.join(folder, bundle))
+      .then(() => syncFolder(bundle ? folder : path.dirname(folder)))
+      .catch((error: unknown) => {
+        if (!isAbsent(error)) this.#log.warn({ type, err: error }, 'the mark of an opening stays');
+      });
   }
 
   async #load(type: string): Promise<void> {
@@ -187,6 +236,20 @@ export class ModelStore {
 
   #stateFile(type: string): string {
     return path.join(this.#directory, type, 'state.json');
+  }
+
+  /** A file for each bundle that is being opened: how many processes have tried. */
+  #marks(type: string): string {
+    return path.join(this.#directory, type, 'opening');
+  }
+}
+
+/** Undefined if it cannot be read. */
+async function jsonOf(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch {
+    return undefined;
   }
 }
 

@@ -18,7 +18,7 @@ export class Switcher {
   }
 
   /**
-   * Owns the model. If it throws, nothing has changed.
+   * If it throws, nothing has changed, and the model is still the caller's.
    * @param bundle  null = as configured
    */
   async activate(
@@ -29,12 +29,7 @@ export class Switcher {
   ): Promise<void> {
     const { store, scorer, log, onEvent } = this.#options;
     const former = scorer.revisions[type] ?? 'none';
-    try {
-      await store.activate(type, bundle, outcome);
-    } catch (error) {
-      await model?.detector[Symbol.asyncDispose]();
-      throw error;
-    }
+    await store.activate(type, bundle, outcome);
     await this.#swap(type, model);
     const revision = scorer.revisions[type] ?? 'none';
     log.info({ type, revision, former }, 'model switched');
@@ -49,13 +44,13 @@ export class Switcher {
     const { configured, engine, log } = this.#options;
     const folder = configured.get(type);
     const model = folder === undefined ? undefined : await openModel(folder, { engine, log });
-    await this.activate(type, null, model, outcome);
+    await orDispose(model, () => this.activate(type, null, model, outcome));
   }
 
-  /** To the version before; below it is what is configured. */
-  async fallBack(type: string, outcome: Outcome): Promise<void> {
+  /** To the version before; below it is what is configured. @returns whether the next start knows it, too */
+  async fallBack(type: string, outcome: Outcome): Promise<boolean> {
     const { store, configured, engine, log, onEvent } = this.#options;
-    await store.fallBack(type, outcome, false);
+    const kept = await store.fallBack(type, outcome, false);
     const folder = configured.get(type);
     const stored = await openStored(type, this.#options);
     const former =
@@ -68,6 +63,7 @@ export class Switcher {
       text: `The model for ${type} gave way to the one before it: ${outcome.text}`.slice(0, 900),
       details: { type, revision: outcome.revision },
     });
+    return kept;
   }
 
   async #swap(type: string, model: LoadedModel | undefined): Promise<void> {
@@ -76,5 +72,15 @@ export class Switcher {
     await (model ? scorer.swap(model) : scorer.drop(type)).catch((error: unknown) =>
       log.warn({ type, err: error }, 'the former model did not end as it should'),
     );
+  }
+}
+
+/** The model is of no use where the switch to it fails. */
+export async function orDispose<T>(model: LoadedModel | undefined, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    await model?.detector[Symbol.asyncDispose]();
+    throw error;
   }
 }

@@ -16,6 +16,7 @@ import {
   watchLimits,
 } from '@edgeward/models/shadow-rules';
 import type { Clock, ShadowReport } from '@edgeward/shared/contracts';
+import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import type { ShadowPolicy } from '@edgeward/shared/models/manifest';
 import { type SavedTrial, trialSchema } from './saved-trial.js';
@@ -57,6 +58,8 @@ const saveEveryMs = 60_000;
 export class Trials {
   readonly #options: TrialsOptions;
   readonly #trials = new Map<string, Trial>();
+  /** Those that count no more, and why. */
+  readonly #failures = new Map<Trial, string>();
   #savedMs: number;
 
   constructor(options: TrialsOptions) {
@@ -85,9 +88,11 @@ export class Trials {
   }
 
   /** The candidate of this trial is the active model now. */
-  watch({ type, order, policy, run }: Shadow): void {
+  async watch({ type, order, policy, run }: Shadow): Promise<void> {
     const limits = watchLimits(policy, run.counts);
-    if (limits.deviceMs > 0) this.#watch(type, order, limits, maxGapMsOf(run.model.bundle.card));
+    if (limits.deviceMs <= 0) return this.forget(type);
+    this.#watch(type, order, limits, maxGapMsOf(run.model.bundle.card));
+    await this.save(true);
   }
 
   /** After a start: what had just taken over is watched on. */
@@ -102,27 +107,34 @@ export class Trials {
     }
   }
 
-  /** Those that can be judged. */
-  ripe(): Ripe | undefined {
-    for (const trial of this.#trials.values())
-      if (trial.kind === 'shadow') {
-        const verdict = judgeShadow(trial.policy, trial.run.counts);
-        if (verdict !== 'more') return { trial, verdict };
-      } else {
-        const verdict = judgeWatch(trial.limits, trial.run.counts);
-        if (verdict !== 'more') return { trial, verdict };
-      }
+  /** One that can be judged. @param isDue  of its order; others are passed over */
+  ripe(isDue: (order: string) => boolean): Ripe | undefined {
+    for (const trial of this.#trials.values()) {
+      const ripe = isDue(trial.order) && (this.#failed(trial) ?? judged(trial));
+      if (ripe) return ripe;
+    }
     return undefined;
   }
 
-  /** Nobody looks on any more. @param keepModel  it has another owner now */
+  /**
+   * Nobody looks on any more; what was counted stays on disk until `forget`, for what came of the trial must be there
+   * before. @param keepModel  it has another owner now
+   */
   async end(type: string, keepModel = false): Promise<void> {
     const trial = this.#trials.get(type);
     if (!trial) return;
     this.#trials.delete(type);
+    this.#failures.delete(trial);
     await this.#options.scorer.dismiss(type);
     if (trial.kind === 'shadow' && !keepModel) await trial.run.model.detector[Symbol.asyncDispose]();
-    await this.#options.store.saveTrial(type, undefined);
+  }
+
+  /** What was counted is of no use any more. Never fails: at worst a start finds it, of an order that is done. */
+  async forget(type: string): Promise<void> {
+    const { store, log } = this.#options;
+    await store.saveTrial(type, undefined).catch((error: unknown) => {
+      log.warn({ type, err: error }, 'what a trial has counted could not be deleted');
+    });
   }
 
   /** At most once a minute, and at the end. */
@@ -157,14 +169,36 @@ export class Trials {
   }
 
   #begin(trial: Trial): void {
+    const { scorer, onTaken } = this.#options;
     this.#trials.set(trial.type, trial);
-    this.#options.scorer.observe(trial.type, trial.run);
+    scorer.observe(trial.type, trial.run, error => {
+      this.#failures.set(trial, messageOf(error));
+      onTaken();
+    });
+  }
+
+  /** A candidate that cannot score is none; a model that nobody can watch stays. */
+  #failed(trial: Trial): Ripe | undefined {
+    const text = this.#failures.get(trial);
+    if (text === undefined) return undefined;
+    return trial.kind === 'watch'
+      ? { trial, verdict: 'stays' }
+      : { trial, verdict: { reason: `It failed at rows that it was to score: ${text}` } };
   }
 
   async #saved(type: string, order: string): Promise<SavedTrial | undefined> {
     const { data } = trialSchema.safeParse(await this.#options.store.savedTrial(type));
     return data?.order === order ? data : undefined;
   }
+}
+
+function judged(trial: Trial): Ripe | undefined {
+  if (trial.kind === 'shadow') {
+    const verdict = judgeShadow(trial.policy, trial.run.counts);
+    return verdict === 'more' ? undefined : { trial, verdict };
+  }
+  const verdict = judgeWatch(trial.limits, trial.run.counts);
+  return verdict === 'more' ? undefined : { trial, verdict };
 }
 
 type SavedWatch = NonNullable<SavedTrial['watch']>;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { readBundle, writeBundle } from '@edgeward/models/bundle';
 import { machineBatch, machineTraining } from '@edgeward/models/testing/machine';
 import { train } from '@edgeward/models/training';
+import type { RecordBatch } from '@edgeward/shared/contracts';
 import { manifestOf } from '@edgeward/shared/models/manifest';
 import type { MadeUp } from './made-up.js';
 
@@ -13,6 +14,10 @@ export interface Made extends MadeUp {
 
 let made = 0;
 
+export function ofType(type: string, batch: RecordBatch): RecordBatch {
+  return { ...batch, schema: { ...batch.schema, type } };
+}
+
 /**
  * For the machine of the tests; another seed is another revision.
  * @param instead  files in place of its own: a manifest that is right of a bundle that is not
@@ -21,10 +26,11 @@ export async function makeBundle(
   under: string,
   seed: number,
   instead: Readonly<Record<string, Uint8Array>> = {},
+  type = 'machine',
 ): Promise<Made> {
   const folder = path.join(under, `bundle-${seed}-${made++}`);
   const options = { ...machineTraining, seed, trees: 20, samples: 64 };
-  const { bundle } = train({ batch: machineBatch({ rows: 1000 }), skippedRows: 0 }, options);
+  const { bundle } = train({ batch: ofType(type, machineBatch({ rows: 1000 })), skippedRows: 0 }, options);
   await mkdir(under, { recursive: true });
   await writeBundle(folder, bundle);
   const { card } = await readBundle(folder);
