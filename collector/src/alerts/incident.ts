@@ -1,4 +1,5 @@
 import type { ChannelEvidence } from '@edgeward/shared/contracts';
+import type { Diagnosis } from '../diagnosis/diagnosis.js';
 
 export type Severity = 'info' | 'warning' | 'critical';
 
@@ -43,4 +44,6 @@ export interface Incident {
   readonly channels: readonly IncidentChannel[];
   readonly recommendations: readonly string[];
   readonly timeline: readonly IncidentNote[];
+  /** Absent before the first look, and where nothing is known of the device's channels. */
+  readonly diagnosis?: Diagnosis;
 }

@@ -1,0 +1,44 @@
+/** What is thought of an incident, with the evidence; all numbers and names that texts about it may use. */
+import type { Severity } from '../alerts/incident.js';
+
+/** One observation, in words for people; other texts cite it by its id. */
+export interface EvidenceItem {
+  /** `E1`, `E2`, … within its diagnosis. */
+  readonly id: string;
+  readonly text: string;
+  readonly device: string;
+  /** Absent where it is about the device as a whole. */
+  readonly field?: string;
+}
+
+export interface LikelyCause {
+  /** In the catalogue. */
+  readonly id: string;
+  readonly cause: string;
+  /** What has to be looked at: `discharge valve`, `sensor of bearingTemperature`. */
+  readonly component: string;
+  /** `none`: no fault at all. */
+  readonly severity: Severity | 'none';
+  /** 0 to 1. */
+  readonly probability: number;
+  /** Ids of what speaks for it, the strongest first. */
+  readonly evidence: readonly string[];
+  /** Ids of what speaks against it. */
+  readonly against: readonly string[];
+  readonly actions: readonly string[];
+}
+
+export interface Diagnosis {
+  /** Time of the newest row that it looked at, ms. */
+  readonly atMs: number;
+  /**
+   * `likely`: the first cause is more probable than all else together; `possible`: it is the best of several;
+   * `unknown`: the evidence is too weak to name one.
+   */
+  readonly verdict: 'likely' | 'possible' | 'unknown';
+  /** At most three, most probable first; those below 5 % are left out. */
+  readonly causes: readonly LikelyCause[];
+  /** Probability that it is none of the catalogue's causes. */
+  readonly unknown: number;
+  readonly evidence: readonly EvidenceItem[];
+}
