@@ -117,6 +117,7 @@ export class ExternalBroker implements Link {
       if (client.connected) {
         this.#connected = { client, unacknowledged: 0 };
         onConnected();
+        this.#options.onLinked?.();
         this.#options.log.info({ url: this.#options.url }, 'connected to the external broker');
       }
       return await ended;

@@ -25,6 +25,8 @@ export interface LinkOptions {
   /** Waits while there is no room for more; undefined = there is. */
   readonly room: (signal: AbortSignal) => Promise<void> | undefined;
   readonly onMessage: (message: Message) => void;
+  /** An external broker is there (again): what was published since it was last, and a little before, may be lost. */
+  readonly onLinked?: () => void;
   /**
    * Takes what a simple publisher says on its `json` topic; resolves once it is journaled, or cannot be and the
    * publisher has been told so. Rejects if it must be sent again. Without it such messages are refused.

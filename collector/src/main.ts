@@ -188,6 +188,7 @@ export async function runCollector(
       if (message.kind === 'fetch') models.distribution.asked(message.gateway, message.payload);
       else ingest.offer(message);
     },
+    onLinked: () => void models.distribution.announceAll(gateways.all().map(({ id }) => id)),
     onJson: (gateway, payload) => ingest.takeJson(gateway, payload),
     identities,
     onRefused: (gateway, reason) => void journal.tell('identity', `Refused: ${reason}.`, {}, gateway),

@@ -3,9 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '@edgeward/shared/contracts';
+import { EdgewardError } from '@edgeward/shared/errors';
 import { isAbsent, makeFolder, writeFileAtomic } from '@edgeward/shared/files';
 import type { Logger } from '@edgeward/shared/log';
-import { type ShadowPolicy, shadowPolicySchema } from '@edgeward/shared/models/manifest';
+import { modelLimits, type ShadowPolicy, shadowPolicySchema } from '@edgeward/shared/models/manifest';
 import { z } from 'zod';
 
 const assignedSchema = z.object({
@@ -21,6 +22,14 @@ const assignedSchema = z.object({
   shadow: shadowPolicySchema.exactOptional(),
 });
 export type Assigned = z.output<typeof assignedSchema>;
+
+/** What somebody wants. */
+export interface Ordered {
+  readonly type: string;
+  readonly gateway: string | null;
+  readonly bundle: string;
+  readonly shadow?: ShadowPolicy | undefined;
+}
 
 const fileSchema = z.object({ format: z.literal(1), assigned: z.array(assignedSchema) });
 const maxFormer = 10;
@@ -69,24 +78,39 @@ export class Assignments {
     return new Set(bundles.filter(bundle => bundle !== null));
   }
 
-  /** Durable when it resolves; gateways carry it out once, also if it is what they run. */
-  assign(type: string, gateway: string | null, bundle: string, shadow?: ShadowPolicy): Promise<Assigned> {
-    return this.#inTurn(() => {
+  /**
+   * Durable when it resolves; gateways carry it out once, also if it is what they run.
+   * @param isFit  whether a rollback may lead back to what was assigned so far
+   * @throws EW_HTTP_REQUEST for more device types than a gateway takes
+   */
+  assign(
+    { type, gateway, bundle, shadow }: Ordered,
+    isFit: (before: Assigned) => boolean = () => true,
+  ): Promise<Assigned> {
+    return this.#inTurn(async () => {
+      this.#checkRoom(type, gateway);
       const before = this.#find(type, gateway);
-      const former = [before?.bundle ?? null, ...(before?.former ?? [])].slice(0, maxFormer);
+      const ran = before && isFit(before) ? [before.bundle, ...before.former] : (before?.former ?? [null]);
+      const former = afterAll(bundle, ran).slice(0, maxFormer);
       return this.#put({ type, gateway, bundle, former, ...(shadow && { shadow }) });
     });
   }
 
   /**
    * To what was assigned before; a gateway that had no assignment of its own gets the general one again.
+   * @param isThere  of a bundle
    * @returns undefined if nothing is assigned
    */
-  rollBack(type: string, gateway: string | null): Promise<Assigned | undefined> {
+  rollBack(
+    type: string,
+    gateway: string | null,
+    isThere: (bundle: string) => boolean = () => true,
+  ): Promise<Assigned | undefined> {
     return this.#inTurn(async () => {
       const before = this.#find(type, gateway);
       if (!before) return undefined;
-      const [bundle = null, ...former] = before.former;
+      const known = before.former.filter(one => one === null || isThere(one));
+      const [bundle = null, ...former] = afterAll(before.bundle, known);
       const general = gateway !== null && bundle === null && this.#find(type, null);
       if (!general) return this.#put({ type, gateway, bundle, former });
       await this.#keep(this.#assigned.filter(one => one !== before));
@@ -99,6 +123,21 @@ export class Assignments {
     const result = this.#last.then(work);
     this.#last = result.catch(() => undefined);
     return result;
+  }
+
+  /** A gateway that is told of more takes none of them. */
+  #checkRoom(type: string, gateway: string | null): void {
+    const names = gateway === null ? [null, ...this.#assigned.map(one => one.gateway)] : [gateway];
+    for (const name of new Set(names)) {
+      const own = this.#assigned.filter(one => one.gateway === null || one.gateway === name);
+      const types = new Set(own.filter(({ bundle }) => bundle !== null).map(one => one.type));
+      if (types.has(type) || types.size < modelLimits.maxAssignments) continue;
+      const whose = name === null ? 'all gateways' : `gateway ${name}`;
+      throw new EdgewardError(
+        'EW_HTTP_REQUEST',
+        `type: ${type} would be one device type more than the ${types.size} that a gateway takes models for (${whose}): roll one back to what is configured, or assign for single gateways.`,
+      );
+    }
   }
 
   #find(type: string, gateway: string | null): Assigned | undefined {
@@ -116,4 +155,10 @@ export class Assignments {
     await writeFileAtomic(this.#file, `${JSON.stringify({ format: 1, assigned })}\n`);
     this.#assigned = assigned;
   }
+}
+
+/** A rollback leads somewhere else. */
+function afterAll(bundle: string | null, former: readonly (string | null)[]): (string | null)[] {
+  const from = former.findIndex(one => one !== bundle);
+  return from < 0 ? [] : former.slice(from);
 }

@@ -53,13 +53,24 @@ export class Models implements ModelControls {
     const { type, gateway } = target;
     const bundle = registry.find(type, revision);
     if (!bundle) return undefined;
-    const assigned = await assignments.assign(type, gateway, bundle.id, byShadow ? shadow : undefined);
+    const ordered = { type, gateway, bundle: bundle.id, shadow: byShadow ? shadow : undefined };
+    const assigned = await assignments.assign(ordered, before => this.#wasRun(before));
     return this.#ordered(assigned, 'was assigned');
   }
 
   async rollBack({ type, gateway }: ModelTarget): Promise<AssignedView | undefined> {
-    const assigned = await this.#options.assignments.rollBack(type, gateway);
+    const { registry, assignments } = this.#options;
+    const isThere = (bundle: string) => registry.get(bundle) !== undefined;
+    const assigned = await assignments.rollBack(type, gateway, isThere);
     return assigned && this.#ordered(assigned, 'was rolled back to');
+  }
+
+  /** By what gateways say of it: no rollback leads to what they refused, or tried beside another model only. */
+  #wasRun({ order, bundle, shadow }: Assigned): boolean {
+    const reports = this.#options.gateways.all().flatMap(({ report }) => report?.deployments ?? []);
+    const states = reports.filter(one => one.order === order).map(({ state }) => state);
+    if (bundle === null || states.includes('active')) return true;
+    return shadow === undefined && !states.some(state => state === 'refused' || state === 'rolled-back');
   }
 
   /** To all that it is for, also to those that are away: the broker keeps it for them. */

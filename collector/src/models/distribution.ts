@@ -4,7 +4,7 @@
  */
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
-import { type Assignment, encodeAnnouncement } from '@edgeward/shared/models/manifest';
+import { type Assignment, encodeAnnouncement, modelLimits } from '@edgeward/shared/models/manifest';
 import { encodePart, type PartAsk, parseAsk } from '@edgeward/shared/models/parts';
 import { topicOf } from '@edgeward/shared/topics';
 import type { Assigned, Assignments } from './assignments.js';
@@ -39,7 +39,7 @@ export class Distribution {
   /** Kept by the broker for when the gateway comes back. */
   async announce(gateway: string): Promise<void> {
     const { assignments, publish, log } = this.#options;
-    const wanted = assignments.of(gateway).flatMap(one => this.#wordsOf(one) ?? []);
+    const wanted = inOrder(assignments.of(gateway)).flatMap(one => this.#wordsOf(one) ?? []);
     if (wanted.length === 0 && !this.#told.has(gateway)) return;
     this.#told.add(gateway);
     this.#owed.delete(gateway);
@@ -50,6 +50,11 @@ export class Distribution {
         'models could not be announced; again when it next speaks',
       );
     });
+  }
+
+  /** To all who are known: the broker may have lost what was on its way, or what it kept. */
+  async announceAll(gateways: readonly string[]): Promise<void> {
+    for (const gateway of new Set([...gateways, ...this.#told])) await this.announce(gateway);
   }
 
   /** It has not been told what was last announced. */
@@ -108,6 +113,14 @@ export class Distribution {
     const manifest = this.#options.registry.get(bundle)?.manifest;
     return manifest && { type, order, manifest, ...(shadow && { shadow }) };
   }
+}
+
+/** Which models there are goes before where there is none any more, if a gateway cannot take all of it. */
+function inOrder(assigned: readonly Assigned[]): Assigned[] {
+  const sorted = [...assigned].sort(
+    (a, b) => Number(a.bundle === null) - Number(b.bundle === null) || b.atMs - a.atMs,
+  );
+  return sorted.slice(0, modelLimits.maxAssignments);
 }
 
 function asRefusal(error: unknown) {

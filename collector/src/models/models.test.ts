@@ -7,11 +7,16 @@ import { type TestContext, test } from 'node:test';
 import { createBundle, writeBundle } from '@edgeward/models/bundle';
 import { machineBatch, machineTraining } from '@edgeward/models/testing/machine';
 import { train } from '@edgeward/models/training';
+import type { ModelDeployment } from '@edgeward/shared/contracts';
 import { silentLogger } from '@edgeward/shared/log';
-import { parseAnnouncement } from '@edgeward/shared/models/manifest';
+import { modelLimits, parseAnnouncement } from '@edgeward/shared/models/manifest';
 import { encodeAsk, type ModelPart, parsePart } from '@edgeward/shared/models/parts';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
+import { Gateways } from '../gateways.js';
+import type { GatewayReport } from '../report.js';
 import { Assignments } from './assignments.js';
+import { shadowConfig } from './config.js';
+import { Models } from './controls.js';
 import { Distribution } from './distribution.js';
 import { ModelRegistry } from './registry.js';
 
@@ -37,6 +42,7 @@ async function filesOf(folder: string, threshold: number): Promise<Record<string
   );
 }
 
+const shadow = shadowConfig.parse({});
 const open = (folder: string) => ModelRegistry.open(folder, new FakeClock(), silentLogger);
 
 test('a bundle is kept as it was added, once, and is there after a restart', async t => {
@@ -86,18 +92,18 @@ test("a gateway's own assignment goes before the general one; rollbacks lead bac
   const folder = await folderFor(t);
   const load = () => Assignments.open(folder, new FakeClock(), silentLogger);
   const assignments = await load();
-  await assignments.assign('pump', null, 'a');
-  await assignments.assign('pump', 'gw-2', 'b');
-  await assignments.assign('fan', null, 'c');
+  await assignments.assign({ type: 'pump', gateway: null, bundle: 'a' });
+  await assignments.assign({ type: 'pump', gateway: 'gw-2', bundle: 'b' });
+  await assignments.assign({ type: 'fan', gateway: null, bundle: 'c' });
   const seen = async (gateway: string) =>
     Object.fromEntries((await load()).of(gateway).map(({ type, bundle }) => [type, bundle]));
   assert.deepEqual(await seen('gw-1'), { pump: 'a', fan: 'c' });
   assert.deepEqual(await seen('gw-2'), { pump: 'b', fan: 'c' });
-  const first = await assignments.assign('pump', null, 'd');
-  const same = await assignments.assign('pump', null, 'd');
+  const first = await assignments.assign({ type: 'pump', gateway: null, bundle: 'd' });
+  const same = await assignments.assign({ type: 'pump', gateway: null, bundle: 'd' });
   assert.notEqual(first.order, same.order, 'said again is to be done again');
   assert.deepEqual([...assignments.used].sort(), ['a', 'b', 'c', 'd']);
-  for (const bundle of ['d', 'a', null, null]) {
+  for (const bundle of ['a', null, null]) {
     const back = await assignments.rollBack('pump', null);
     assert.equal(back?.bundle, bundle);
   }
@@ -106,11 +112,74 @@ test("a gateway's own assignment goes before the general one; rollbacks lead bac
   assert.deepEqual((await load()).all(), [], 'lost, and told; nothing fails');
 });
 
+test('a rollback leads to what ran before: nowhere else, not where it is, not to what was refused or is gone', async t => {
+  const folder = await folderFor(t);
+  const assignments = await Assignments.open(folder, new FakeClock(), silentLogger);
+  const assign = (bundle: string, isFit = true) =>
+    assignments.assign({ type: 'pump', gateway: null, bundle }, () => isFit);
+  for (const bundle of ['a', 'b', 'a', 'a', 'gone', 'c']) await assign(bundle);
+  await assign('d');
+  await assign('c', false); // d was refused
+  const led = [];
+  const isThere = (bundle: string) => bundle !== 'gone';
+  for (let i = 0; i < 4; i++) led.push((await assignments.rollBack('pump', null, isThere))?.bundle);
+  assert.deepEqual(led, ['a', 'b', 'a', null]);
+});
+
+test('what gateways refused, or tried beside another model only, is no place to go back to', async t => {
+  const folder = await folderFor(t);
+  const registry = await open(folder);
+  const clock = new FakeClock();
+  const assignments = await Assignments.open(folder, clock, silentLogger);
+  const distribution = new Distribution({
+    registry,
+    assignments,
+    publish: async () => undefined,
+    log: silentLogger,
+  });
+  const gateways = new Gateways(clock);
+  const journal = { tell: async () => undefined };
+  const models = new Models({ registry, assignments, distribution, gateways, journal, shadow });
+  const revisions = [];
+  for (const threshold of [0.5, 0.6, 0.7, 0.8])
+    revisions.push((await models.add(await filesOf(folder, threshold))).revision);
+  const [good, refused, tried, last] = revisions as [string, string, string, string];
+  const target = { type: 'machine', gateway: null };
+  const assign = async (revision: string, state: ModelDeployment['state'], byShadow = false) => {
+    const { order } = (await models.assign(target, revision, byShadow))!;
+    const deployments = [{ type: 'machine', order, revision, state }];
+    gateways.report({ gateway: 'gw-1', deployments } as unknown as GatewayReport);
+  };
+  await assign(good, 'active', true);
+  await assign(refused, 'rolled-back');
+  await assign(tried, 'shadow', true);
+  await assign(last, 'active');
+  assert.equal((await models.rollBack(target))?.revision, good);
+});
+
+test('one device type more than a gateway takes is refused; one that is as configured takes no room', async t => {
+  const assignments = await Assignments.open(await folderFor(t), new FakeClock(), silentLogger);
+  const assign = (type: string, gateway: string | null = null) =>
+    assignments.assign({ type, gateway, bundle: 'a' });
+  for (let i = 1; i < modelLimits.maxAssignments; i++) await assign(`type-${i}`);
+  await assign('own', 'gw-1');
+  await assert.rejects(assign('more', 'gw-1'), {
+    code: 'EW_HTTP_REQUEST',
+    message: /type: more would be one device type more than the 64 .*gateway gw-1/,
+  });
+  await assert.rejects(assign('more'), /gateway gw-1/, 'in all gateways are those with one of their own');
+  await assign('type-1');
+  await assign('more', 'gw-2');
+  await assignments.rollBack('type-1', null);
+  await assign('more');
+  assert.equal(assignments.of('gw-1').filter(({ bundle }) => bundle !== null).length, 64);
+});
+
 test('assignments made at the same time are all kept', async t => {
   const folder = await folderFor(t);
   const assignments = await Assignments.open(folder, new FakeClock(), silentLogger);
   const gateways = Array.from({ length: 8 }, (_, i) => `gw-${i}`);
-  await Promise.all(gateways.map(gateway => assignments.assign('pump', gateway, 'a')));
+  await Promise.all(gateways.map(gateway => assignments.assign({ type: 'pump', gateway, bundle: 'a' })));
   const kept = (await Assignments.open(folder, new FakeClock(), silentLogger)).all();
   assert.deepEqual(kept.map(({ gateway }) => gateway).sort(), gateways);
 });
@@ -118,10 +187,10 @@ test('assignments made at the same time are all kept', async t => {
 test('a gateway whose own first assignment is rolled back follows the general one again', async t => {
   const folder = await folderFor(t);
   const assignments = await Assignments.open(folder, new FakeClock(), silentLogger);
-  await assignments.assign('pump', null, 'a');
-  await assignments.assign('pump', 'gw-1', 'b');
+  await assignments.assign({ type: 'pump', gateway: null, bundle: 'a' });
+  await assignments.assign({ type: 'pump', gateway: 'gw-1', bundle: 'b' });
   assert.equal((await assignments.rollBack('pump', 'gw-1'))?.bundle, 'a');
-  await assignments.assign('pump', null, 'c');
+  await assignments.assign({ type: 'pump', gateway: null, bundle: 'c' });
   assert.deepEqual(
     assignments.of('gw-1').map(({ bundle }) => bundle),
     ['c'],
@@ -134,8 +203,8 @@ test('a gateway gets what it should run and nothing else', async t => {
   const assignments = await Assignments.open(folder, new FakeClock(), silentLogger);
   const mine = await registry.add(await filesOf(folder, 0.7));
   const other = await registry.add(await filesOf(folder, 0.8));
-  await assignments.assign('machine', 'gw-1', mine.id);
-  await assignments.assign('machine', 'gw-2', other.id);
+  await assignments.assign({ type: 'machine', gateway: 'gw-1', bundle: mine.id });
+  await assignments.assign({ type: 'machine', gateway: 'gw-2', bundle: other.id });
   const sent: [string, Uint8Array | string, boolean | undefined][] = [];
   let away = false;
   let arrived: () => void = () => undefined;
@@ -153,6 +222,9 @@ test('a gateway gets what it should run and nothing else', async t => {
   away = false;
   await distribution.announce('gw-1');
   assert.ok(!distribution.owes('gw-1'));
+  await distribution.announceAll(['gw-2', 'gw-3']);
+  const toAll = sent.splice(1).map(([topic]) => topic);
+  assert.deepEqual(toAll, ['edgeward/v1/gw-2/models', 'edgeward/v1/gw-1/models'], 'known, or told before');
   const [topic, payload, retained] = sent.pop()!;
   assert.deepEqual([topic, retained], ['edgeward/v1/gw-1/models', true]);
   const [wanted] = parseAnnouncement(Buffer.from(payload as string))!;

@@ -131,7 +131,18 @@ export function encodeAnnouncement(assignments: readonly Assignment[]): string {
 export function parseAnnouncement(payload: Uint8Array): Wanted[] | undefined {
   if (payload.length > modelLimits.maxAnnouncementBytes) return undefined;
   const { data } = announcementSchema.safeParse(parseJson(payload));
-  return data?.assignments.flatMap(json => wantedOf(json) ?? []);
+  return data && oneOfEach(data.assignments.flatMap(json => wantedOf(json) ?? []));
+}
+
+/** Nobody can run two models for one device type. */
+function oneOfEach(wanted: readonly Wanted[]): Wanted[] {
+  const types = new Map<string, Wanted>();
+  for (const one of wanted) {
+    const { order, type } = types.get(one.type) ?? one;
+    const problem = `two assignments of one announcement are for devices of type ${type}`;
+    types.set(type, types.has(type) ? { order, type, problem } : one);
+  }
+  return [...types.values()];
 }
 
 function wantedOf(json: unknown): Wanted | undefined {

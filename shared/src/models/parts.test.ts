@@ -65,3 +65,11 @@ test('one assignment that is wrong does not spoil the others', () => {
   assert.match((wanted![0] as { problem: string }).problem, /two files have one name/);
   assert.deepEqual(wanted![1], good);
 });
+
+test('of two assignments for one device type neither is carried out', () => {
+  const one = { order: '1'.repeat(16), type: 'pump', manifest: null };
+  const assignments = [one, { ...one, order: '2'.repeat(16) }, { ...one, type: 'press' }];
+  const [pump, press, ...others] = parseAnnouncement(Buffer.from(JSON.stringify({ assignments })))!;
+  assert.match((pump as { problem: string }).problem, /two assignments .* of type pump/);
+  assert.deepEqual([press, others], [assignments[2], []]);
+});

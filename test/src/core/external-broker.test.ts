@@ -87,8 +87,13 @@ test('blocks reach the collector, and its receipts the agent', limit, async () =
 
 test('the collector comes back when the broker does', limit, async () => {
   await using broker = await Mosquitto.start(users);
-  await using at = await collect(broker);
+  let linked = 0;
+  const onLinked = () => {
+    linked += 1;
+  };
+  await using at = await collect(broker, { onLinked });
   for (let round = 1; round <= 3; round++) {
+    assert.equal(linked, round);
     using client = await gateway(broker);
     assert.ok(await client.publish(topicOf('gw-1', 'block'), `round ${round}`));
     await at.count(round);

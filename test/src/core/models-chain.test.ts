@@ -10,10 +10,12 @@ import { type Made, makeBundle } from '@edgeward/agent/models/testing/real-bundl
 import { collectorConfig } from '@edgeward/collector/config';
 import { runCollector } from '@edgeward/collector/main';
 import { command } from '@edgeward/collector/models-command';
+import { gatewayWill, RawMqtt } from '@edgeward/collector/testing/raw-mqtt';
 import type { GatewayModelView, ModelsView } from '@edgeward/collector/views';
 import type { CommandValues } from '@edgeward/shared/command';
 import { silentLogger } from '@edgeward/shared/log';
-import { bundleIdOf } from '@edgeward/shared/models/manifest';
+import { bundleIdOf, parseAnnouncement } from '@edgeward/shared/models/manifest';
+import { topicOf } from '@edgeward/shared/topics';
 import { MachineAgent } from '../support/machine-agent.js';
 import { Mosquitto, noMosquitto } from '../support/mosquitto.js';
 import { freePort, getJson, until } from '../support/processes.js';
@@ -152,4 +154,15 @@ test('behind mosquitto with the shipped access list, also after it was killed an
   } finally {
     await agent.end();
   }
+  await broker.restart(); // it has forgotten all that it kept
+  using client = new RawMqtt(broker);
+  const login = { username: 'gw-1', password: Buffer.from(users['gw-1']), ...gatewayWill('gw-1') };
+  await client.connect('gw-1', login);
+  await client.subscribe(topicOf('gw-1', 'models'));
+  const { payload } = (await client.next('publish'))!;
+  assert.deepEqual(
+    parseAnnouncement(payload as Buffer)?.map(({ type }) => type),
+    ['machine'],
+    'it hears of it though it has not spoken since',
+  );
 });
