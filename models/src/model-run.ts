@@ -6,6 +6,7 @@ import type { LoadedModel } from './engines.js';
 import { FeatureExtractor } from './features.js';
 import { isExplained, type Judgement } from './judgement.js';
 import { type DeviceMemory, type Memory, readBack, written } from './memory.js';
+import { PresentDevices } from './present-devices.js';
 import { ScoreSmoother } from './smoothing.js';
 
 interface DeviceAlarm {
@@ -20,6 +21,7 @@ const maxExplainedABatch = 16;
 export class ModelRun {
   readonly #extractor: FeatureExtractor;
   readonly #devices = new Map<string, DeviceAlarm>();
+  readonly #present = new PresentDevices(name => this.#deviceOf(name));
   #matrix = new Float32Array(0);
 
   constructor(readonly model: LoadedModel<ForestCard>) {
@@ -61,7 +63,7 @@ export class ModelRun {
   /** Smooths the scores in place and flags rows. */
   #flag(batch: RecordBatch, score: Float32Array, warmUp: Uint8Array) {
     const { threshold } = this.model.bundle.card;
-    const devices = batch.schema.devices.map(name => this.#deviceOf(name));
+    const devices = this.#present.of(batch);
     const anomaly = new Uint8Array(score.length);
     const toExplain: number[] = [];
     for (let r = 0; r < score.length; r++) {

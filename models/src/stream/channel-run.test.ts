@@ -7,6 +7,7 @@ import { gaussian, seededRng } from '@edgeward/shared/rng';
 import { testSeed } from '@edgeward/shared/testing/seed';
 import { type Forest, scoreForest } from '../isolation-forest.js';
 import type { Judgement } from '../judgement.js';
+import { sliceBatch } from '../slice-batch.js';
 import { forestFeatures } from './channel-model.js';
 import { ChannelRun } from './channel-run.js';
 import { trainChannels } from './train-channels.js';
@@ -55,6 +56,29 @@ function detectorOf(forest: Forest, features: readonly string[]): Detector {
     async [Symbol.asyncDispose]() {},
   };
 }
+
+test('devices are looked up when they have rows, not with every batch', async () => {
+  const run = new ChannelRun({ model, detector: detectorOf(forest, forestFeatures(model.plan)) });
+  const rows = batchOf(machine(1, 40));
+  let looked = 0;
+  const devices = Array.from({ length: 1000 }, (_, d) => `press-${d}`);
+  const schema = {
+    ...rows.schema,
+    devices: new Proxy(devices, {
+      get: (names, key) => {
+        if (Number(key) >= 0) looked += 1;
+        return Reflect.get(names, key);
+      },
+    }),
+  };
+  const device = Uint16Array.from(rows.device, (_, r) => (r % 2 === 0 ? 7 : 999));
+  for (let r = 0; r < 40; r++) await run.judge(sliceBatch({ ...rows, schema, device }, r, r + 1));
+  assert.equal(looked, 2);
+  assert.deepEqual(
+    run.save().map(({ name }) => name),
+    ['press-7', 'press-999'],
+  );
+});
 
 const seed = testSeed('channels');
 const { model, forest } = trainChannels(batchOf(machine(seed, 2000)), options);

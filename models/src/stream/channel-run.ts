@@ -2,6 +2,7 @@ import type { Detector, Evidence, RecordBatch } from '@edgeward/shared/contracts
 import { usableColumns } from '../channels.js';
 import { isExplained, type Judgement } from '../judgement.js';
 import { type DeviceMemory, type Memory, readBack, written } from '../memory.js';
+import { PresentDevices } from '../present-devices.js';
 import { blamedChannels } from './blamed-channels.js';
 import { type ChannelModel, forestFeatures } from './channel-model.js';
 import { ChannelStream, columnCount, Taken } from './channel-stream.js';
@@ -28,6 +29,7 @@ export class ChannelRun {
   readonly #options: ChannelRunOptions;
   readonly #views: readonly View[];
   readonly #devices = new Map<string, Device>();
+  readonly #present = new PresentDevices(name => this.#deviceOf(name));
   readonly #fields: readonly string[];
   readonly #features: number;
   readonly #columns: number;
@@ -45,7 +47,7 @@ export class ChannelRun {
   async judge(batch: RecordBatch): Promise<Judgement> {
     const n = batch.time.length;
     const read = usableColumns(batch, this.#fields);
-    const devices = batch.schema.devices.map(name => this.#deviceOf(name));
+    const devices = this.#present.of(batch);
     const { columns, features, taken } = this.#scratchFor(n);
     for (let r = 0; r < n; r++) {
       const { stream } = devices[batch.device[r]!]!;
