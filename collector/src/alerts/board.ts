@@ -5,6 +5,7 @@
 import type { TraceContext } from '@edgeward/shared/contracts';
 import type { MailKind } from '../notifiers/mail.js';
 import type { AlertStore, Operation } from './alert-store.js';
+import { detectorsOf } from './detectors.js';
 import { type AlarmState, isIdle } from './device-alarm.js';
 import type { Incident } from './incident.js';
 import { calm, type StormState } from './storm.js';
@@ -37,7 +38,8 @@ export class Board {
   /** @param standing  false: no cursor goes with the device states, so they are forgotten */
   static async load(store: AlertStore, standing: boolean): Promise<Board> {
     const board = new Board();
-    for (const [id, value] of await store.list(recordPrefix)) board.records.set(id, value as IncidentRecord);
+    for (const [id, value] of await store.list(recordPrefix))
+      board.records.set(id, withDetectors(value as StoredRecord));
     for (const [key, value] of await store.list(statePrefix)) {
       if (standing) board.states.set(key, value as AlarmState);
       else board.unsaved.add(statePrefix + key);
@@ -146,6 +148,16 @@ export class Draft {
     for (const [id, record] of this.#records) replace(records, id, record);
     this.#board.storm = this.storm;
   }
+}
+
+/** Incidents from before their detectors were kept have none. */
+interface StoredRecord extends Omit<IncidentRecord, 'incident'> {
+  readonly incident: Omit<Incident, 'detectors'> & Partial<Pick<Incident, 'detectors'>>;
+}
+
+function withDetectors(record: StoredRecord): IncidentRecord {
+  const { incident } = record;
+  return { ...record, incident: { ...incident, detectors: incident.detectors ?? detectorsOf(incident) } };
 }
 
 function replace<T>(map: Map<string, T>, key: string, value: T | undefined): void {

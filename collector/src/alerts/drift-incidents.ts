@@ -104,6 +104,7 @@ function opened(drift: DeviceDrift, { gateway, atMs }: DriftReport, site: string
     source: drift.revision,
     model: drift.revision,
     channels: [],
+    detectors: [],
     recommendations: [],
     timeline: [],
   };
@@ -124,7 +125,9 @@ function withChannels(incident: Incident, drift: DeviceDrift): Incident {
     .map(channel => incidentChannel(channel, sum))
     .sort((a, b) => b.weight - a.weight);
   const peakScore = Math.max(incident.peakScore, ...drift.channels.map(({ share }) => share));
-  const next = { ...incident, channels, peakScore };
+  const { detector, source, threshold, explainedRows } = incident;
+  const detectors = [{ detector, source, score: peakScore, threshold, explainedRows, channels }];
+  const next = { ...incident, channels, detectors, peakScore };
   return { ...next, title: titleOf(next), recommendations: adviceFor(next) };
 }
 

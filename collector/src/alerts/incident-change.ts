@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { adviceFor } from './advice.js';
 import { addChannels, channelsOf } from './channels.js';
 import type { AlertsConfig } from './config.js';
+import { addDetectors } from './detectors.js';
 import type { Flag } from './device-alarm.js';
 import type { Finding } from './findings.js';
 import type { Incident, IncidentNote } from './incident.js';
@@ -49,6 +50,7 @@ export function openIncident(origin: Origin, flags: readonly Flag[], config: Ale
     detector: strongest.detector,
     source: strongest.source,
     channels: [],
+    detectors: [],
     recommendations: [],
     timeline: [{ atMs: last.timeMs, text: openingText(flags, strongest, config) }],
   };
@@ -115,6 +117,7 @@ function withRow(incident: Incident, flag: Flag): Incident {
     firstMs: Math.min(incident.firstMs, flag.timeMs),
     lastMs: Math.max(incident.lastMs, flag.timeMs),
     rows: incident.rows + 1,
+    detectors: addDetectors(incident.detectors, flag.findings, flag.timeMs),
     ...(isStronger(strongest, incident) && primary(strongest)),
     ...(named.length > 0 && {
       explainedRows: incident.explainedRows + 1,
@@ -126,7 +129,7 @@ function withRow(incident: Incident, flag: Flag): Incident {
 
 function isStronger(finding: Finding, incident: Incident): boolean {
   const known = { score: incident.peakScore, threshold: incident.threshold };
-  return excess(finding) > excess({ ...known, detector: incident.detector as Finding['detector'] });
+  return excess(finding) > excess({ ...known, detector: incident.detector });
 }
 
 function primary({ detector, source, score, threshold }: Finding) {

@@ -11,6 +11,21 @@ export interface IncidentChannel extends ChannelEvidence {
   readonly firstMs: number;
 }
 
+/** What one detector said, over the whole incident so far. */
+export interface IncidentDetector {
+  /** forest, rule, quality or drift. */
+  readonly detector: string;
+  /** Model revision, rule name or quality reason. */
+  readonly source: string;
+  /** Of the row, among those that it gave reasons for, that lay farthest beyond the threshold. */
+  readonly score: number;
+  readonly threshold: number;
+  /** Flagged rows for which it named channels. */
+  readonly explainedRows: number;
+  /** Largest part first; shares of this detector's word alone. */
+  readonly channels: readonly IncidentChannel[];
+}
+
 export interface IncidentNote {
   readonly atMs: number;
   readonly text: string;
@@ -42,6 +57,8 @@ export interface Incident {
   readonly model: string | null;
   /** Largest part first. */
   readonly channels: readonly IncidentChannel[];
+  /** Each that gave reasons, the clearest first; the channels above are theirs together. */
+  readonly detectors: readonly IncidentDetector[];
   readonly recommendations: readonly string[];
   readonly timeline: readonly IncidentNote[];
   /** Absent before the first look, and where nothing is known of the device's channels. */

@@ -1,6 +1,5 @@
 import { mainChannels } from './channels.js';
-import type { Finding } from './findings.js';
-import type { Incident, Severity } from './incident.js';
+import type { Incident, IncidentDetector, Severity } from './incident.js';
 
 type Judged = Pick<Incident, 'detector' | 'peakScore' | 'threshold' | 'channels' | 'firstMs' | 'lastMs'>;
 
@@ -12,7 +11,7 @@ export function excess({
   detector,
   score,
   threshold,
-}: Pick<Finding, 'detector' | 'score' | 'threshold'>): number {
+}: Pick<IncidentDetector, 'detector' | 'score' | 'threshold'>): number {
   if (detector === 'rule' && score >= 1) return 1;
   if (threshold >= 1) return 0;
   return Math.max(0, Math.min(1, (score - threshold) / (1 - threshold)));
@@ -32,7 +31,7 @@ const extreme = 0.5;
 export function severityOf(incident: Judged): Severity {
   const { detector, peakScore, threshold, channels, firstMs, lastMs } = incident;
   if (detector === 'quality') return 'warning';
-  const above = excess({ detector: detector === 'rule' ? 'rule' : 'forest', score: peakScore, threshold });
+  const above = excess({ detector, score: peakScore, threshold });
   const wide = mainChannels(channels).length >= 3;
   const long = lastMs - firstMs >= longMs;
   if (above >= extreme || (above >= clear && (wide || long))) return 'critical';

@@ -78,6 +78,10 @@ export const seriesView = z.strictObject({
   quality: list(z.number()).meta({ description: '[n] bit flags; 0 = good' }),
 });
 
+const incidentChannels = list(
+  channelEvidence.extend({ unit: z.string().nullable(), rows: count, firstMs: z.number() }),
+);
+
 export const incident = z.strictObject({
   id: z.string(),
   gateway: z.string(),
@@ -99,7 +103,17 @@ export const incident = z.strictObject({
   detector: z.string(),
   source: z.string(),
   model: z.string().nullable(),
-  channels: list(channelEvidence.extend({ unit: z.string().nullable(), rows: count, firstMs: z.number() })),
+  channels: incidentChannels,
+  detectors: list(
+    z.strictObject({
+      detector: z.string().meta({ description: 'forest, rule, quality or drift' }),
+      source: z.string().meta({ description: 'Model revision, rule name or quality reason' }),
+      score: z.number(),
+      threshold: z.number(),
+      explainedRows: count,
+      channels: incidentChannels,
+    }),
+  ).meta({ description: 'Each detector that gave reasons, the clearest first' }),
   recommendations: list(z.string()),
   timeline: list(z.strictObject({ atMs: z.number(), text: z.string() })),
 });

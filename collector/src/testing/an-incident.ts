@@ -4,6 +4,13 @@ const startMs = Date.UTC(2026, 0, 1);
 
 /** A blocked valve, some seconds old. */
 export function anIncident(changes: Partial<Incident> = {}): Incident {
+  const channels = [
+    channel('dischargePressure', 'bar', 8.4321, [3.9, 5.1], 'high', 0.55),
+    channel('flow', 'm3/h', 3.1, [18, 32], 'low', 0.31),
+    channel('motorCurrent', 'A', 9.87, [10.2, 14.9], 'low', 0.09),
+    channel('bearingTemperature', 'Cel', 61.3, [38, 66], 'unusual', 0.05),
+  ];
+  const found = { detector: 'forest', source: 'pump-3', threshold: 0.62, explainedRows: 4 };
   return {
     id: 'inc-0123456789abcdef',
     gateway: 'pump-station-1',
@@ -18,18 +25,11 @@ export function anIncident(changes: Partial<Incident> = {}): Incident {
     lastMs: startMs + 16_000,
     closedMs: null,
     rows: 12,
-    explainedRows: 4,
     peakScore: 0.781,
-    threshold: 0.62,
-    detector: 'forest',
-    source: 'pump-3',
+    ...found,
     model: 'pump-3',
-    channels: [
-      channel('dischargePressure', 'bar', 8.4321, [3.9, 5.1], 'high', 0.55),
-      channel('flow', 'm3/h', 3.1, [18, 32], 'low', 0.31),
-      channel('motorCurrent', 'A', 9.87, [10.2, 14.9], 'low', 0.09),
-      channel('bearingTemperature', 'Cel', 61.3, [38, 66], 'unusual', 0.05),
-    ],
+    channels,
+    detectors: [{ ...found, score: 0.781, channels }],
     recommendations: [
       'Look for a blockage downstream: Is the discharge valve open? Are filter and strainer clean?',
       'Reduce speed or stop the pump before it runs against a closed line for long: it overheats.',

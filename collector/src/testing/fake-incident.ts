@@ -26,6 +26,16 @@ export function openIncident(device: FakeDevice, row: FakeRow, n: number): Incid
     source: `${kind.type}-r1`,
     model: `${kind.type}-r1`,
     channels,
+    detectors: [
+      {
+        detector: 'forest',
+        source: `${kind.type}-r1`,
+        score: row.score,
+        threshold: kind.threshold,
+        explainedRows: 1,
+        channels,
+      },
+    ],
     recommendations: [
       'Listen to the bearing and feel its housing: a dry bearing is hot and loud.',
       'Compare with the sister machine at the same load.',
