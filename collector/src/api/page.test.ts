@@ -1,9 +1,34 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Locator } from 'playwright-core';
+import { anIncident } from '../testing/an-incident.js';
 import { noBrowser } from '../testing/browser.js';
 import { textContrast } from '../testing/contrast.js';
 import { FakeViews } from '../testing/fake-views.js';
 import { inkOf, pageTests, textOf, until } from '../testing/page.js';
+
+interface Box {
+  readonly left: number;
+  readonly right: number;
+}
+
+/** Where the first of each is drawn, px from the left of the page. */
+function boxes<const Selectors extends readonly string[]>(
+  within: Locator,
+  selectors: Selectors,
+): Promise<{ [I in keyof Selectors]: Box }> {
+  const found = selectors.map(async (selector): Promise<Box> => {
+    const box = await within.locator(selector).first().boundingBox();
+    assert.ok(box, `${selector} is not drawn`);
+    return { left: box.x, right: box.x + box.width };
+  });
+  return Promise.all(found) as Promise<{ [I in keyof Selectors]: Box }>;
+}
+
+/** As near as pixels and borders allow. */
+function near(found: number, wanted: number): void {
+  assert.ok(Math.abs(found - wanted) < 0.04, `${found} is not about ${wanted}`);
+}
 
 const stage = pageTests();
 const options = { skip: noBrowser(), timeout: 60_000 };
@@ -103,8 +128,8 @@ test('an incident appears without a reload: announced once, counted, listed, ope
   assert.equal(await s.page.locator('.toast').count(), 1);
 
   await row.locator('a').click();
-  await s.page.locator('.channels tbody tr').nth(3).waitFor();
-  assert.match(await textOf(s.page.locator('.channels tbody')), /vibration.*mm\/s.*high/);
+  await s.page.locator('.alarm li').nth(3).waitFor();
+  assert.match(await textOf(s.page.locator('.alarm li')), /vibration\nHigh at [\d.]+ mm\/s, usually/);
   assert.match(await textOf(s.page.locator('.advice')), /Listen to the bearing/);
   assert.match(await textOf(s.page.locator('.timeline')), /Opened/);
   await until(async () => (await inkOf(s.page, '.report canvas')).alarmed > 20, 'the onset is drawn');
@@ -113,6 +138,73 @@ test('an incident appears without a reload: announced once, counted, listed, ope
   await s.page.locator('.incident-state', { hasText: 'closed' }).waitFor();
   assert.deepEqual(s.troubles, []);
 });
+
+test(
+  'an alarm is drawn: bars by share and side, values beside what is usual, the score beside its threshold',
+  options,
+  async () => {
+    const views = new FakeViews();
+    const hostile = '<img src=x onerror="document.title=1">';
+    const { channels, ...found } = anIncident().detectors[0]!;
+    const [high, low] = [channels[0]!, channels[1]!];
+    const { expected: _, ...unknown } = low;
+    const small = Array.from({ length: 7 }, (_, i) => ({ ...unknown, field: `small-${i}`, weight: 0.01 }));
+    const limit = {
+      ...unknown,
+      field: hostile,
+      of: `mean(${hostile}, 10m)`,
+      limit: 2,
+      direction: 'high',
+    } as const;
+    const incident = anIncident({
+      detectors: [
+        { ...found, channels: [...channels, ...small] },
+        { ...found, detector: 'rule', source: hostile, channels: [limit] },
+      ],
+    });
+    views.incident = () => incident;
+    await using s = await stage(views);
+    await s.go(`#/incident/${incident.id}`);
+    const [model, rule] = [s.page.locator('.alarm').nth(0), s.page.locator('.alarm').nth(1)];
+    await rule.waitFor();
+    assert.match(await textOf(model.locator('header')), /Model pump-3\s+score 0\.78, alarm from 0\.62 on/);
+    const [gauge, fill, mark] = await boxes(model, ['.gauge', '.gauge .fill', '.gauge .mark']);
+    near((fill.right - gauge.left) / (gauge.right - gauge.left), 0.78);
+    near((mark.left + mark.right - 2 * gauge.left) / 2 / (gauge.right - gauge.left), 0.62);
+
+    const rows = model.locator('li');
+    assert.match(
+      await textOf(rows.nth(0)),
+      new RegExp(`${high.field}\\nHigh at 8\\.432 bar, usually 3\\.900 to 5\\.100\\s+▲ 55 %`),
+    );
+    assert.match(await textOf(rows.nth(1)), /flow\nLow at 3\.100 m³\/h, usually 18\.00 to 32\.00\s+▼ 31 %/);
+    const [track, bar, band, dot] = await boxes(rows.nth(0), ['.bar-track', '.bar-fill', '.band', '.dot']);
+    const middle = (track.left + track.right) / 2;
+    near(bar.left / middle, 1);
+    near((bar.right - bar.left) / (track.right - middle), 0.55);
+    assert.ok(dot.left > band.right, 'far above what is usual');
+    assert.equal(await rows.nth(0).locator('.dot').getAttribute('data-beyond'), 'high');
+    const [lowBar] = await boxes(rows.nth(1), ['.bar-fill']);
+    near(lowBar.right / middle, 1);
+    const [usual, inside] = await boxes(rows.nth(3), ['.band', '.dot']);
+    assert.ok(inside.left > usual.left && inside.right < usual.right + 10, 'where it usually is');
+
+    assert.equal(await model.locator('li:visible').count(), 8);
+    await model.locator('summary', { hasText: '3 more' }).focus();
+    await s.page.keyboard.press('Enter');
+    await until(async () => (await model.locator('li:visible').count()) === 11, 'the rest is unfolded');
+
+    assert.match(
+      await textOf(rule),
+      /Rule <img.*mean\(<img src=x onerror=.*10m\)\nHigh at 3\.100 m³\/h, limit 2\.000/s,
+    );
+    assert.equal(await rule.locator('.gauge').isVisible(), false, 'a rule is no matter of degree');
+    const [line, beyond] = await boxes(rule, ['li .limit', 'li .dot']);
+    assert.ok(beyond.left > line.right, 'beyond the limit');
+    assert.equal(await s.page.locator('.alarm img').count(), 0);
+    assert.deepEqual(s.troubles, []);
+  },
+);
 
 test('mails are shown as sent, in a frame that can run nothing', options, async () => {
   await using s = await stage(troubled());

@@ -4,6 +4,7 @@ const units: Readonly<Record<string, string>> = {
   Cel: '°C',
   'Cel/s': '°C/s',
   '[degF]': '°F',
+  'm3/h': 'm³/h',
   'm/s2': 'm/s²',
   'L/min': 'L/min',
   Ohm: 'Ω',

@@ -1,7 +1,7 @@
 import type { Incident, IncidentNote } from '../alerts/incident.js';
 import type { MailView } from '../views.js';
+import { alarmPlot } from './alarm-plot.js';
 import { api } from './api.js';
-import { channelTable } from './channel-table.js';
 import { empty, h, heading, KeyedList, type Part, setAttribute, setText } from './dom.js';
 import { deviceAddress } from './fleet-device.js';
 import { count, score, setMoment } from './format.js';
@@ -46,7 +46,7 @@ class Report {
   readonly root: HTMLElement;
   readonly #head = headLine();
   readonly #facts = factList();
-  readonly #channels = channelTable();
+  readonly #why = alarmPlot();
   readonly #plot: OnsetPlot;
   readonly #advice: KeyedList<string>;
   readonly #timeline: KeyedList<IncidentNote>;
@@ -62,8 +62,8 @@ class Report {
     this.#mails = new KeyedList(mails, one => one.id, mailRow);
     this.#plot = new OnsetPlot(store);
     this.#mailPanel = panel('Mails', mails);
-    const channels = panel('Channels that caused it', this.#channels.node, 'channels-panel');
-    const main = h('div', {}, channels, panel('Around the onset', this.#plot.root));
+    const why = panel('Why this alarm', this.#why.node, 'why-panel');
+    const main = h('div', {}, why, panel('Around the onset', this.#plot.root));
     const side = h(
       'div',
       {},
@@ -83,7 +83,7 @@ class Report {
   update(incident: Incident, repaint: boolean): void {
     this.#head.update(incident);
     this.#facts.update(incident);
-    this.#channels.set(incident.channels);
+    this.#why.update(incident);
     this.#advice.set([...new Set(incident.recommendations)]);
     this.#timeline.set(incident.timeline);
     const mails = [...this.store.mails.values()].filter(one => one.incidentId === incident.id);
