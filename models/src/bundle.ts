@@ -87,14 +87,21 @@ export async function writeBundle(directory: string, bundle: Bundle): Promise<vo
   const former = hidden('old');
   await checkReplaceable(target, directory);
   await mkdir(fresh, { recursive: true });
-  await writeSynced(join(fresh, 'model.onnx'), bundle.onnx);
-  await writeSynced(join(fresh, 'golden.json'), goldenText(bundle.golden));
-  await writeSynced(join(fresh, 'card.json'), `${JSON.stringify(bundle.card, null, 2)}\n`);
+  for (const [name, data] of Object.entries(bundleFiles(bundle))) await writeSynced(join(fresh, name), data);
   await checkReadable(fresh, directory);
   const had = await moved(target, former);
   await rename(fresh, target);
   await syncFolder(dirname(target));
   if (had) await rm(former, { recursive: true });
+}
+
+/** What lies in its folder, by name. */
+export function bundleFiles({ onnx, golden, card }: Bundle): Record<string, Uint8Array> {
+  return {
+    'model.onnx': onnx,
+    'golden.json': Buffer.from(goldenText(golden)),
+    'card.json': Buffer.from(`${JSON.stringify(card, null, 2)}\n`),
+  };
 }
 
 /** What is replaced is deleted. */
@@ -128,7 +135,7 @@ async function moved(from: string, to: string): Promise<boolean> {
   }
 }
 
-async function writeSynced(path: string, data: string | Uint8Array): Promise<void> {
+async function writeSynced(path: string, data: Uint8Array): Promise<void> {
   await writeFile(path, data);
   await using file = await open(path, 'r+');
   await file.sync();

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Command, CommandValues } from '@edgeward/shared/command';
 import { EdgewardError } from '@edgeward/shared/errors';
-import { type Bundle, writeBundle } from './bundle.js';
+import { writeBundle } from './bundle.js';
 import type { Card } from './card.js';
 import {
   checkedName,
@@ -16,10 +16,21 @@ import {
   wholeOf,
 } from './command-values.js';
 import { featuresASplitOf, forestOptions } from './forest-option.js';
-import { thresholdText, trainChannelBundle } from './stream/channel-bundle.js';
+import { thresholdText } from './stream/channel-bundle.js';
 import type { ChannelPlan } from './stream/channel-plan.js';
-import { type TrainingOptions, train } from './training.js';
+import {
+  type Method,
+  type TableTrainingOptions,
+  type Trained,
+  trainTable,
+  usualMethod,
+  usualTraining,
+} from './train-table.js';
+import type { TrainingOptions } from './training.js';
 import { readTrainingTable, type TrainingTable } from './training-table.js';
+
+/** About 1.2 GB of memory at 8 columns. */
+const usualMaxRows = 2_000_000;
 
 export const command: Command = {
   name: 'train',
@@ -90,6 +101,11 @@ export const command: Command = {
       type: 'boolean',
       description: 'do not look at a column fault, label or anomaly: learn from all rows',
     },
+    'max-rows': {
+      type: 'string',
+      placeholder: 'N',
+      description: `refuse more rows than this: training takes some 600 bytes of memory a row at 8 columns (default: ${usualMaxRows})`,
+    },
     ...forestOptions,
     seed: { type: 'string', placeholder: 'N', description: 'seed of the trees (default: 1)' },
     trees: { type: 'string', placeholder: 'N', description: 'number of trees, 10 to 1000 (default: 100)' },
@@ -131,22 +147,15 @@ export const command: Command = {
       rename: renames(listOf(values, 'map')),
       ...(fields && { fields }),
       labelFree: values['label-free'] === true,
+      maxRows: wholeOf(values, 'max-rows', usualMaxRows, 1000, 100_000_000),
     });
-    const trained =
-      methodOf(values, table) === 'channels' ? byChannels(table, values) : byForest(table, values);
+    const method = methodOf(values, table);
+    const trained = trainTable(table, { method, ...settingsOf(values, method) });
     await writeBundle(out, trained.bundle);
     report(io.stdout, trained, out, values.json === true);
     return 0;
   },
 };
-
-interface Trained {
-  readonly bundle: Bundle;
-  /** Columns that were left out: they never changed, or held no value. */
-  readonly unused: readonly string[];
-}
-
-type Method = 'channels' | 'forest';
 
 /** Options that say something to one method only. */
 const optionsOf: Readonly<Record<Method, readonly string[]>> = {
@@ -158,7 +167,7 @@ const optionsOf: Readonly<Record<Method, readonly string[]>> = {
 function methodOf(values: CommandValues, { batch }: TrainingTable): Method {
   const named = values.method === undefined ? undefined : choiceOf(values, 'method', ['channels', 'forest']);
   const meant = optionsOf.forest.some(option => values[option] !== undefined) ? 'forest' : undefined;
-  const method = named ?? meant ?? (batch.schema.fields.length > 1 ? 'channels' : 'forest');
+  const method = named ?? meant ?? usualMethod(batch);
   const foreign = optionsOf[method === 'forest' ? 'channels' : 'forest'].find(
     option => values[option] !== undefined,
   );
@@ -167,39 +176,31 @@ function methodOf(values: CommandValues, { batch }: TrainingTable): Method {
   throw new EdgewardError('EW_USAGE', detail);
 }
 
-function commonOf(values: CommandValues) {
+function settingsOf(values: CommandValues, method: Method): TableTrainingOptions {
   const inputs = listOf(values, 'input');
-  return {
+  const usual = usualTraining;
+  const common = {
     name: checkedName('name', textOf(values, 'name') ?? basename(required(values, 'out'))),
     source: textOf(values, 'source') ?? inputs.map(path => basename(path)).join(', '),
-    seed: wholeOf(values, 'seed', 1, 0, 2 ** 31 - 1),
-    trees: wholeOf(values, 'trees', 100, 10, 1000),
-    samples: wholeOf(values, 'samples', 256, 16, 4096),
+    seed: wholeOf(values, 'seed', usual.seed, 0, 2 ** 31 - 1),
+    trees: wholeOf(values, 'trees', usual.trees, 10, 1000),
+    samples: wholeOf(values, 'samples', usual.samples, 16, 4096),
   };
-}
-
-function byChannels(table: TrainingTable, values: CommandValues): Trained {
-  const bundle = trainChannelBundle(table, {
-    ...commonOf(values),
-    alarmsADay: numberOf(values, 'alarms-a-day', 0.1, 1e-4, 100),
-    holdRows: wholeOf(values, 'hold', 1, 1, 10_000),
-    acceptChange: values['accept-change'] === true,
-  });
-  const learned = new Set(bundle.card.fields);
-  const names = table.batch.schema.fields.map(({ name }) => name);
-  return { bundle, unused: names.filter(name => !learned.has(name)) };
-}
-
-function byForest(table: TrainingTable, values: CommandValues): Trained {
-  const { bundle, constant } = train(table, {
-    ...commonOf(values),
+  if (method === 'channels')
+    return {
+      ...common,
+      alarmsADay: numberOf(values, 'alarms-a-day', usual.alarmsADay, 1e-4, 100),
+      holdRows: wholeOf(values, 'hold', usual.holdRows, 1, 10_000),
+      acceptChange: values['accept-change'] === true,
+    };
+  return {
+    ...common,
     featuresASplit: featuresASplitOf(values),
-    smoothingRows: wholeOf(values, 'smoothing', 8, 1, 1000),
-    warmUpRows: wholeOf(values, 'warm-up', 30, 1, 400),
-    margin: numberOf(values, 'margin', 1, 0, 10),
+    smoothingRows: wholeOf(values, 'smoothing', usual.smoothingRows, 1, 1000),
+    warmUpRows: wholeOf(values, 'warm-up', usual.warmUpRows, 1, 400),
+    margin: numberOf(values, 'margin', usual.margin, 0, 10),
     ...contaminationOf(values),
-  });
-  return { bundle, unused: constant };
+  };
 }
 
 function contaminationOf(values: CommandValues): Pick<TrainingOptions, 'contamination'> {

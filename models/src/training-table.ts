@@ -10,6 +10,8 @@ export interface TableOptions {
   readonly fields?: readonly string[];
   /** Labels are not looked at: all rows are taken. */
   readonly labelFree?: boolean;
+  /** More are refused: training needs many times the memory of the rows. */
+  readonly maxRows?: number;
 }
 
 /** Training rows of one device type as one batch. Devices of different files are different devices. */
@@ -120,6 +122,8 @@ class LineReader {
       this.rows.skipped += 1;
       return;
     }
+    const { maxRows = Number.POSITIVE_INFINITY } = this.options;
+    if (this.rows.time.length >= maxRows) throw tooMany(this.path, line, maxRows);
     const timeMs = timeOf(cells[this.#time]!);
     if (Number.isNaN(timeMs))
       this.#refuse(line, this.#time, cells, 'is no ISO 8601 time, and neither ms nor s since 1970');
@@ -172,6 +176,12 @@ class LineReader {
 
 function refusal(detail: string, cause?: unknown): EdgewardError {
   return new EdgewardError('EW_TRAIN_INPUT', detail, { cause });
+}
+
+function tooMany(path: string, line: number, maxRows: number): EdgewardError {
+  return refusal(
+    `${path}: line ${line}: more than ${maxRows} rows, which would need too much memory. Give fewer files or a shorter record, or raise --max-rows where there is memory.`,
+  );
 }
 
 /** RFC 4180 but for line breaks within quotes. */

@@ -1,11 +1,13 @@
 import { hasBit, setBit } from './batch.js';
 import type { Column, Evidence, RecordBatch } from './contracts.js';
 
+type Places = Uint32Array | Int32Array;
+
 /**
  * The rows at these places, in their order; everything that belongs to a row goes with it.
- * @param rows  [m] ascending places in the batch
+ * @param rows  [m] places in the batch, each at most once; evidence keeps its own order
  */
-export function selectRows(batch: RecordBatch, rows: Uint32Array): RecordBatch {
+export function selectRows(batch: RecordBatch, rows: Places): RecordBatch {
   const { missing, fieldQuality, score, anomaly, evidence } = batch;
   return {
     schema: batch.schema,
@@ -23,7 +25,7 @@ export function selectRows(batch: RecordBatch, rows: Uint32Array): RecordBatch {
   };
 }
 
-function selectColumn(column: Column, rows: Uint32Array): Column {
+function selectColumn(column: Column, rows: Places): Column {
   if (column instanceof Float64Array) return takeBits(column, rows);
   if (column instanceof BigInt64Array)
     return BigInt64Array.from({ length: rows.length }, (_, at) => column[rows[at]!]!);
@@ -32,7 +34,7 @@ function selectColumn(column: Column, rows: Uint32Array): Column {
 }
 
 /** By their bits: a NaN keeps its payload only if it never passes through a number. */
-function takeBits(column: Float64Array, rows: Uint32Array): Float64Array {
+function takeBits(column: Float64Array, rows: Places): Float64Array {
   const from = new BigUint64Array(column.buffer, column.byteOffset, column.length);
   const taken = new Float64Array(rows.length);
   const into = new BigUint64Array(taken.buffer);
@@ -40,17 +42,17 @@ function takeBits(column: Float64Array, rows: Uint32Array): Float64Array {
   return taken;
 }
 
-function selectBytes(bytes: Uint8Array, rows: Uint32Array): Uint8Array {
+function selectBytes(bytes: Uint8Array, rows: Places): Uint8Array {
   return Uint8Array.from(rows, i => bytes[i]!);
 }
 
-function selectBits(bitmap: Uint8Array, rows: Uint32Array): Uint8Array {
+function selectBits(bitmap: Uint8Array, rows: Places): Uint8Array {
   const selected = new Uint8Array(Math.ceil(rows.length / 8));
   for (let at = 0; at < rows.length; at++) if (hasBit(bitmap, rows[at]!)) setBit(selected, at);
   return selected;
 }
 
-function selectEvidence(evidence: readonly Evidence[], rows: Uint32Array): Evidence[] {
+function selectEvidence(evidence: readonly Evidence[], rows: Places): Evidence[] {
   const places = new Map(Array.from(rows, (i, at) => [i, at] as const));
   return evidence.flatMap(one => {
     const at = places.get(one.at);

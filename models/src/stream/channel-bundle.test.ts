@@ -5,9 +5,12 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
+import { hasBit, setBit } from '@edgeward/shared/batch';
 import type { Command, CommandValues } from '@edgeward/shared/command';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { silentLogger } from '@edgeward/shared/log';
+import { Quality } from '@edgeward/shared/quality';
+import { selectRows } from '@edgeward/shared/select-rows';
 import { createChannelBundle, readBundle, writeBundle } from '../bundle.js';
 import type { ChannelCard } from '../card.js';
 import { openModel } from '../engines.js';
@@ -17,6 +20,8 @@ import { Scorer } from '../scorer.js';
 import { sliceBatch } from '../slice-batch.js';
 import { machineBatch, machineFields } from '../testing/machine.js';
 import { command as train } from '../train-command.js';
+import { usualTraining } from '../train-table.js';
+import { trainChannelBundle } from './channel-bundle.js';
 
 let folder = '';
 let out = '';
@@ -113,6 +118,39 @@ test('labels are left out of training, or with --label-free not looked at', asyn
   const [told, free] = [await card({}), await card({ 'label-free': true })];
   assert.deepEqual([told.training.rows, told.training.skippedRows], [23_600, 400]);
   assert.deepEqual([free.training.rows, free.training.skippedRows], [24_000, 0]);
+});
+
+test('in which order rows are given changes nothing: what is missing or bad goes with its row', () => {
+  const rows = machineBatch({ rows: 400 });
+  const n = rows.time.length;
+  const [missing, bad] = [new Uint8Array(n / 8), new Uint8Array(n)];
+  for (let r = 20; r < 300; r += 7) setBit(missing, r);
+  for (let r = 101; r < 200; r += 3) bad[r] = Quality.outOfRange;
+  const values = rows.values.map((column, f) =>
+    Float64Array.from(column as Float64Array, (value, r) =>
+      (f === 0 && hasBit(missing, r)) || (f === 1 && bad[r]! > 0) ? 1e6 : value,
+    ),
+  );
+  const batch = {
+    ...rows,
+    values,
+    missing: [missing, undefined, undefined],
+    fieldQuality: [undefined, bad, undefined],
+  };
+  const half = (from: number) => Array.from({ length: n / 2 }, (_, i) => from + i);
+  const turned = selectRows(batch, Uint32Array.from([...half(n / 2), ...half(0)]));
+  const options = { ...usualTraining, name: 'm', source: 's', trees: 10 };
+  const [own, other] = [batch, turned].map(one =>
+    trainChannelBundle({ batch: one, skippedRows: 0 }, options),
+  );
+  assert.equal(own!.card.revision, other!.card.revision);
+  assert.ok(own!.card.channels.plan.every(({ expected }) => expected[1] < 100));
+});
+
+test('more rows than --max-rows are refused', async () => {
+  const input = join(folder, 'usual.csv');
+  const values = { type: 'machine', input, out: join(folder, 'many'), 'max-rows': '5000' };
+  await refused(train, values, /usual\.csv: line 5002: more than 5000 rows, .*--max-rows/);
 });
 
 test('a record that ends in another state than it began in is refused, unless that is accepted', async () => {

@@ -1,5 +1,6 @@
 import type { RecordBatch } from '@edgeward/shared/contracts';
 import { EdgewardError } from '@edgeward/shared/errors';
+import { selectRows } from '@edgeward/shared/select-rows';
 import { type Bundle, createChannelBundle } from '../bundle.js';
 import { measure } from '../calibrate.js';
 import type { ChannelCard, Metrics } from '../card.js';
@@ -64,7 +65,7 @@ function metricsOf(batch: RecordBatch, options: ChannelTrainingOptions): Metrics
   const n = batch.time.length;
   const heldOut = heldOutRows(batch);
   if (n < leastToHoldOut) return nothingHeldOut;
-  const known = rowsAt(
+  const known = selectRows(
     batch,
     rowsWhere(n, r => heldOut[r] === 0),
   );
@@ -98,21 +99,10 @@ const nothingHeldOut: Metrics = {
 function inOrder(batch: RecordBatch): RecordBatch {
   const order = Int32Array.from(batch.time.keys());
   if (batch.time.every((timeMs, r) => r === 0 || timeMs >= batch.time[r - 1]!)) return batch;
-  return rowsAt(
+  return selectRows(
     batch,
     order.sort((a, b) => batch.time[a]! - batch.time[b]! || a - b),
   );
-}
-
-function rowsAt(batch: RecordBatch, rows: Int32Array): RecordBatch {
-  return {
-    ...batch,
-    time: Float64Array.from(rows, r => batch.time[r]!),
-    device: Uint16Array.from(rows, r => batch.device[r]!),
-    row: Float64Array.from(rows, r => batch.row[r]!),
-    values: batch.values.map(column => Float64Array.from(rows, r => Number(column[r]))),
-    quality: Uint16Array.from(rows, r => batch.quality[r]!),
-  };
 }
 
 /** Where alarms of a model begin, as a person would ask: so many times the highest of the training rows. */
