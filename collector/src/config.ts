@@ -16,6 +16,7 @@ import { brokerConfig } from './broker/config.js';
 import { shadowConfig } from './models/config.js';
 import { mailConfig } from './notifiers/config.js';
 import { type SinkConfig, sinkConfig } from './sinks/index.js';
+import { trainingConfig } from './training/config.js';
 
 const scoreRule = z.strictObject({
   name: nameOption().meta({ description: 'Name in the reasons of an answer' }),
@@ -145,6 +146,9 @@ const options = z.strictObject({
   shadow: shadowConfig.prefault({}).meta({
     description:
       'For models that gateways first run in the shadow of the active one (edgeward models --shadow)',
+  }),
+  training: trainingConfig.prefault({}).meta({
+    description: 'Models from what the journal has, by themselves or when edgeward models --train asks',
   }),
   metrics: z
     .strictObject({

@@ -3,7 +3,8 @@ import type { Ingest } from './ingest.js';
 import type { Journal } from './journal/journal.js';
 import type { Link } from './link.js';
 import type { ConsumerState } from './runtime/view.js';
-import type { HealthView } from './views.js';
+import { trainingText } from './training/text.js';
+import type { HealthView, TrainingView } from './views.js';
 
 /** A sink's loss is shown among the checks for so long. */
 const lossShownMs = 24 * 3600 * 1000;
@@ -21,15 +22,17 @@ interface HealthParts {
   readonly journal: Pick<Journal, 'damage' | 'losses'>;
   readonly broker: Pick<Link, 'status'> | undefined;
   readonly followers: readonly Lagging[];
+  readonly trainings: readonly TrainingView[];
   readonly stopping: boolean;
   readonly clock: Clock;
 }
 
 /**
- * A sink that fails or has ended, or a journal that has lost blocks, is told, but does not make the collector unready: gateways
+ * A sink that fails or has ended, a journal that has lost blocks, or a training that was refused, is told, but does not make the collector unready: gateways
  * can deliver all the same.
  */
-export function healthOf({ ingest, journal, broker, followers, stopping, clock }: HealthParts): HealthView {
+export function healthOf(parts: HealthParts): HealthView {
+  const { ingest, journal, broker, followers, trainings, stopping, clock } = parts;
   const writable = {
     name: 'journal',
     ok: ingest.failure === null,
@@ -53,6 +56,14 @@ export function healthOf({ ingest, journal, broker, followers, stopping, clock }
       ok: false,
       detail: `${blocks} blocks with ${rows} rows never reached it: it lagged until the journal gave its blocks up`,
     }));
-  const checks = [writable, ...damage, listening, ...sinks, ...losses];
+  // One that somebody asked for is told to whom.
+  const scheduled = trainings
+    .filter(({ by, nextMs }) => by === 'schedule' && nextMs !== null)
+    .map(one => ({
+      name: `training:${one.type}`,
+      ok: one.state !== 'refused' && one.state !== 'failed',
+      detail: trainingText(one),
+    }));
+  const checks = [writable, ...damage, listening, ...sinks, ...losses, ...scheduled];
   return { live: true, ready: writable.ok && listening.ok, checks };
 }

@@ -110,6 +110,8 @@ export async function runCollector(
     ...stores,
     publish,
     shadow: config.shadow,
+    name: config.name,
+    training: config.training,
     clock,
     log: log.child({ component: 'models' }),
   });
@@ -141,6 +143,7 @@ export async function runCollector(
     ingest,
     broker: () => broker,
     followers,
+    trainings: models.trainings,
     live,
     blocked: () => retention.blocked,
     dataDir: config.dataDir,
@@ -154,7 +157,15 @@ export async function runCollector(
     scores,
     metrics,
     health: () =>
-      healthOf({ ingest, journal, broker, followers: followers(), stopping: stop.aborted, clock }),
+      healthOf({
+        ingest,
+        journal,
+        broker,
+        followers: followers(),
+        trainings: models.trainings.view(),
+        stopping: stop.aborted,
+        clock,
+      }),
     replay: id => ingest.replay(id),
     sinks: new SinkDesk({ sinks, journal, reload: again }),
     models: models.controls,
@@ -177,6 +188,7 @@ export async function runCollector(
     every(1000, 'incidents of drift', driftsOf(gateways, engine), chores),
     retention.run(stored.signal),
     releases.run(stored.signal),
+    models.trainings.run(stop),
   ];
   options.onReload?.(() => void again().catch(error => tellReload(error, journal, log)));
   const taken = new AbortController();

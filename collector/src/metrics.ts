@@ -18,7 +18,9 @@ import { addIntakeMetrics } from './metrics/intake-metrics.js';
 import { addJournalMetrics } from './metrics/journal-metrics.js';
 import { addLedgerMetrics } from './metrics/ledger-metrics.js';
 import { addSinkMetrics, type Followed } from './metrics/sink-metrics.js';
+import { addTrainingMetrics } from './metrics/training-metrics.js';
 import type { MailQueue } from './notifiers/mail-queue.js';
+import type { Trainings } from './training/trainings.js';
 
 export interface MetricSources {
   readonly ingest: Pick<Ingest, 'counts' | 'delays' | 'failure' | 'queuedBytes' | 'traffic'>;
@@ -29,6 +31,7 @@ export interface MetricSources {
   readonly followers: () => readonly Followed[];
   readonly engine: Pick<IncidentEngine, 'counts'>;
   readonly mails: Pick<MailQueue, 'counts' | 'delays'>;
+  readonly trainings: Pick<Trainings, 'view'>;
   readonly live: { readonly bytes: number };
   /** Why nothing may be stored now; null = there is room. */
   readonly blocked: () => string | null;
@@ -76,6 +79,7 @@ function collectorMetrics(sources: () => MetricSources, loop: () => LoopDelay): 
   addSinkMetrics(metrics, sources);
   addLedgerMetrics(metrics, sources);
   addAlertMetrics(metrics, sources);
+  addTrainingMetrics(metrics, sources);
   addFleetMetrics(metrics, sources);
   addDiskMetrics(metrics, 'collector', () => sources().dataDir);
   addProcessMetrics(metrics, loop);

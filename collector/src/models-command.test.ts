@@ -71,6 +71,33 @@ test('it adds, assigns and rolls back, and says what was done', async t => {
   );
 });
 
+test('it has a model trained and waits for it; a refusal is an error that says why', async t => {
+  const { api, run } = await place(t);
+  const out = await run({ train: ['pump'], hours: '48', method: 'forest', shadow: true });
+  assert.deepEqual(api.views.models.asked, ['train pump 48 forest assign']);
+  const said = 'pump: aaaaaaaaaaaa was trained, from 5000 rows, and gateways try it in the shadow.';
+  assert.ok(out.startsWith(`${said}\n`), out);
+  assert.ok(out.endsWith(`\ntraining: 1970-01-01 00:00 ${said}\n`), out);
+  const text = 'The training data cannot be used. 3 usable rows of pump.';
+  api.views.models.outcome = { state: 'refused', code: 'EW_TRAIN_INPUT', text };
+  await assert.rejects(run({ train: ['pump'] }), { code: 'EW_TRAIN_INPUT', message: text });
+  assert.match(
+    await run({}),
+    /\ntraining: 1970-01-01 00:00 pump: refused: The training data cannot be used\. 3 us/,
+  );
+  for (const [values, words] of [
+    [{ hours: '3' }, /--hours is for --train/],
+    [{ 'accept-change': true }, /--accept-change is for --train/],
+    [{ train: ['pump'], hours: '-1' }, /--hours -1: give a number above 0/],
+    [{ train: ['pump'], gateway: 'gw-1' }, /--gateway is not for --train/],
+  ] as const)
+    await assert.rejects(run(values), { code: 'EW_USAGE', message: words });
+  await assert.rejects(run({ train: ['pump'], method: 'magic' }), {
+    code: 'EW_HTTP_REQUEST',
+    message: /method/,
+  });
+});
+
 test('what cannot be done is said with what to do', async t => {
   const { folder, run, secret } = await place(t);
   await assert.rejects(run({ assign: ['pump'] }), {

@@ -1,14 +1,18 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { systemClock } from '@edgeward/shared/clock';
 import { type Command, type CommandIo, configFileOption } from '@edgeward/shared/command';
 import { loadConfig } from '@edgeward/shared/config';
-import { EdgewardError, messageOf } from '@edgeward/shared/errors';
+import { EdgewardError, type ErrorCode, errorTable, messageOf } from '@edgeward/shared/errors';
 import { modelFilePattern, modelLimits } from '@edgeward/shared/models/manifest';
 import { z } from 'zod';
-import { assignedView, bundleView, modelsView } from './api/model-schemas.js';
+import { assignedView, bundleView, modelsView, trainingView } from './api/model-schemas.js';
 import { ApiClient } from './api-client.js';
 import { collectorConfig } from './config.js';
 import { modelsText } from './models/text.js';
+import { trainingText } from './training/text.js';
+
+const pollMs = 300;
 
 /** `edgeward models`. */
 export const command: Command = {
@@ -19,6 +23,7 @@ export const command: Command = {
     'edgeward models -c collector.yaml --add models/press --assign press=3f2a9c01b7d4',
     'edgeward models -c collector.yaml --assign press=3f2a9c01b7d4 --gateway press-1 --shadow',
     'edgeward models -c collector.yaml --rollback press',
+    'edgeward models -c collector.yaml --train press --hours 168 --shadow',
   ],
   options: {
     config: configFileOption,
@@ -48,9 +53,33 @@ export const command: Command = {
     shadow: {
       type: 'boolean',
       description:
-        'with --assign: first beside the active model, by the rules of shadow in the configuration',
+        'with --assign: first beside the active model, by the rules of shadow in the configuration; with --train: the same with what comes of it, for all gateways',
     },
-    json: { type: 'boolean', description: 'print {"bundles", "assignments", "gateways", "notes"} as JSON' },
+    train: {
+      type: 'string',
+      placeholder: 'TYPE',
+      multiple: true,
+      description:
+        "train a model for this device type from what the collector's journal has, and wait for it; with --shadow, gateways then try it",
+    },
+    hours: {
+      type: 'string',
+      placeholder: 'N',
+      description: 'with --train: only rows of the last so many hours',
+    },
+    method: {
+      type: 'string',
+      placeholder: 'METHOD',
+      description: 'with --train: channels or forest, as with edgeward train',
+    },
+    'accept-change': {
+      type: 'boolean',
+      description: 'with --train: learn even if the last fifth of the rows is unlike the rest',
+    },
+    json: {
+      type: 'boolean',
+      description: 'print {"bundles", "assignments", "gateways", "trainings", "notes"} as JSON',
+    },
   },
   run: (values, io) => runModels(optionsSchema.parse(values), io),
 };
@@ -62,6 +91,10 @@ const optionsSchema = z.object({
   rollback: z.array(z.string()).default([]),
   gateway: z.string().optional(),
   shadow: z.boolean().default(false),
+  train: z.array(z.string()).default([]),
+  hours: z.string().optional(),
+  method: z.string().optional(),
+  'accept-change': z.boolean().default(false),
   json: z.boolean().default(false),
 });
 type Values = z.output<typeof optionsSchema>;
@@ -70,8 +103,13 @@ type Values = z.output<typeof optionsSchema>;
 async function runModels(values: Values, { stdout, stop }: CommandIo): Promise<number> {
   const { api } = await loadConfig(values.config, collectorConfig);
   const assigns = values.assign.map(parseAssign);
+  const orders = trainingOrders(values);
   const client = await ApiClient.of(api, stop);
-  const notes = [...(await add(client, values)), ...(await assign(client, values, assigns))];
+  const notes = [
+    ...(await add(client, values)),
+    ...(await train(client, values, orders, stop)),
+    ...(await assign(client, values, assigns)),
+  ];
   for (const type of values.rollback) {
     const { revision } = await client.post('/api/models/rollback', assignedView, targetOf(type, values));
     notes.push(`${type}: rolled back to ${revision ?? 'what gateways have configured'}.`);
@@ -89,6 +127,65 @@ async function add(client: ApiClient, { add: folders }: Values): Promise<string[
     notes.push(`${folder}: added as ${type}=${revision}, ${bytes} bytes.`);
   }
   return notes;
+}
+
+/** One after the other, each until it has ended. @throws why nothing came of one */
+async function train(
+  client: ApiClient,
+  { train: types }: Values,
+  orders: readonly object[],
+  stop: AbortSignal,
+): Promise<string[]> {
+  const notes: string[] = [];
+  for (const [i, order] of orders.entries()) {
+    const { startedMs } = await client.post('/api/models/train', trainingView, order);
+    const ended = await endOf(client, types[i]!, startedMs, stop);
+    if (ended.text !== null && ended.code !== null)
+      throw new EdgewardError(ended.code as ErrorCode, withoutTable(ended.code as ErrorCode, ended.text));
+    notes.push(trainingText(ended));
+  }
+  return notes;
+}
+
+async function endOf(client: ApiClient, type: string, startedMs: number | null, stop: AbortSignal) {
+  for (;;) {
+    const { trainings } = await client.get('/api/models', modelsView);
+    const one = trainings.find(training => training.type === type);
+    if (!one || one.startedMs !== startedMs)
+      throw new EdgewardError('EW_TRAIN_FAILED', `${type}: another training was begun meanwhile.`);
+    if (one.state !== 'running') return one;
+    await systemClock.sleep(pollMs, stop);
+  }
+}
+
+function withoutTable(code: ErrorCode, text: string): string {
+  const table = errorTable[code].text;
+  return text.startsWith(table) ? text.slice(table.length).trimStart() : text;
+}
+
+function trainingOrders(values: Values): object[] {
+  const { train: types, hours, method, shadow, gateway } = values;
+  const own = {
+    '--hours': hours,
+    '--method': method,
+    '--accept-change': values['accept-change'] || undefined,
+  };
+  const given = Object.entries(own).find(([, value]) => value !== undefined);
+  if (types.length === 0 && given) throw usage(`${given[0]} is for --train: name a device type with it.`);
+  if (types.length > 0 && gateway !== undefined)
+    throw usage('--gateway is not for --train: assign what comes of it with --assign.');
+  if (hours !== undefined && !(Number(hours) > 0)) throw usage(`--hours ${hours}: give a number above 0.`);
+  return types.map(type => ({
+    type,
+    assign: shadow,
+    acceptChange: values['accept-change'],
+    ...(hours !== undefined && { hours: Number(hours) }),
+    ...(method !== undefined && { method }),
+  }));
+}
+
+function usage(detail: string): EdgewardError {
+  return new EdgewardError('EW_USAGE', detail);
 }
 
 async function assign(

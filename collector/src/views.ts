@@ -2,6 +2,7 @@
  * What the API and the page may ask of the collector. The API knows nothing else of it, so that it can be
  * tested against a small stand-in and the collector without HTTP.
  */
+import type { Method } from '@edgeward/models/train-table';
 import type {
   ChannelEvidence,
   Field,
@@ -13,6 +14,7 @@ import type { Incident } from './alerts/incident.js';
 import type { BlockPage } from './audit/block-list.js';
 import type { BooksJson } from './audit/books.js';
 import type { ConsumerState } from './runtime/view.js';
+import type { Run } from './training/runs.js';
 
 export interface GatewayView {
   readonly id: string;
@@ -267,10 +269,31 @@ export interface GatewayModelView {
   readonly reportedMs: number;
 }
 
+/** The last training of a device type at the collector, or the one to come. */
+export interface TrainingView extends Omit<Run, 'state' | 'startedMs'> {
+  readonly state: Run['state'] | 'waiting';
+  readonly startedMs: number | null;
+  /** Null = it has no schedule. */
+  readonly nextMs: number | null;
+}
+
+/** What somebody asks to be trained from the journal. */
+export interface TrainingOrder {
+  readonly type: string;
+  /** Only rows of the last so many. */
+  readonly hours?: number | undefined;
+  readonly method?: Method | undefined;
+  /** Learn even if the last fifth of the rows is unlike the rest. */
+  readonly acceptChange: boolean;
+  /** Have all gateways try it in the shadow. */
+  readonly assign: boolean;
+}
+
 export interface ModelsView {
   readonly bundles: readonly BundleView[];
   readonly assignments: readonly AssignedView[];
   readonly gateways: readonly GatewayModelView[];
+  readonly trainings: readonly TrainingView[];
 }
 
 export interface ModelTarget {
@@ -287,6 +310,8 @@ export interface ModelControls {
   assign(target: ModelTarget, revision: string, byShadow: boolean): Promise<AssignedView | undefined>;
   /** Undefined: nothing is assigned. */
   rollBack(target: ModelTarget): Promise<AssignedView | undefined>;
+  /** Begins it; `view` tells what becomes of it. @throws EW_HTTP_BUSY */
+  train(order: TrainingOrder): TrainingView;
 }
 
 /** A block that no decoder understood, kept whole. */

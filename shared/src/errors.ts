@@ -21,6 +21,7 @@ export const errorTable = {
   EW_MODEL_ALARMS: { retryable: false, text: 'A model does not raise the alarms that it should.' },
   EW_MODEL_TRANSFER: { retryable: true, text: 'A model bundle cannot be fetched now.' },
   EW_TRAIN_INPUT: { retryable: false, text: 'The training data cannot be used.' },
+  EW_TRAIN_FAILED: { retryable: true, text: 'A training came to no end.' },
   EW_EVALUATE_INPUT: { retryable: false, text: 'The data to evaluate on cannot be used.' },
   EW_STORE_VERSION: {
     retryable: false,

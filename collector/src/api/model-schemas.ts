@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { runSchema } from '../training/runs.js';
 
 const list = <Item extends z.ZodType>(item: Item) => z.array(item).readonly();
 const ms = (description: string) =>
@@ -24,6 +25,20 @@ export const assignedView = z.strictObject({
   by: z.enum(['at once', 'after a shadow run']),
   revision: revision.meta({ description: "null = what a gateway's own configuration names" }),
   former: revision.meta({ description: 'Where a rollback leads' }),
+});
+
+export const trainingView = runSchema.extend({
+  type: z.string().meta({ description: 'Device type' }),
+  by: runSchema.shape.by.meta({ description: 'schedule: by itself; demand: somebody asked' }),
+  state: z.enum(['waiting', ...runSchema.shape.state.options]).meta({
+    description: 'unchanged: it came to a model that is there already; refused: text says why',
+  }),
+  startedMs: ms('When it began').nullable(),
+  endedMs: ms('When it ended').nullable(),
+  rows: z.number().nullable().meta({ description: 'Rows it learned from' }),
+  revision: revision.meta({ description: 'Of the model that came of it' }),
+  assigned: z.boolean().meta({ description: 'Gateways were told to try it in the shadow' }),
+  nextMs: ms('When the schedule trains it next').nullable(),
 });
 
 const number = z.number();
@@ -79,4 +94,5 @@ export const modelsView = z.strictObject({
       reportedMs: ms('When it said so'),
     }),
   ),
+  trainings: list(trainingView).meta({ description: 'From the journal: the last of each device type' }),
 });

@@ -1,8 +1,9 @@
+import { methods } from '@edgeward/models/train-table';
 import { modelLimits } from '@edgeward/shared/models/manifest';
 import { z } from 'zod';
 import type { CollectorViews } from '../views.js';
 import { errorBody, notFound } from './errors.js';
-import { assignedView, bundleView, modelsView } from './model-schemas.js';
+import { assignedView, bundleView, modelsView, trainingView } from './model-schemas.js';
 import { name, noQuery } from './schemas.js';
 import type { Api } from './zod.js';
 
@@ -52,6 +53,32 @@ export function models(app: Api, { models }: CollectorViews): void {
     },
     async ({ body }) =>
       models.add(Object.fromEntries(body.files.map(file => [file.name, Buffer.from(file.base64, 'base64')]))),
+  );
+
+  app.post(
+    '/api/models/train',
+    {
+      schema: {
+        tags,
+        summary: 'Begin to train a model from what the journal has; GET /api/models tells what becomes of it',
+        querystring: noQuery,
+        body: z.strictObject({
+          type: target.type,
+          hours: z.number().gt(0).max(87_600).optional().meta({
+            description: 'Only rows of the last so many hours; absent: all that the journal has',
+          }),
+          method: z.enum(methods).optional(),
+          acceptChange: z.boolean().default(false).meta({
+            description: 'Learn even if the last fifth of the rows is unlike the rest',
+          }),
+          assign: z.boolean().default(false).meta({
+            description: 'Have all gateways try it beside the active model, by the rules of shadow',
+          }),
+        }),
+        response: { 200: trainingView, default: errorBody },
+      },
+    },
+    async ({ body }) => models.train(body),
   );
 
   app.post(

@@ -9,6 +9,7 @@ import {
   ingestedMsOf,
   type NextTrace,
   storedBlock,
+  storedBytes,
   storedHeader,
   toDelivery,
 } from './layout.js';
@@ -90,6 +91,30 @@ export class Blocks {
     }
     await this.expect(through + 1, newest);
     return { deliveries, through: Math.max(through, newest) };
+  }
+
+  /**
+   * Blocks from behind a position as they lie there, some of them; what cannot be read or is gone is left out, and
+   * told by others. `through` is the last position looked at.
+   */
+  async encoded(
+    after: number,
+    newest: number,
+    maxBytes: number,
+  ): Promise<{ blocks: ReturnType<typeof storedBytes>[]; through: number }> {
+    const blocks: ReturnType<typeof storedBytes>[] = [];
+    let bytes = 0;
+    const range = { gt: blockKey(after), lte: blockKey(newest), fillCache: false };
+    for await (const [key, value] of this.#options.store.db.iterator(range)) {
+      try {
+        blocks.push(storedBytes(value));
+      } catch {
+        // Whoever follows the journal tells it.
+      }
+      bytes += value.length;
+      if (bytes >= maxBytes) return { blocks, through: numberInKey(key, 0) };
+    }
+    return { blocks, through: newest };
   }
 
   /** Names of the blocks behind a position, at most some thousands; `through` as in `read`. */

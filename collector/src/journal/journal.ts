@@ -359,6 +359,11 @@ export class Journal implements AsyncDisposable {
     return this.#blocks.read(after, this.#position, limits);
   }
 
+  /** See `Blocks.encoded`. */
+  encoded(after: number, through: number, maxBytes: number): ReturnType<Blocks['encoded']> {
+    return this.#blocks.encoded(after, through, maxBytes);
+  }
+
   /** Names of the blocks behind a position, at most some thousands; `through` as in `read`. */
   names(after: number): Promise<{ names: readonly BlockName[]; through: number }> {
     return this.#blocks.names(after, this.#position);

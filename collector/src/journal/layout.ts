@@ -102,6 +102,20 @@ export function storedHeader(value: Buffer): BlockFacts & { header: BlockHeader 
   return { ...facts, header: readHeader(bytes) };
 }
 
+/** As it lies there, for whoever decodes it elsewhere. @throws what `readHeader` throws */
+export function storedBytes(value: Buffer): Pick<BlockFacts, 'gateway' | 'ingestedMs'> & {
+  schemaId: string;
+  bytes: Uint8Array;
+} {
+  const { facts, bytes } = split(value);
+  return {
+    gateway: facts.gateway,
+    ingestedMs: facts.ingestedMs,
+    schemaId: readHeader(bytes).schemaId,
+    bytes,
+  };
+}
+
 /** When a stored block came. */
 export function ingestedMsOf(value: Buffer): number | undefined {
   return value.length < prefixBytes ? undefined : value.readDoubleLE(0);

@@ -3,6 +3,7 @@ import type { ShadowPolicy } from '@edgeward/shared/models/manifest';
 import { bytesOf } from '@edgeward/shared/models/manifest';
 import type { Gateways } from '../gateways.js';
 import type { Journal } from '../journal/journal.js';
+import type { Trainings } from '../training/trainings.js';
 import type {
   AssignedView,
   BundleView,
@@ -10,6 +11,8 @@ import type {
   ModelControls,
   ModelsView,
   ModelTarget,
+  TrainingOrder,
+  TrainingView,
 } from '../views.js';
 import type { Assigned, Assignments } from './assignments.js';
 import type { Distribution } from './distribution.js';
@@ -23,6 +26,7 @@ export interface ModelControlsOptions {
   readonly journal: Pick<Journal, 'tell'>;
   /** For those who are assigned by way of a shadow run. */
   readonly shadow: ShadowPolicy;
+  readonly trainings: () => Pick<Trainings, 'view' | 'start'>;
 }
 
 export class Models implements ModelControls {
@@ -38,6 +42,7 @@ export class Models implements ModelControls {
       bundles: registry.all().map(bundleView),
       assignments: assignments.all().map(one => this.#assignedView(one)),
       gateways: gateways.all().flatMap(gatewayModels),
+      trainings: this.#options.trainings().view(),
     };
   }
 
@@ -71,6 +76,10 @@ export class Models implements ModelControls {
     const states = reports.filter(one => one.order === order).map(({ state }) => state);
     if (bundle === null || states.includes('active')) return true;
     return shadow === undefined && !states.some(state => state === 'refused' || state === 'rolled-back');
+  }
+
+  train(order: TrainingOrder): TrainingView {
+    return this.#options.trainings().start(order);
   }
 
   /** To all that it is for, also to those that are away: the broker keeps it for them. */

@@ -139,7 +139,8 @@ test('what gateways refused, or tried beside another model only, is no place to 
   });
   const gateways = new Gateways(clock);
   const journal = { tell: async () => undefined };
-  const models = new Models({ registry, assignments, distribution, gateways, journal, shadow });
+  const trainings = () => ({ view: () => [], start: () => assert.fail('nobody asked for it') });
+  const models = new Models({ registry, assignments, distribution, gateways, journal, shadow, trainings });
   const revisions = [];
   for (const threshold of [0.5, 0.6, 0.7, 0.8])
     revisions.push((await models.add(await filesOf(folder, threshold))).revision);

@@ -1,7 +1,11 @@
 /** What `edgeward models` prints. */
+import { trainingText } from '../training/text.js';
 import type { ModelsView } from '../views.js';
 
-export function modelsText({ bundles, assignments, gateways }: ModelsView, notes: readonly string[]): string {
+export function modelsText(
+  { bundles, assignments, gateways, trainings }: ModelsView,
+  notes: readonly string[],
+): string {
   const parts = [
     [...notes],
     table(
@@ -26,11 +30,18 @@ export function modelsText({ bundles, assignments, gateways }: ModelsView, notes
       'No gateway has told yet what it runs.',
     ),
     gateways.flatMap(shadowLines),
+    trainings.map(trainingLine),
   ];
   return `${parts
     .filter(lines => lines.length > 0)
     .map(lines => lines.join('\n'))
     .join('\n\n')}\n`;
+}
+
+function trainingLine(training: ModelsView['trainings'][number]): string {
+  const { endedMs, nextMs } = training;
+  const when = endedMs === null ? '' : `${timeText(endedMs)} `;
+  return `training: ${when}${trainingText(training)}${nextMs === null ? '' : ` Next: ${timeText(nextMs)}.`}`;
 }
 
 function stateText({ state, doneBytes, bytes, code, text }: ModelsView['gateways'][number]): string {

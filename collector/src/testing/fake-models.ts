@@ -1,5 +1,13 @@
 import { EdgewardError } from '@edgeward/shared/errors';
-import type { AssignedView, BundleView, ModelControls, ModelsView, ModelTarget } from '../views.js';
+import type {
+  AssignedView,
+  BundleView,
+  ModelControls,
+  ModelsView,
+  ModelTarget,
+  TrainingOrder,
+  TrainingView,
+} from '../views.js';
 
 const revision = 'aaaaaaaaaaaa';
 const shadow = {
@@ -25,6 +33,9 @@ const shadow = {
 export class FakeModels implements ModelControls {
   /** What was asked for, in words. */
   readonly asked: string[] = [];
+  trainings: readonly TrainingView[] = [];
+  /** What comes of a training, at once. */
+  outcome: Partial<TrainingView> = { state: 'trained', revision, rows: 5000 };
 
   view(): ModelsView {
     const common = {
@@ -42,6 +53,7 @@ export class FakeModels implements ModelControls {
     return {
       bundles: [this.#bundle(['card.json', 'golden.json', 'model.onnx'])],
       assignments: [this.#assigned({ type: 'pump', gateway: null })],
+      trainings: this.trainings,
       gateways: [
         { ...common, gateway: 'gw-1', inUse: revision, state: 'active', code: null, text: null },
         { ...common, gateway: 'gw-3', inUse: null, state: 'shadow', code: null, text: null, shadow },
@@ -65,6 +77,26 @@ export class FakeModels implements ModelControls {
   async rollBack(target: ModelTarget): Promise<AssignedView | undefined> {
     this.asked.push(`rollback ${target.type} ${target.gateway ?? 'all'}`);
     return target.type === 'pump' ? { ...this.#assigned(target), revision: null, former: null } : undefined;
+  }
+
+  train({ type, hours, method, assign }: TrainingOrder): TrainingView {
+    this.asked.push(`train ${[type, hours, method, assign && 'assign'].filter(Boolean).join(' ')}`);
+    const begun = {
+      type,
+      by: 'demand' as const,
+      state: 'running' as const,
+      startedMs: 1000,
+      endedMs: null,
+      rows: null,
+      leftOut: null,
+      revision: null,
+      assigned: false,
+      code: null,
+      text: null,
+      nextMs: null,
+    };
+    this.trainings = [{ ...begun, endedMs: 3000, assigned: assign, ...this.outcome }];
+    return begun;
   }
 
   #bundle(files: readonly string[]): BundleView {
