@@ -92,7 +92,7 @@ export async function runAgent(
   const store = await ModelStore.open(path.join(config.dataDir, 'models'), modelLog);
   const modelParts = { store, engine, log: modelLog, onEvent: tell };
   const { models, configured } = await openModels({ ...modelParts, folders: config.models });
-  const drift = await DriftDesk.open({ dataDir: config.dataDir, log: modelLog, onEvent: tell });
+  const drift = await DriftDesk.open({ dataDir: config.dataDir, clock, log: modelLog, onEvent: tell });
   await using scorer = new Scorer({ models, log: modelLog, onJudged: drift.take });
   const desk = new ModelDesk({ ...modelParts, scorer, configured, clock, onChange: () => uplink.report() });
   const report = () => reportOf(config, outbox, { scorer, desk, drift }, clock);
@@ -113,7 +113,7 @@ export async function runAgent(
   const reporting = setInterval(() => uplink.report(), config.reportMs);
   const drained = new AbortController();
   const watching = keeper.run(drained.signal);
-  const deploying = desk.run(stop);
+  const deploying = Promise.all([desk.run(stop), drift.run(stop)]);
   const forwarding = forward(
     { outbox, uplink, clock, log: uplinkLog, onFailure: metrics && (error => metrics.linkFailed(error)) },
     drained.signal,
@@ -149,7 +149,7 @@ export async function runAgent(
   );
   await untilAborted(stop); // inputs may end; the agent stays, because receipts and commands still come
   await deploying;
-  await drift.saved();
+  await drift.close();
   // Past the deadline rows may have been judged that were not kept, and come again.
   if (!deadline.aborted) await scores.save(scorer);
   drained.abort();

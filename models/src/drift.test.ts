@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DeviceDrift, RecordBatch } from '@edgeward/shared/contracts';
+import type { RecordBatch } from '@edgeward/shared/contracts';
 import { Quality } from '@edgeward/shared/quality';
 import { seededRng } from '@edgeward/shared/rng';
 import { testSeed } from '@edgeward/shared/testing/seed';
-import { DriftWatch, driftRule, type Judged } from './drift.js';
+import { DriftWatch, driftRule, type Judged, type SeenDrift } from './drift.js';
 import { sliceBatch } from './slice-batch.js';
 import { machineBatch, trainedMachine } from './testing/machine.js';
 
@@ -13,6 +13,8 @@ const range = (field: string) => card.channelRanges.find(one => one.field === fi
 const stepMs = 20_000;
 const hourRows = 3_600_000 / stepMs;
 const devices = 2;
+/** When rows are seen, where that does not matter. */
+const nowMs = 5;
 
 /** Hours of two machines, a row each 20 s. From `from` to `to` o'clock the first one's pressure stands elsewhere. */
 function hours(count: number, from = count, to = count): RecordBatch {
@@ -31,20 +33,21 @@ function ordinary(batch: RecordBatch): Judged {
   return { score, anomaly: new Uint8Array(n), warmUp: new Uint8Array(n) };
 }
 
-function watchAll(batch: RecordBatch, judged = ordinary(batch)): DeviceDrift[] {
+function watchAll(batch: RecordBatch, judged = ordinary(batch)): SeenDrift[] {
   const watch = new DriftWatch(card);
-  watch.take(batch, judged);
+  watch.take(batch, judged, nowMs);
   return watch.drifts();
 }
 
 /** The drifts after each change, with the time of the row that made it; pieces of up to `most` rows. */
 function story(batch: RecordBatch, most: () => number) {
   const watch = new DriftWatch(card);
-  const told: { atMs: number; drifts: DeviceDrift[] }[] = [];
+  const told: { atMs: number; drifts: SeenDrift[] }[] = [];
   for (let from = 0; from < batch.time.length; ) {
     const to = Math.min(batch.time.length, from + most());
     const piece = sliceBatch(batch, from, to);
-    if (watch.take(piece, ordinary(piece))) told.push({ atMs: piece.time.at(-1)!, drifts: watch.drifts() });
+    if (watch.take(piece, ordinary(piece), nowMs))
+      told.push({ atMs: piece.time.at(-1)!, drifts: watch.drifts() });
     from = to;
   }
   return { told, last: watch.drifts() };
@@ -125,10 +128,51 @@ test('scores that lie above what held-out rows had are a drift of their own', ()
 
 test('after a restart a drift that was told goes on until it is over, of the same revision only', () => {
   const before = watchAll(hours(30, 2, 30));
-  const watch = new DriftWatch(card, before);
+  const watch = new DriftWatch(card, { drifts: before, devices: [] });
   assert.deepEqual(watch.drifts(), before);
   const healthy = hours(26);
-  assert.ok(watch.take(healthy, ordinary(healthy)));
+  assert.ok(watch.take(healthy, ordinary(healthy), nowMs));
   assert.deepEqual(watch.drifts(), []);
-  assert.deepEqual(new DriftWatch({ ...card, revision: '000000000000' }, before).drifts(), []);
+  assert.deepEqual(
+    new DriftWatch({ ...card, revision: '000000000000' }, { drifts: before, devices: [] }).drifts(),
+    [],
+  );
+});
+
+test('what is saved and read back at any place goes on as if nothing had been', () => {
+  const batch = hours(40, 10, 40);
+  const seed = testSeed('drift: restarts');
+  const rng = seededRng(seed);
+  let watch = new DriftWatch(card);
+  for (let from = 0; from < batch.time.length; ) {
+    const to = Math.min(batch.time.length, from + 1 + Math.floor(rng() * 4000));
+    const piece = sliceBatch(batch, from, to);
+    watch.take(piece, ordinary(piece), nowMs);
+    watch = new DriftWatch(card, { drifts: watch.drifts(), devices: watch.save() });
+    from = to;
+  }
+  const [drift, ...others] = watch.drifts();
+  assert.deepEqual([drift, others], [watchAll(batch)[0], []], `SEED=${seed}`);
+  const [{ name, newestMs, numbers } = assert.fail()] = watch.save();
+  const short = { drifts: [], devices: [{ name, newestMs, numbers: numbers.subarray(1) }] };
+  assert.throws(() => new DriftWatch(card, short), RangeError);
+});
+
+test('a device that is seen no more is forgotten, and begins anew when it comes back', () => {
+  const batch = hours(30, 2, 30);
+  const watch = new DriftWatch(card);
+  watch.take(batch, ordinary(batch), 1000);
+  const only = (device: number) => sliceBatch({ ...batch, device: batch.device.map(() => device) }, 0, 20);
+  watch.take(only(1), ordinary(only(1)), 2000);
+  assert.deepEqual([...watch.forget(1000)], [], 'seen just then');
+  assert.deepEqual([...watch.forget(1500)], ['machine-1']);
+  assert.deepEqual(watch.drifts(), []);
+  assert.ok(!watch.take(only(0), ordinary(only(0)), 3000));
+  assert.deepEqual(
+    watch.save().map(({ name, newestMs }) => [name, newestMs]),
+    [
+      ['machine-2', 2000],
+      ['machine-1', 3000],
+    ],
+  );
 });

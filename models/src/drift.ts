@@ -9,6 +9,7 @@ import { Quality } from '@edgeward/shared/quality';
 import { type Card, channelRangesOf } from './card.js';
 import { usableColumns } from './channels.js';
 import type { Judgement } from './judgement.js';
+import { type DeviceMemory, type Memory, readBack, written } from './memory.js';
 
 export const driftRule = {
   /** A device's last 24 of these are looked at, once each has ended: most machines live by the day. */
@@ -39,6 +40,19 @@ interface Watched {
   readonly high: number;
 }
 
+/** A drift, and when the last row of its device that counted was seen, ms. */
+export interface SeenDrift extends DeviceDrift {
+  readonly seenMs: number;
+}
+
+/** From an earlier start. */
+export interface DriftsBefore {
+  /** Told then, of any type and revision. */
+  readonly drifts: readonly SeenDrift[];
+  /** What `save` gave, of this type and revision. */
+  readonly devices: readonly DeviceMemory[];
+}
+
 /** What the watch needs to know of a batch that was judged. */
 export type Judged = Pick<Judgement, 'score' | 'anomaly' | 'warmUp'>;
 
@@ -48,24 +62,28 @@ export class DriftWatch {
   readonly #fields: readonly string[];
   readonly #devices = new Map<string, DeviceWatch>();
 
-  /** @param before  drifts that were told before a restart */
-  constructor(card: Card, before: readonly DeviceDrift[] = []) {
+  /** @throws RangeError for what another version has saved */
+  constructor(card: Card, before: DriftsBefore = { drifts: [], devices: [] }) {
     this.card = card;
     this.#watched = watchedOf(card);
     this.#fields = this.#watched.flatMap(({ field }) => field ?? []);
-    for (const drift of before.slice(0, maxDevices))
-      if (drift.type === card.deviceType && drift.revision === card.revision)
-        this.#devices.set(drift.device, new DeviceWatch(this.#watched, drift.channels));
+    for (const { type, revision, device, channels, seenMs } of before.drifts.slice(0, maxDevices))
+      if (type === card.deviceType && revision === card.revision)
+        this.#devices.set(device, new DeviceWatch(this.#watched, seenMs, channels));
+    for (const { name, newestMs, numbers } of before.devices) {
+      const watch = this.#of(name, newestMs);
+      if (watch) readBack(numbers, memory => watch.remember(memory));
+    }
   }
 
   /**
    * Rows in alarm are no drift but a fault; rows that were not judged, or are of a faulty sensor, do not count either.
    * @returns whether a drift has begun or ended
    */
-  take(batch: RecordBatch, { score, anomaly, warmUp }: Judged): boolean {
+  take(batch: RecordBatch, { score, anomaly, warmUp }: Judged, nowMs: number): boolean {
     const columns: ArrayLike<number>[] = usableColumns(batch, this.#fields);
     if (columns.length < this.#watched.length) columns.push(score);
-    const devices = this.#ofBatch(batch);
+    const devices = this.#ofBatch(batch, nowMs);
     let changed = false;
     for (let r = 0; r < score.length; r++) {
       if (anomaly[r] || batch.anomaly?.[r] || warmUp[r] || Number.isNaN(score[r])) continue;
@@ -76,23 +94,42 @@ export class DriftWatch {
   }
 
   /** Of all devices, as of their last whole part. */
-  drifts(): DeviceDrift[] {
+  drifts(): SeenDrift[] {
     const { deviceType: type, revision } = this.card;
-    return [...this.#devices].flatMap(([device, { drifting }]) =>
-      drifting.length > 0 ? [{ type, revision, device, channels: drifting }] : [],
+    return [...this.#devices].flatMap(([device, { drifting, seenMs }]) =>
+      drifting.length > 0 ? [{ type, revision, device, channels: drifting, seenMs }] : [],
     );
   }
 
+  /** What was counted of each device; the time is when it was last seen. */
+  save(): DeviceMemory[] {
+    return [...this.#devices].map(([name, watch]) => ({
+      name,
+      newestMs: watch.seenMs,
+      numbers: written(memory => watch.remember(memory)),
+    }));
+  }
+
+  /** Devices not seen since then make room for others; if they come back, they begin anew. @returns which they are */
+  forget(sinceMs: number): Set<string> {
+    const gone = [...this.#devices].filter(([, { seenMs }]) => seenMs < sinceMs).map(([name]) => name);
+    for (const name of gone) this.#devices.delete(name);
+    return new Set(gone);
+  }
+
   /** By index; none where there are too many. */
-  #ofBatch({ schema, device }: RecordBatch): (DeviceWatch | undefined)[] {
+  #ofBatch({ schema, device }: RecordBatch, nowMs: number): (DeviceWatch | undefined)[] {
     const found: (DeviceWatch | undefined)[] = [];
-    for (const index of new Set(device)) found[index] = this.#of(schema.devices[index]!);
+    for (const index of new Set(device)) found[index] = this.#of(schema.devices[index]!, nowMs);
     return found;
   }
 
-  #of(name: string): DeviceWatch | undefined {
-    if (this.#devices.size >= maxDevices) return this.#devices.get(name);
-    return getOrMake(this.#devices, name, () => new DeviceWatch(this.#watched));
+  #of(name: string, seenMs: number): DeviceWatch | undefined {
+    const isFull = this.#devices.size >= maxDevices && !this.#devices.has(name);
+    if (isFull) return undefined;
+    const watch = getOrMake(this.#devices, name, () => new DeviceWatch(this.#watched, seenMs));
+    watch.seenMs = seenMs;
+    return watch;
   }
 }
 
@@ -114,6 +151,8 @@ function watchedOf(card: Card): Watched[] {
 
 /** One device. What is counted is one entry a part and watched channel. */
 class DeviceWatch {
+  /** When its last row came, by the clock of whoever takes rows. */
+  seenMs: number;
   readonly #watched: readonly Watched[];
   readonly #present: Uint32Array;
   readonly #outside: Uint32Array;
@@ -127,8 +166,9 @@ class DeviceWatch {
   #sampled = 0;
   #sampledMs = Number.NEGATIVE_INFINITY;
 
-  constructor(watched: readonly Watched[], before: readonly DriftingChannel[] = []) {
+  constructor(watched: readonly Watched[], seenMs: number, before: readonly DriftingChannel[] = []) {
     const n = watched.length;
+    this.seenMs = seenMs;
     this.#watched = watched;
     this.#present = new Uint32Array(n * driftRule.parts);
     this.#outside = new Uint32Array(n * driftRule.parts);
@@ -157,6 +197,15 @@ class DeviceWatch {
     this.#count(columns, r);
     if (Math.abs(timeMs - this.#sampledMs) >= sampleEveryMs) this.#sample(timeMs, columns, r);
     return changed;
+  }
+
+  /** All but what was told of it. */
+  remember(memory: Memory): void {
+    this.#parts = memory.count(this.#parts);
+    this.#rows = memory.count(this.#rows);
+    this.#sampled = memory.count(this.#sampled);
+    this.#sampledMs = memory.number(this.#sampledMs);
+    for (const values of [this.#fromMs, this.#present, this.#outside, this.#samples]) memory.array(values);
   }
 
   #begin(timeMs: number): void {

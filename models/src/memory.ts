@@ -7,7 +7,7 @@ export interface Memory {
   number(value: number): number;
   /** The same of a whole number from 0 on. */
   count(value: number): number;
-  array(values: Float64Array | Float32Array): void;
+  array(values: Float64Array | Float32Array | Uint32Array): void;
 }
 
 /** What is remembered of a device. */

@@ -75,7 +75,7 @@ function endOf(incident: Incident, drifts: readonly DeviceDrift[], report: Drift
   // A full list leaves some out.
   const isWhole = report.drifts && report.drifts.length < maxReportedDrifts;
   if (!isWhole || drifts.some(drift => isOf(incident, drift))) return undefined;
-  return 'Closed: the device is as it was in training again';
+  return 'Closed: the device is as it was in training again, or has sent no rows for a week';
 }
 
 function opened(drift: DeviceDrift, { gateway, atMs }: DriftReport, site: string | null): Incident {

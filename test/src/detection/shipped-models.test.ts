@@ -77,7 +77,7 @@ test('healthy devices do not drift within 26 hours, in winter or in summer', asy
     const told: string[] = [];
     const scorer = await shippedScorer((batch, judgement, card) => {
       const watch = new DriftWatch(card);
-      if (watch.take(batch, judgement)) told.push(JSON.stringify(watch.drifts()));
+      if (watch.take(batch, judgement, 0)) told.push(JSON.stringify(watch.drifts()));
     });
     for (const { batch } of plantRows({ seed, startMs: Date.parse(start), stepMs, devices }, 26))
       await scorer.process(batch);
