@@ -16,7 +16,7 @@ export interface Channel {
   /** What the transmitter can show at all. */
   readonly low?: number;
   readonly high?: number;
-  /** How far a drift or spike of severity 1 carries it, in the field's unit. */
+  /** How far a drift, offset or spike of severity 1 carries it, in the field's unit. */
   readonly faultSpan: number;
 }
 

@@ -4,6 +4,7 @@ import {
   type FaultKind,
   faultKinds,
   fits,
+  isDistractor,
   levelOf,
   type RunningFault,
   type ScheduledFault,
@@ -75,9 +76,9 @@ export class FaultBook {
     return strongest;
   }
 
-  /** What a row of this device is labelled with: the oldest fault at work on it. */
+  /** What a row of this device is labelled with: the oldest fault at work on it; distractors are none. */
   label(device: number): FaultKind | null {
-    const own = this.of(device)[0];
+    const own = this.of(device).find(({ kind }) => !isDistractor(kind));
     const shared = this.#site.find(fault => fault.kind === 'power-sag');
     if (own === undefined || shared === undefined) return own?.kind ?? shared?.kind ?? null;
     return own.startS <= shared.startS ? own.kind : shared.kind;

@@ -5,8 +5,11 @@ export type DeviceType = (typeof deviceTypes)[number];
 interface FaultKindShape {
   /** Device types it can befall. */
   readonly fits: readonly DeviceType[];
-  /** `process`: the physics; `sensor`: one channel's reading; `site`: everything behind the gateway. */
-  readonly acts: 'process' | 'sensor' | 'site';
+  /**
+   * `process`: the physics; `sensor`: one channel's reading; `site`: everything behind the gateway;
+   * `load`: what is asked of a healthy device, so that its rows are labelled with no fault.
+   */
+  readonly acts: 'process' | 'sensor' | 'site' | 'load';
   readonly description: string;
   /** Simulated seconds it lasts if nobody says otherwise. */
   readonly durationS: number;
@@ -39,6 +42,29 @@ export const faultKinds = {
     durationS: 600,
     rampS: 30,
   },
+  'suction-blocked': {
+    fits: ['pump'],
+    acts: 'process',
+    description:
+      'The strainer before the pump clogs: suction and discharge pressure, flow and motor power fall, then it cavitates.',
+    durationS: 600,
+    rampS: 60,
+  },
+  misaligned: {
+    fits: ['pump'],
+    acts: 'process',
+    description:
+      'The coupling has slipped out of line: vibration rises at once, power and bearing temperature a little.',
+    durationS: 900,
+    rampS: 0,
+  },
+  'cooling-lost': {
+    fits: ['pump'],
+    acts: 'process',
+    description: "The motor's fan is blocked: its winding gets hotter and hotter, little else changes.",
+    durationS: 1800,
+    rampS: 20,
+  },
   'door-open': {
     fits: ['cold-room'],
     acts: 'process',
@@ -53,6 +79,36 @@ export const faultKinds = {
     description: 'Refrigerant escapes: less cooling and current, a warm evaporator, the room drifts up.',
     durationS: 3600,
     rampS: 600,
+  },
+  'fan-failed': {
+    fits: ['cold-room'],
+    acts: 'process',
+    description:
+      'The evaporator fan stops: the coil gets much colder, the compressor hardly stops, the room warms.',
+    durationS: 3600,
+    rampS: 0,
+  },
+  'condenser-fouled': {
+    fits: ['cold-room'],
+    acts: 'process',
+    description:
+      'Dirt on the condenser: the compressor takes more current and cools less, the coil is warmer.',
+    durationS: 3600,
+    rampS: 300,
+  },
+  overload: {
+    fits: ['power-feed'],
+    acts: 'process',
+    description: 'Far more load than the feed is made for: current and power far up, voltage a little down.',
+    durationS: 600,
+    rampS: 20,
+  },
+  'capacitor-failed': {
+    fits: ['power-feed'],
+    acts: 'process',
+    description: 'The capacitors drop out: the power factor falls, the same power takes more current.',
+    durationS: 900,
+    rampS: 0,
   },
   'power-sag': {
     fits: ['power-feed', 'pump', 'cold-room'],
@@ -76,6 +132,20 @@ export const faultKinds = {
     durationS: 900,
     rampS: 300,
   },
+  offset: {
+    fits: ['pump', 'cold-room', 'power-feed'],
+    acts: 'sensor',
+    description: 'One sensor jumps by a fixed amount and stays there.',
+    durationS: 900,
+    rampS: 0,
+  },
+  'noisy-sensor': {
+    fits: ['pump', 'cold-room', 'power-feed'],
+    acts: 'sensor',
+    description: 'The noise of one sensor grows many times.',
+    durationS: 600,
+    rampS: 0,
+  },
   spikes: {
     fits: ['pump', 'cold-room', 'power-feed'],
     acts: 'sensor',
@@ -90,6 +160,14 @@ export const faultKinds = {
     durationS: 120,
     rampS: 0,
   },
+  'load-change': {
+    fits: ['pump', 'cold-room', 'power-feed'],
+    acts: 'load',
+    description:
+      'No fault: a works draws more or less from the tank, warm goods arrive, or a big consumer is switched on.',
+    durationS: 1800,
+    rampS: 60,
+  },
 } as const satisfies Record<string, FaultKindShape>;
 
 export type FaultKind = keyof typeof faultKinds;
@@ -99,6 +177,12 @@ export const faultKindNames = Object.keys(faultKinds) as FaultKind[];
 
 export function isFaultKind(text: unknown): text is FaultKind {
   return typeof text === 'string' && Object.hasOwn(faultKinds, text);
+}
+
+/** A change that is no fault: the plant tells it among its active faults, yet labels no row with it. */
+export function isDistractor(kind: FaultKind): boolean {
+  const info: FaultKindInfo = faultKinds[kind];
+  return info.acts === 'load';
 }
 
 export function fits(kind: FaultKind, type: DeviceType): boolean {

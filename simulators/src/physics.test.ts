@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { Chance } from './chance.js';
 import { relativeHumidity, saturated } from './models/humid-air.js';
 import {
+  cavitation,
   dutyPoint,
   type HydraulicParameters,
   pumpHead,
@@ -49,6 +50,13 @@ test('a pump gives less power to the water than its shaft takes, and none below 
   for (let flow = 1; flow < 60; flow++)
     assert.ok(waterPower(pumpHead(pump, 1, flow), flow) < 0.85 * pumpPower(pump, 1, flow), `${flow} m³/h`);
   assert.equal(dutyPoint(pump, 0.2, 50, 0, 3), 0);
+});
+
+test('a pump with enough pressure before it does not cavitate at any flow; with too little it does', () => {
+  for (let flow = 0; flow <= 65; flow++) assert.equal(cavitation(3 - 0.0004 * flow * flow, flow), 0);
+  assert.equal(cavitation(-9, 40), 1);
+  for (let head = -9; head < 3; head += 0.5)
+    assert.ok(cavitation(head, 40) >= cavitation(head + 0.5, 40), `${head} m`);
 });
 
 test('debris narrows a valve, most of all a wide open one', () => {

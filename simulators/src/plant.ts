@@ -23,7 +23,14 @@ import { Sensors } from './sensors.js';
 import { Site, secondOfDay } from './site.js';
 
 export type { PlantConfig, PlantDevice } from './config.js';
-export { type DeviceType, deviceTypes, type FaultKind, faultKinds, type ScheduledFault } from './faults.js';
+export {
+  type DeviceType,
+  deviceTypes,
+  type FaultKind,
+  faultKinds,
+  isDistractor,
+  type ScheduledFault,
+} from './faults.js';
 
 export interface PlantRow {
   /** Index into `schemas`. */
@@ -32,7 +39,7 @@ export interface PlantRow {
   readonly device: number;
   /** One per field of the schema. */
   readonly values: Value[];
-  /** The label: the fault at work, if any. */
+  /** The label: the fault at work, if any; a distractor is none. */
   readonly fault: FaultKind | null;
 }
 
@@ -119,7 +126,7 @@ export class Plant {
     this.#book.add(scheduled);
   }
 
-  /** Those at work at the last row, one entry a device. */
+  /** Those at work at the last row, one entry a device; distractors (`isDistractor`) too, which label no row. */
   activeFaults(): readonly ActiveFault[] {
     const nowS = (Math.max(0, this.#steps - 1) * this.#config.stepMs) / 1000;
     return this.#book.running.map(fault => ({ ...fault, level: levelOf(fault, nowS) }));
@@ -135,7 +142,7 @@ export class Plant {
       schema,
       device: this.schemas[schema]!.devices.indexOf(name),
       model: kind.create(chance),
-      sensors: new Sensors(kind.channels, chance('noise'), chance('spikes')),
+      sensors: new Sensors(kind.channels, chance),
       level: kindOfFault => this.#book.level(this.#book.of(index), kindOfFault),
     };
   }

@@ -50,6 +50,16 @@ test('mixed leaves each device whole stretches of health between its faults, and
   assert.notDeepEqual(scenarios.mixed(config.devices, 6, 86_400), faults);
 });
 
+test('everything has every kind a device can have, distractors too; mixed keeps to its list', () => {
+  const kindsOf = (name: ScenarioName) =>
+    new Set([1, 2, 3].flatMap(seed => scenarios[name](config.devices, seed, 30 * 86_400).map(f => f.kind)));
+  const wanted = faultKindNames.filter(kind => faultKinds[kind].acts !== 'site');
+  assert.deepEqual([...kindsOf('everything')].sort(), wanted.sort());
+  const first =
+    'bearing-wear blocked-valve door-open drift leak power-sag refrigerant-leak spikes stuck-sensor';
+  assert.deepEqual([...kindsOf('mixed')].sort(), first.split(' '));
+});
+
 test('another device does not move the faults of those before it', () => {
   const of = (count: number, name: ScenarioName) =>
     scenarios[name](config.devices.slice(0, count), 5, 7200).filter(({ device }) => device === 'pump-1');

@@ -40,21 +40,43 @@ function one(kind: FaultKind): Scenario {
   };
 }
 
-/** Anything that fits, on any device and field. */
-const mixed: Scenario = (devices, seed, durationS) => {
-  checkRun(devices, durationS);
-  return inTime(
-    devices.flatMap(({ name, type }) => {
-      const chance = new Chance(seed, `mixed ${name}`);
-      const kinds = faultKindNames.filter(kind => faultKinds[kind].acts !== 'site' && fits(kind, type));
-      return schedule(chance, durationS, () => {
-        const kind = chance.pick(kinds);
-        const field = faultKinds[kind].acts === 'sensor' ? chance.pick(numericFields(type)) : undefined;
-        return { kind, device: name, field };
-      });
-    }),
-  );
-};
+/** What `mixed` draws from: fixed, since a further kind would change every mixed run there ever was. */
+const mixedKinds: readonly FaultKind[] = [
+  'bearing-wear',
+  'blocked-valve',
+  'leak',
+  'door-open',
+  'refrigerant-leak',
+  'power-sag',
+  'stuck-sensor',
+  'drift',
+  'spikes',
+];
+
+/** Any of these that fits, on any device and field. */
+function anyOf(purpose: string, drawn: readonly FaultKind[]): Scenario {
+  return (devices, seed, durationS) => {
+    checkRun(devices, durationS);
+    return inTime(
+      devices.flatMap(({ name, type }) => {
+        const chance = new Chance(seed, `${purpose} ${name}`);
+        const kinds = drawn.filter(kind => fits(kind, type));
+        return schedule(chance, durationS, () => {
+          const kind = chance.pick(kinds);
+          const field = faultKinds[kind].acts === 'sensor' ? chance.pick(numericFields(type)) : undefined;
+          return { kind, device: name, field };
+        });
+      }),
+    );
+  };
+}
+
+const mixed = anyOf('mixed', mixedKinds);
+/** Every kind a device can have, distractors too; grows with the kinds there are. */
+const everything = anyOf(
+  'everything',
+  faultKindNames.filter(kind => faultKinds[kind].acts !== 'site'),
+);
 
 const normal: Scenario = (devices, _seed, durationS) => {
   checkRun(devices, durationS);
@@ -66,7 +88,7 @@ const kinds = Object.fromEntries(faultKindNames.map(kind => [kind, one(kind)])) 
   Scenario
 >;
 
-export const scenarios = { normal, ...kinds, mixed };
+export const scenarios = { normal, ...kinds, mixed, everything };
 export type ScenarioName = keyof typeof scenarios;
 export const scenarioNames = Object.keys(scenarios) as ScenarioName[];
 

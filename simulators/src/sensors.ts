@@ -4,18 +4,23 @@ import type { Channel } from './device.js';
 import { levelOf, type RunningFault } from './faults.js';
 import { clamp, lag } from './maths.js';
 
+/** A noisy sensor of severity 1 has this many times its usual noise on top. */
+const mostNoise = 30;
+
 /** The transmitters of one device: lag, noise, resolution, and what can go wrong with them. */
 export class Sensors {
   readonly #channels: readonly Channel[];
   readonly #noise: Chance;
   readonly #spikes: Chance;
+  readonly #hiss: Chance;
   readonly #lagged: Float64Array;
   readonly #shown: Value[];
 
-  constructor(channels: readonly Channel[], noise: Chance, spikes: Chance) {
+  constructor(channels: readonly Channel[], chance: (purpose: string) => Chance) {
     this.#channels = channels;
-    this.#noise = noise;
-    this.#spikes = spikes;
+    this.#noise = chance('noise');
+    this.#spikes = chance('spikes');
+    this.#hiss = chance('hiss');
     this.#lagged = new Float64Array(channels.length).fill(Number.NaN);
     this.#shown = channels.map(() => null);
   }
@@ -46,7 +51,10 @@ export class Sensors {
     if (channel === undefined || typeof value !== 'number') return;
     const level = levelOf(fault, nowS);
     if (fault.kind === 'stuck-sensor') values[c] = this.#shown[c] ?? value;
-    else if (fault.kind === 'drift') values[c] = show(channel, value + level * channel.faultSpan);
+    else if (fault.kind === 'drift' || fault.kind === 'offset')
+      values[c] = show(channel, value + level * channel.faultSpan);
+    else if (fault.kind === 'noisy-sensor')
+      values[c] = show(channel, value + level * mostNoise * sigmaOf(channel, value) * this.#hiss.normal());
     else if (fault.kind === 'spikes')
       values[c] = show(channel, value + this.#spike(level) * channel.faultSpan);
   }
@@ -59,9 +67,12 @@ export class Sensors {
   }
 
   #measure(channel: Channel, value: number): number {
-    const sigma = channel.noise + (channel.noiseShare ?? 0) * Math.abs(value);
-    return show(channel, value + sigma * this.#noise.normal());
+    return show(channel, value + sigmaOf(channel, value) * this.#noise.normal());
   }
+}
+
+function sigmaOf(channel: Channel, value: number): number {
+  return channel.noise + (channel.noiseShare ?? 0) * Math.abs(value);
 }
 
 /** To the transmitter's range and resolution. Adding 0 turns −0 into 0. */

@@ -47,7 +47,10 @@ export const simulateOptions = {
     description: `Time of the first row. Default: ${defaultStart}`,
   },
   format: { type: 'string', placeholder: 'FORMAT', description: `${formats.join(' or ')}. Default: csv` },
-  labels: { type: 'boolean', description: 'Adds the column "fault": the fault at work, empty if none' },
+  labels: {
+    type: 'boolean',
+    description: 'Adds the column "fault": the fault at work, empty if none (a load-change is none)',
+  },
   out: {
     type: 'string',
     short: 'o',

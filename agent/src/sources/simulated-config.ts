@@ -15,18 +15,30 @@ const faultKinds: { readonly [Kind in FaultKind]: Pick<(typeof plantFaults)[Kind
   'bearing-wear': { fits: ['pump'], acts: 'process' },
   'blocked-valve': { fits: ['pump'], acts: 'process' },
   leak: { fits: ['pump'], acts: 'process' },
+  'suction-blocked': { fits: ['pump'], acts: 'process' },
+  misaligned: { fits: ['pump'], acts: 'process' },
+  'cooling-lost': { fits: ['pump'], acts: 'process' },
   'door-open': { fits: ['cold-room'], acts: 'process' },
   'refrigerant-leak': { fits: ['cold-room'], acts: 'process' },
+  'fan-failed': { fits: ['cold-room'], acts: 'process' },
+  'condenser-fouled': { fits: ['cold-room'], acts: 'process' },
+  overload: { fits: ['power-feed'], acts: 'process' },
+  'capacitor-failed': { fits: ['power-feed'], acts: 'process' },
   'power-sag': { fits: ['power-feed', 'pump', 'cold-room'], acts: 'process' },
   'stuck-sensor': { fits: ['pump', 'cold-room', 'power-feed'], acts: 'sensor' },
   drift: { fits: ['pump', 'cold-room', 'power-feed'], acts: 'sensor' },
+  offset: { fits: ['pump', 'cold-room', 'power-feed'], acts: 'sensor' },
+  'noisy-sensor': { fits: ['pump', 'cold-room', 'power-feed'], acts: 'sensor' },
   spikes: { fits: ['pump', 'cold-room', 'power-feed'], acts: 'sensor' },
   'gateway-offline': { fits: ['pump', 'cold-room', 'power-feed'], acts: 'site' },
+  'load-change': { fits: ['pump', 'cold-room', 'power-feed'], acts: 'load' },
 };
-const scenarioKinds = { normal: undefined, mixed: undefined, ...faultKinds } satisfies Record<
-  ScenarioName,
-  unknown
->;
+const scenarioKinds = {
+  normal: undefined,
+  mixed: undefined,
+  everything: undefined,
+  ...faultKinds,
+} satisfies Record<ScenarioName, unknown>;
 
 function oneOf<Name extends string>(names: Readonly<Record<Name, unknown>>) {
   return z.enum(Object.keys(names) as [Name, ...Name[]]);
@@ -77,7 +89,8 @@ export const simulatedConfig = z.strictObject({
     .default(1000)
     .meta({ description: 'Real time from row to row', unit: 'ms' }),
   scenario: oneOf(scenarioKinds).default('normal').meta({
-    description: 'What goes wrong by itself: nothing, one kind of fault again and again, or anything',
+    description:
+      'What goes wrong by itself: nothing, one kind of fault again and again, or anything (mixed: of a list that never grows; everything: of all)',
   }),
   faults: z
     .array(fault)

@@ -12,6 +12,12 @@ const vaporisationJPerKg = 2.5e6;
 const cracksKgPerS = 0.002;
 const doorKgPerS = 0.45;
 const longestOpeningS = 150;
+/** Part of the coil's air that its fan moves, and part of the inner heat that the fan makes. */
+const fannedAir = 0.95;
+const fanHeat = 0.35;
+/** A load of warm goods of severity 1: heat to the air, and what it holds. */
+const loadWPerKelvin = 120;
+const loadHeatCapacity = 600_000;
 /** Moister air turns to fog and wets the walls. */
 const fogLimit = 0.97;
 
@@ -28,6 +34,8 @@ class ColdRoom implements DeviceModel {
   #roomCel = 4;
   #goodsCel = 4;
   #dockCel = 16;
+  /** Goods that arrive are as warm as the dock, and cool down inside. */
+  #loadCel = 16;
   /** Water in the air, kg/kg. */
   #water = 0.004;
   #doorS = 0;
@@ -54,28 +62,36 @@ class ColdRoom implements DeviceModel {
   }
 
   advance(dtS: number, around: Surroundings, level: FaultLevel): void {
+    const stillFan = level('fan-failed');
+    this.#machine.charge = 1 - 0.7 * level('refrigerant-leak');
+    this.#machine.airflow = 1 - fannedAir * stillFan;
+    this.#machine.fouling = level('condenser-fouled');
     const opening = Math.max(this.#doorS > 0 ? 1 : 0, level('door-open'));
     const exchange = cracksKgPerS + doorKgPerS * opening;
     const heatW = this.#machine.heatFrom(this.#roomCel);
     const iceKgPerS = this.#moisture(dtS, exchange);
-    this.#heat(dtS, exchange, heatW);
-    const charge = 1 - 0.7 * level('refrigerant-leak');
-    this.#machine.advance(
-      dtS,
-      heatW + iceKgPerS * vaporisationJPerKg,
-      iceKgPerS,
-      charge,
-      around,
-      this.#dockCel,
-    );
+    const innerW = this.#innerW * (1 - fanHeat * stillFan) + this.#unload(dtS, level('load-change'));
+    this.#heat(dtS, exchange, innerW, heatW);
+    this.#machine.advance(dtS, heatW + iceKgPerS * vaporisationJPerKg, iceKgPerS, around, this.#dockCel);
     this.#report(opening);
+  }
+
+  /** Heat from goods that have just arrived, W. */
+  #unload(dtS: number, amount: number): number {
+    if (amount === 0) {
+      this.#loadCel = this.#dockCel;
+      return 0;
+    }
+    const heatW = loadWPerKelvin * (this.#loadCel - this.#roomCel);
+    this.#loadCel -= (heatW * dtS) / loadHeatCapacity;
+    return amount * heatW;
   }
 
   /** Water balance of the air: dock, goods, coil. Returns what settles on the coil, kg/s. */
   #moisture(dtS: number, exchange: number): number {
     const dockWater = 0.6 * saturated(this.#dockCel);
     const fromGoods = 0.008 * Math.max(0, saturated(this.#roomCel) - this.#water);
-    const wet = this.#machine.defrosting ? 0.02 : 0.13;
+    const wet = this.#machine.defrosting ? 0.02 : 0.13 * this.#machine.airflow;
     const toCoil = wet * Math.max(0, this.#water - saturated(this.#machine.evaporatorCel));
     this.#water += ((exchange * (dockWater - this.#water) + fromGoods - toCoil) * dtS) / airKg;
     this.#water = Math.min(this.#water, fogLimit * saturated(this.#roomCel));
@@ -83,10 +99,10 @@ class ColdRoom implements DeviceModel {
   }
 
   /** Energy balance of air and goods. */
-  #heat(dtS: number, exchange: number, coilW: number): void {
+  #heat(dtS: number, exchange: number, innerW: number, coilW: number): void {
     const outsideW = (this.#wallWPerKelvin + exchange * airHeat) * (this.#dockCel - this.#roomCel);
     const goodsW = this.#goodsWPerKelvin * (this.#goodsCel - this.#roomCel);
-    this.#roomCel += ((outsideW + goodsW + this.#innerW - coilW) * dtS) / this.#roomHeatCapacity;
+    this.#roomCel += ((outsideW + goodsW + innerW - coilW) * dtS) / this.#roomHeatCapacity;
     this.#goodsCel -= (goodsW * dtS) / this.#goodsHeatCapacity;
   }
 

@@ -1,4 +1,4 @@
-import { exp } from '../maths.js';
+import { clamp, exp } from '../maths.js';
 
 /** Metres of water per bar, at 20 °C: 1e5 / (998.2 · 9.81). */
 export const metresPerBar = 10.21;
@@ -65,6 +65,22 @@ export function pumpHead(p: HydraulicParameters, speed: number, flow: number): n
 /** Shaft power by the affinity laws: rises in a straight line with flow, as radial pumps' does, W. */
 export function pumpPower(p: HydraulicParameters, speed: number, flow: number): number {
   return speed * speed * (speed * p.idleW + p.wattsPerFlow * flow);
+}
+
+/** Air pressure less the vapour pressure of water at 20 °C, m. */
+const airM = 10.1;
+
+/**
+ * How far the pump cavitates, 0 to 1. What is left above the vapour pressure (NPSH available) against what the impeller
+ * needs (NPSH required, rising with flow): at 2.8 times the need the first bubbles shake it, at the need it cavitates fully
+ * (Gülich, Centrifugal Pumps, ch. 6).
+ * @param suctionM  gauge head at the suction flange, m
+ * @param flow      m³/h
+ */
+export function cavitation(suctionM: number, flow: number): number {
+  const needM = 3 + 0.0001 * flow * flow;
+  const missing = clamp((2.8 - (airM + suctionM) / needM) / 1.8, 0, 1);
+  return missing * missing;
 }
 
 /** Water power, W; always less than shaft power. */

@@ -6,6 +6,8 @@ const ratedV = 400;
 const ratedHz = 50;
 const ratedW = 5500;
 const ratedSlip = 0.035;
+/** Without its fan the motor keeps its heat this many times better on top. */
+const uncooled = 2;
 const root3 = Math.sqrt(3);
 
 /**
@@ -36,8 +38,9 @@ export class Motor {
   /**
    * @param shaftW  what the pump and its bearings take at the present speed
    * @param hallCel air around the motor
+   * @param covered 0 (cooled) to 1 (its fan is as good as gone)
    */
-  advance(dtS: number, shaftW: number, hallCel: number, around: Surroundings): void {
+  advance(dtS: number, shaftW: number, hallCel: number, around: Surroundings, covered: number): void {
     const volts = Math.max(0.3, around.supplyV / ratedV);
     const slip = clamp((ratedSlip * shaftW) / ratedW / (volts * volts), 0, 0.25);
     this.speed = ((around.frequencyHz / ratedHz) * (1 - slip)) / (1 - ratedSlip * 0.8);
@@ -46,7 +49,7 @@ export class Motor {
     const activeA = this.powerW / (root3 * around.supplyV);
     const magnetisingA = this.#magnetisingA * volts;
     this.currentA = Math.sqrt(activeA * activeA + magnetisingA * magnetisingA);
-    const toAirW = (this.windingCel - hallCel) / this.#toAirKelvinPerW;
+    const toAirW = (this.windingCel - hallCel) / (this.#toAirKelvinPerW * (1 + uncooled * covered));
     this.windingCel += ((this.powerW - shaftW - toAirW) * dtS) / this.#heatCapacity;
   }
 }

@@ -1,10 +1,14 @@
 import { type Chance, Steps, Wander } from '../chance.js';
-import type { DeviceKind, DeviceModel, Surroundings } from '../device.js';
+import type { DeviceKind, DeviceModel, FaultLevel, Surroundings } from '../device.js';
 import { clamp } from '../maths.js';
 import { dayCurve } from '../site.js';
 import { powerFeedChannels } from './power-feed-channels.js';
 
 const ratedV = 400;
+/** At severity 1: what is switched on beyond what the feed is made for, a big consumer within it, lost capacitors. */
+const overloadKW = 110;
+const consumerKW = 30;
+const capacitorKvar = 40;
 const root3 = Math.sqrt(3);
 
 /** The low-voltage feed of a works: transformer and cable in front of a load that follows the day. */
@@ -24,7 +28,6 @@ export class PowerFeed implements DeviceModel {
   readonly #reactive: Wander;
   #loadKW = 60;
   #currentA = 100;
-  #powerFactor = 0.88;
 
   constructor(chance: (purpose: string) => Chance) {
     const own = chance('parameters');
@@ -52,19 +55,17 @@ export class PowerFeed implements DeviceModel {
       5,
       this.#baseKW + this.#dayKW * activity + this.#machineKW * machines + this.#small.value,
     );
-    // Loaded motors have the better power factor.
-    const loading = clamp(this.#loadKW / 100, 0, 1.2);
-    this.#powerFactor = clamp(this.#powerFactorAtRest + 0.13 * loading + this.#reactive.value, 0.6, 0.99);
   }
 
-  advance(_dtS: number, around: Surroundings): void {
-    const cos = this.#powerFactor;
+  advance(_dtS: number, around: Surroundings, level: FaultLevel): void {
+    const loadKW = this.#loadKW + overloadKW * level('overload') + consumerKW * level('load-change');
+    const cos = this.#powerFactor(loadKW, capacitorKvar * level('capacitor-failed'));
     const sin = Math.sqrt(1 - cos * cos);
     // Drop along the cable, IEC 60364-5-52 annex G: √3 · I · (R·cos φ + X·sin φ).
     this.busV = around.supplyV - root3 * this.#currentA * (this.#resistance * cos + this.#reactance * sin);
     const ratio = this.busV / ratedV;
     // Heaters take less at low voltage, drives as much as ever.
-    const powerKW = this.#loadKW * (0.5 + 0.5 * ratio * ratio);
+    const powerKW = loadKW * (0.5 + 0.5 * ratio * ratio);
     this.#currentA = (powerKW * 1000) / (root3 * this.busV * cos);
     const truth = this.truth;
     truth[0] = this.busV;
@@ -72,6 +73,15 @@ export class PowerFeed implements DeviceModel {
     truth[2] = powerKW;
     truth[3] = cos;
     truth[4] = around.frequencyHz;
+  }
+
+  /** Loaded motors have the better one; reactive power that no capacitor gives any more comes through the feed. */
+  #powerFactor(loadKW: number, lostKvar: number): number {
+    const loading = clamp(loadKW / 100, 0, 1.2);
+    const corrected = clamp(this.#powerFactorAtRest + 0.13 * loading + this.#reactive.value, 0.6, 0.99);
+    if (lostKvar === 0) return corrected;
+    const tan = Math.sqrt(1 - corrected * corrected) / corrected + lostKvar / loadKW;
+    return 1 / Math.sqrt(1 + tan * tan);
   }
 }
 

@@ -3,6 +3,7 @@ import type { DeviceKind, DeviceModel, FaultLevel, Surroundings } from '../devic
 import { lag } from '../maths.js';
 import { Bearing } from './bearing.js';
 import {
+  cavitation,
   dutyPoint,
   type HydraulicParameters,
   metresPerBar,
@@ -16,6 +17,18 @@ import { LevelControl, Tank } from './tank.js';
 
 /** Leak area at severity 1: m³/h for the square root of 1 m of head. */
 const leakFlow = 3.6;
+/** A strainer clogged to severity 1 takes this much head, m for (m³/h)². */
+const cloggedLoss = 0.009;
+/** A coupling out of line by severity 1 rubs and shakes: W and mm/s. */
+const misalignedW = 150;
+const misalignedShake = 4.5;
+/** Full cavitation shakes by this much more, mm/s, and costs this much head, m for (m³/h)². */
+const cavitationShake = 6;
+const cavitationLoss = 0.006;
+/** Bubbles take so long to fill the impeller, or to leave it. */
+const bubblesS = 5;
+/** At severity 1 the works draws this share more, or less. */
+const mostDemandChange = 0.4;
 /** Inertia of the water column. */
 const columnS = 0.8;
 
@@ -29,8 +42,13 @@ class Pump implements DeviceModel {
   readonly #control: LevelControl;
   readonly #sump: Wander;
   readonly #suctionLoss: number;
+  readonly #turns: Chance;
+  /** Of the present change of demand: up, down, or none. */
+  #direction: -1 | 0 | 1 = 0;
   #flow = 40;
   #dischargeM = 28;
+  /** How far it cavitates, 0 to 1. */
+  #bubbles = 0;
 
   constructor(chance: (purpose: string) => Chance) {
     const own = chance('parameters');
@@ -50,6 +68,7 @@ class Pump implements DeviceModel {
     this.#tank = new Tank(own, chance('demand'));
     this.#control = new LevelControl(own);
     this.#sump = new Wander(chance('sump'), 0.12, 1800);
+    this.#turns = chance('load change');
   }
 
   second(around: Surroundings): void {
@@ -61,20 +80,34 @@ class Pump implements DeviceModel {
   advance(dtS: number, around: Surroundings, level: FaultLevel): void {
     const hallCel = 20 + 0.35 * (around.outdoorCel - 12);
     const wear = level('bearing-wear');
-    const p = this.#hydraulics;
+    const own = this.#hydraulics;
+    const p = this.#bubbles > 0 ? { ...own, headSlope: own.headSlope + cavitationLoss * this.#bubbles } : own;
     const speed = this.#motor.speed;
     const kv = valveKv(p.valveKvs, this.#control.position, level('blocked-valve'));
     const leak = level('leak') * leakFlow * Math.sqrt(Math.max(0, this.#dischargeM));
-    const suctionM = 3 + this.#sump.value - this.#suctionLoss * this.#flow * this.#flow;
+    const misaligned = level('misaligned');
+    const inletLoss = this.#suctionLoss + cloggedLoss * level('suction-blocked');
+    const suctionM = 3 + this.#sump.value - inletLoss * this.#flow * this.#flow;
+    this.#bubbles = lag(this.#bubbles, cavitation(suctionM, this.#flow), dtS, bubblesS);
     this.#flow = lag(this.#flow, dutyPoint(p, speed, kv, leak, suctionM), dtS, columnS);
     this.#dischargeM = suctionM + pumpHead(p, speed, this.#flow);
-    const shaftW = pumpPower(p, speed, this.#flow) + this.#bearing.friction(speed, wear);
-    this.#motor.advance(dtS, shaftW, hallCel, around);
+    const rubbing = { wear, misaligned };
+    const shaftW =
+      pumpPower(p, speed, this.#flow) + this.#bearing.friction(speed, rubbing) + misalignedW * misaligned;
+    this.#motor.advance(dtS, shaftW, hallCel, around, level('cooling-lost'));
     const offBest = (this.#flow - p.bestFlow) / p.bestFlow;
-    this.#bearing.advance(dtS, speed, wear, offBest, this.#motor.windingCel, hallCel);
-    this.#tank.advance(dtS, Math.max(0, this.#flow - leak));
+    const shaken = misalignedShake * misaligned + cavitationShake * this.#bubbles;
+    this.#bearing.advance(dtS, speed, rubbing, offBest, shaken, this.#motor.windingCel, hallCel);
+    this.#tank.advance(dtS, Math.max(0, this.#flow - leak), this.#demandChange(level('load-change')));
     this.#control.advance(dtS, this.#tank.levelM);
     this.#report(suctionM);
+  }
+
+  /** As a share of the demand; each change turns up or down by chance. */
+  #demandChange(level: number): number {
+    if (level === 0) this.#direction = 0;
+    else if (this.#direction === 0) this.#direction = this.#turns.next() < 0.5 ? -1 : 1;
+    return mostDemandChange * level * this.#direction;
   }
 
   #report(suctionM: number): void {

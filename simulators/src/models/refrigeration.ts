@@ -10,6 +10,11 @@ const defrostEndCel = 12;
 /** A compressor that has just run needs its pressures levelled before it starts again. */
 const restS = 180;
 const shortestRunS = 120;
+/** The low-pressure switch stops a compressor whose coil gets no heat, and lets it start once the coil is warmer. */
+const cutOutCel = -18;
+const cutInCel = -8;
+/** How much hotter a condenser fouled to severity 1 runs; more would trip its pressure switch. */
+const fouledKelvin = 45;
 const volts = 400;
 const root3 = Math.sqrt(3);
 
@@ -21,12 +26,20 @@ export class Refrigeration {
   currentA = 0;
   /** Share of the coil's face that is iced up. */
   frost = 0.1;
+  /** Share of the refrigerant that is left. */
+  charge = 1;
+  /** Share of the usual air over the coil; still air carries some heat too. */
+  airflow = 1;
+  /** Dirt on the condenser, 0 to 1. */
+  fouling = 0;
   readonly #capacityW: number;
   readonly #coilWPerKelvin: number;
   readonly #runningW: number;
   readonly #setPointCel: number;
   readonly #defrostAtS: number;
   #sinceSwitchS = restS;
+  /** Stopped by the low-pressure switch, though the room wants cold. */
+  #tripped = false;
   #defrostS = 0;
 
   constructor(chance: Chance) {
@@ -43,49 +56,50 @@ export class Refrigeration {
     this.#defrost(Math.floor(around.secondOfDay));
     // The contactor drops out at 80 % of its rated voltage (IEC 60947-4-1 allows 75 % to 20 %).
     const powered = around.supplyV > 0.8 * volts;
-    const mustStop = this.defrosting || !powered;
-    const wantsStop = roomCel < this.#setPointCel - 1 && this.#sinceSwitchS >= shortestRunS;
-    if (this.running && (mustStop || wantsStop)) this.#switch(false);
-    else if (!this.running && !mustStop && roomCel > this.#setPointCel + 1 && this.#sinceSwitchS >= restS)
-      this.#switch(true);
+    const mustStop = this.defrosting || !powered || (this.running && this.evaporatorCel < cutOutCel);
+    const cold = roomCel < this.#setPointCel - 1;
+    const wantsStop = cold && this.#sinceSwitchS >= shortestRunS;
+    if (this.running && (mustStop || wantsStop)) {
+      this.#tripped = this.evaporatorCel < cutOutCel;
+      this.#switch(false);
+    } else if (!this.running && !mustStop && this.#sinceSwitchS >= restS) {
+      const wantsAgain = this.#tripped && !cold && this.evaporatorCel > cutInCel;
+      if (wantsAgain || roomCel > this.#setPointCel + 1) this.#switch(true);
+    }
   }
 
   /** Heat the coil takes from air at roomCel, W; still air while the heater is on. */
   heatFrom(roomCel: number): number {
-    const fan = this.defrosting ? 0.15 : 1;
+    const fan = this.defrosting ? Math.min(0.15, this.airflow) : this.airflow;
     return this.#coilWPerKelvin * fan * (1 - 0.6 * this.frost) * (roomCel - this.evaporatorCel);
   }
 
   /**
-   * @param airW    heat from the room's air, latent heat included
-   * @param charge  share of the refrigerant that is left
+   * @param airW  heat from the room's air, latent heat included
    */
-  advance(
-    dtS: number,
-    airW: number,
-    iceKgPerS: number,
-    charge: number,
-    around: Surroundings,
-    dockCel: number,
-  ): void {
+  advance(dtS: number, airW: number, iceKgPerS: number, around: Surroundings, dockCel: number): void {
+    // The condenser gives its heat to the dock; dirt makes it as hot as a warmer dock would.
+    const sinkCel = dockCel + fouledKelvin * this.fouling;
     const heaterW = this.defrosting ? defrostHeaterW : 0;
-    const cooledW = this.running ? this.#cooling(charge, around, dockCel) : 0;
+    const cooledW = this.running ? this.#cooling(around, sinkCel) : 0;
     this.evaporatorCel += ((airW + heaterW - cooledW) * dtS) / coilHeatCapacity;
     this.frost =
       this.evaporatorCel > 1 ? lag(this.frost, 0, dtS, 400) : Math.min(1, this.frost + iceKgPerS * dtS * 0.4);
-    this.currentA = this.running ? this.#current(charge, around, dockCel) : 0;
+    this.currentA = this.running ? this.#current(around, sinkCel) : 0;
   }
 
   /** Less with a cold evaporator, a warm condenser, a slow motor, little refrigerant. */
-  #cooling(charge: number, around: Surroundings, dockCel: number): number {
+  #cooling(around: Surroundings, sinkCel: number): number {
     const evaporation = 1 + 0.03 * (this.evaporatorCel + 6);
-    const condensation = 1 - 0.006 * (dockCel - 16);
-    return this.#capacityW * Math.max(0, evaporation) * condensation * charge * (around.frequencyHz / 50);
+    const condensation = 1 - 0.006 * (sinkCel - 16);
+    return (
+      this.#capacityW * Math.max(0, evaporation) * condensation * this.charge * (around.frequencyHz / 50)
+    );
   }
 
-  #current(charge: number, around: Surroundings, dockCel: number): number {
-    const lift = 1 + 0.012 * (dockCel - 16) + 0.012 * (this.evaporatorCel + 6);
-    const work = this.#runningW * Math.max(0.3, lift) * (0.45 + 0.55 * charge);
+  #current(around: Surroundings, sinkCel: number): number {
+    const lift = 1 + 0.012 * (sinkCel - 16) + 0.012 * (this.evaporatorCel + 6);
+    const work = this.#runningW * Math.max(0.3, lift) * (0.45 + 0.55 * this.charge);
     return work / (root3 * around.supplyV * 0.8);
   }
 

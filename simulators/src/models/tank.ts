@@ -25,9 +25,13 @@ export class Tank {
     this.demand = this.#meanDemand * (0.72 + 0.36 * dayCurve(secondOfDay) + 0.1 * this.#lines.value);
   }
 
-  /** Mass balance; an empty tank gives no more than comes in. */
-  advance(dtS: number, inflow: number): void {
-    this.levelM = clamp(this.levelM + ((inflow - this.demand) * dtS) / 3600 / this.areaM2, 0, tankHeightM);
+  /**
+   * Mass balance; an empty tank gives no more than comes in.
+   * @param change  of the demand, as a share of it
+   */
+  advance(dtS: number, inflow: number, change = 0): void {
+    const outflow = this.demand * (1 + change);
+    this.levelM = clamp(this.levelM + ((inflow - outflow) * dtS) / 3600 / this.areaM2, 0, tankHeightM);
   }
 }
 
