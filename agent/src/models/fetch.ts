@@ -20,7 +20,7 @@ const crowdedMs = 5000;
 const longestPauseMs = 5000;
 
 export interface FetchOptions {
-  readonly channel: ModelChannel;
+  readonly channel: Pick<ModelChannel, 'get' | 'untilLinked' | 'crowded'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** After every piece. */
