@@ -1,5 +1,6 @@
 import path from 'node:path';
 import {
+  type ConfigIssue,
   distinct,
   distinctNames,
   nameOption,
@@ -13,6 +14,7 @@ import { z } from 'zod';
 import { alertsConfig } from './alerts/config.js';
 import { apiConfig } from './api/config.js';
 import { brokerConfig } from './broker/config.js';
+import { checkCatalogues, diagnosisConfig } from './diagnosis/config.js';
 import { shadowConfig } from './models/config.js';
 import { mailConfig } from './notifiers/config.js';
 import { type SinkConfig, sinkConfig } from './sinks/index.js';
@@ -140,6 +142,7 @@ const options = z.strictObject({
       examples: ['journal', ['kafka']],
     }),
   alerts: alertsConfig.prefault({}).meta({ description: 'When flagged rows become incidents' }),
+  diagnosis: diagnosisConfig.prefault({}).meta({ description: 'How causes of incidents are found' }),
   mail: mailConfig
     .prefault({ from: 'edgeward@localhost', to: ['operator@localhost'] })
     .meta({ description: 'Mails about incidents; without smtp they are kept and shown' }),
@@ -211,3 +214,8 @@ export const collectorConfig = options.superRefine(({ api, broker, sinks, receip
 });
 
 export type CollectorConfig = z.output<typeof collectorConfig>;
+
+/** What the schema cannot see. */
+export function checkConfig({ diagnosis }: CollectorConfig): Promise<ConfigIssue[]> {
+  return checkCatalogues(diagnosis);
+}

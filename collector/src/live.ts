@@ -50,6 +50,11 @@ export class Live {
     );
   }
 
+  /** Of one gateway, in no order. */
+  of(gateway: string): History[] {
+    return [...(this.#gateways.get(gateway)?.byName.values() ?? [])];
+  }
+
   get(gateway: string, device: string): History | undefined {
     return this.#gateways.get(gateway)?.byName.get(device);
   }

@@ -14,6 +14,8 @@ import { openLink } from './broker/open.js';
 import { Views } from './collector-views.js';
 import type { CollectorConfig } from './config.js';
 import { Consumer } from './consumer.js';
+import { loadCatalogue } from './diagnosis/catalogue.js';
+import { diagnose } from './diagnosis/diagnose.js';
 import { Gateways } from './gateways.js';
 import { healthOf } from './health.js';
 import { loadIdentities } from './identity-store.js';
@@ -69,7 +71,8 @@ export async function runCollector(
   const { config, log, clock = systemClock } = options;
   await using trace = await CollectorTrace.open(config, clock, log.child({ component: 'trace' }));
   let hasSinks = () => config.sinks.length > 0;
-  await using stores = await openStores(options, trace, () => hasSinks());
+  const live = new Live();
+  await using stores = await openStores(options, live, trace, () => hasSinks());
   const { journal, gateways, engine } = stores;
   await using scores = new ScoreService({ ...config.score, log: log.child({ component: 'score' }) });
   const onMoved = () => releases.moved();
@@ -137,7 +140,6 @@ export async function runCollector(
     clock,
     log: log.child({ component: 'ingest' }),
   });
-  const live = new Live();
   using metrics = new CollectorMetrics({
     ...stores,
     ingest,
@@ -229,10 +231,12 @@ interface Stores extends AsyncDisposable {
 
 async function openStores(
   { config, log, clock = systemClock }: CollectorOptions,
+  live: Live,
   trace: CollectorTrace | undefined,
   hasSinks: () => boolean,
 ): Promise<Stores> {
   const inData = (name: string) => path.join(config.dataDir, name);
+  const catalogue = await loadCatalogue(config.diagnosis.catalogues);
   const journal = await Journal.open({
     directory: inData('journal'),
     maxDeadLetterBytes: config.journal.maxDeadLetterBytes,
@@ -257,6 +261,7 @@ async function openStores(
     store,
     mails,
     config: config.alerts,
+    diagnose: (incident, incidents) => diagnose(catalogue, live, incident, incidents),
     siteOf: gateway => siteOf(gateways, gateway),
     spans: trace?.incidents,
     log: log.child({ component: 'incidents' }),

@@ -117,6 +117,12 @@ export class Draft {
     return [...ids].flatMap(id => this.record(id) ?? []);
   }
 
+  /** All that there would be. */
+  incidents(): Incident[] {
+    const ids = new Set([...this.#board.records.keys(), ...this.#records.keys()]);
+    return [...ids].flatMap(id => this.record(id)?.incident ?? []);
+  }
+
   /** Forgets the oldest closed incidents beyond `keep`. */
   prune(keep: number): void {
     const known = new Set([...this.#board.records.keys(), ...this.#records.keys()]);

@@ -18,6 +18,7 @@ import type { AlertStore } from './alert-store.js';
 import { Board, Draft, deviceKey } from './board.js';
 import type { AlertsConfig } from './config.js';
 import { observeSilence } from './device-alarm.js';
+import { type Diagnose, diagnoseDue } from './diagnosing.js';
 import { type DriftReport, observeDrifts } from './drift-incidents.js';
 import { dueMails } from './due-mails.js';
 import type { Incident, Severity } from './incident.js';
@@ -29,6 +30,8 @@ export interface EngineOptions {
   /** Absent: no mails. */
   readonly mails?: MailOutlet;
   readonly config: AlertsConfig;
+  /** Absent: no causes are looked for. */
+  readonly diagnose?: Diagnose;
   /** Site of a gateway, for titles and mails. */
   readonly siteOf?: (gateway: string) => string | null;
   /** Only where blocks are traced. */
@@ -97,6 +100,7 @@ export class IncidentEngine implements Sink {
         if (trail && trace) trail.around(trace, () => this.#observe(draft, delivery));
         else this.#observe(draft, delivery);
       }
+      this.#diagnose(draft);
       await this.#finish(draft, after);
       trail?.tell();
       this.#count(fresh);
@@ -207,6 +211,16 @@ export class IncidentEngine implements Sink {
     if (observed.state === state) return;
     draft.setState(key, applyChanges(draft, observed, state.incidentId, config));
     this.#seen.set(key, { ...seen, closedMs: nowMs });
+  }
+
+  /** An incident matters more than what is thought of it. */
+  #diagnose(draft: Draft): void {
+    const { diagnose, log } = this.#options;
+    try {
+      if (diagnose) diagnoseDue(draft, diagnose);
+    } catch (error) {
+      log.error({ err: error }, 'the causes of incidents could not be looked for');
+    }
   }
 
   /** Commits what matters now, or enough time later; otherwise only memory moves on. */

@@ -1,12 +1,12 @@
 /** Incidents as they open, grow, close and reopen. Pure: the same rows make the same incident. */
 import { createHash } from 'node:crypto';
-import { adviceFor } from './advice.js';
 import { addChannels, channelsOf } from './channels.js';
 import type { AlertsConfig } from './config.js';
 import { addDetectors } from './detectors.js';
 import type { Flag } from './device-alarm.js';
 import type { Finding } from './findings.js';
 import type { Incident, IncidentNote } from './incident.js';
+import { recommendationsFor } from './recommendations.js';
 import { excess, severityOf, worst } from './severity.js';
 import { titleOf } from './title.js';
 
@@ -153,7 +153,7 @@ function judged(incident: Incident, when: 'opening' | 'growing'): Incident {
     ...incident,
     severity,
     title: settled ? incident.title : titleOf(incident),
-    recommendations: settled ? incident.recommendations : adviceFor(incident),
+    recommendations: settled ? incident.recommendations : recommendationsFor(incident),
   };
   return rises ? noted(next, { atMs: incident.lastMs, text: `Severity rose to ${severity}` }) : next;
 }

@@ -81,6 +81,28 @@ export const seriesView = z.strictObject({
 const incidentChannels = list(
   channelEvidence.extend({ unit: z.string().nullable(), rows: count, firstMs: z.number() }),
 );
+const probability = z.number().min(0).max(1);
+
+const diagnosis = z.strictObject({
+  atMs: ms('Time of the newest row that it looked at'),
+  verdict: z.enum(['likely', 'possible', 'unknown']),
+  causes: list(
+    z.strictObject({
+      id: z.string(),
+      cause: z.string(),
+      component: z.string(),
+      severity: z.enum(['none', 'info', 'warning', 'critical']),
+      probability,
+      evidence: list(z.string()),
+      against: list(z.string()),
+      actions: list(z.string()),
+    }),
+  ),
+  unknown: probability,
+  evidence: list(
+    z.strictObject({ id: z.string(), text: z.string(), device: z.string(), field: z.string().optional() }),
+  ),
+});
 
 export const incident = z.strictObject({
   id: z.string(),
@@ -116,6 +138,7 @@ export const incident = z.strictObject({
   ).meta({ description: 'Each detector that gave reasons, the clearest first' }),
   recommendations: list(z.string()),
   timeline: list(z.strictObject({ atMs: z.number(), text: z.string() })),
+  diagnosis: diagnosis.optional().meta({ description: 'What it is thought to be, and why' }),
 });
 
 export const mailView = z.strictObject({

@@ -9,6 +9,7 @@ import { FakeClock } from '@edgeward/shared/testing/fake-clock';
 import type { Tracer } from '@edgeward/shared/trace/span';
 import { AlertStore } from '../alerts/alert-store.js';
 import { type AlertsConfig, alertsConfig } from '../alerts/config.js';
+import type { Diagnose } from '../alerts/diagnosing.js';
 import { IncidentEngine } from '../alerts/engine.js';
 import { type MailConfig, mailConfig } from '../notifiers/config.js';
 import { MailQueue } from '../notifiers/mail-queue.js';
@@ -23,6 +24,7 @@ export interface BenchOptions {
   readonly mail?: Partial<MailConfig>;
   readonly store?: AlertStore;
   readonly tracer?: Tracer;
+  readonly diagnose?: Diagnose;
 }
 
 const cleanups = new WeakMap<TestContext, (() => PromiseLike<unknown>)[]>();
@@ -73,6 +75,7 @@ export class AlertBench implements AsyncDisposable {
       spans: tracer && new IncidentSpans(tracer, this.clock),
       config: alertsConfig.parse(options.alerts ?? {}),
       siteOf: () => 'north',
+      ...(options.diagnose && { diagnose: options.diagnose }),
     });
   }
 

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Diagnosis, LikelyCause } from '../diagnosis/diagnosis.js';
+import { AlertBench, pattern } from '../testing/alert-bench.js';
+import { Tape } from '../testing/deliveries.js';
+import type { Diagnose } from './diagnosing.js';
+
+const blocked: LikelyCause = {
+  id: 'blocked',
+  cause: 'Blockage behind the pump',
+  component: 'discharge valve',
+  severity: 'critical',
+  probability: 0.8,
+  evidence: ['E1'],
+  against: [],
+  actions: ['Open the valve.'],
+};
+const leak: LikelyCause = {
+  ...blocked,
+  id: 'leak',
+  cause: 'Leak',
+  probability: 0.15,
+  actions: ['Walk the line.'],
+};
+
+function diagnosis(atMs: number, more: Partial<Diagnosis> = {}): Diagnosis {
+  const evidence = [{ id: 'E1', text: 'flow is low', device: 'pump-1', field: 'flow' }];
+  return { atMs, verdict: 'likely', causes: [blocked, leak], unknown: 0.05, evidence, ...more };
+}
+
+const devices = ['pump-1'];
+const tapeOf = (names = devices) => new Tape({ seed: 1, devices: names });
+
+test('the first mail already names the likely cause and what to do about it', async t => {
+  const diagnose: Diagnose = incident => diagnosis(incident.lastMs);
+  const bench = await AlertBench.open(t, { diagnose });
+  await bench.feed(tapeOf().block(pattern('pump-1', 'xxx')));
+  const [incident] = bench.engine.list(1);
+  assert.equal(incident?.diagnosis?.causes[0]?.id, 'blocked');
+  assert.deepEqual(incident.recommendations, ['Open the valve.']);
+  assert.equal(incident.severity, 'critical', 'what a blockage does if nobody acts');
+  assert.match(incident.timeline.at(-1)!.text, /Most likely cause: Blockage behind the pump \(80 %\)/);
+  assert.deepEqual(bench.mailIds(), [`${incident.id}-opened`]);
+});
+
+test('it is looked at again the more seldom, the longer it lasts; the timeline tells another cause', async t => {
+  const looks: number[] = [];
+  const diagnose: Diagnose = ({ firstMs, lastMs }) => {
+    looks.push((lastMs - firstMs) / 1000);
+    return diagnosis(lastMs, looks.length > 2 ? { causes: [leak] } : {});
+  };
+  const bench = await AlertBench.open(t, { diagnose });
+  const tape = tapeOf();
+  for (let i = 0; i < 60; i++) await bench.feed(tape.block(pattern('pump-1', 'xxx')));
+  assert.deepEqual(looks, [2, 14, 26, 41, 62, 95, 143]);
+  const texts = bench.engine.list(1)[0]!.timeline.map(({ text }) => text);
+  assert.equal(texts.filter(text => /cause: Blockage/.test(text)).length, 1);
+  assert.equal(texts.filter(text => /cause: Leak/.test(text)).length, 1);
+});
+
+test('an unknown cause leaves the advice that the channels give, and the severity', async t => {
+  const diagnose: Diagnose = ({ lastMs }) => diagnosis(lastMs, { verdict: 'unknown' });
+  const bench = await AlertBench.open(t, { diagnose });
+  await bench.feed(tapeOf().block(pattern('pump-1', 'xxx')));
+  const [incident] = bench.engine.list(1);
+  assert.match(incident!.recommendations[0]!, /blockage downstream/);
+  assert.equal(incident!.severity, 'warning');
+});
+
+test('when hundreds open at once, the first are looked at, and the others with their next rows', async t => {
+  let looks = 0;
+  const diagnose: Diagnose = ({ lastMs }) => {
+    looks += 1;
+    return diagnosis(lastMs);
+  };
+  const names = Array.from({ length: 50 }, (_, i) => `pump-${i + 1}`);
+  const bench = await AlertBench.open(t, { diagnose, alerts: { stormDevices: 1000 } });
+  const tape = tapeOf(names);
+  const all = () => tape.block(names.flatMap(name => pattern(name, 'xxx')));
+  await bench.feed(all());
+  assert.equal(looks, 20);
+  await bench.feed(all());
+  await bench.feed(all());
+  const known = bench.engine.list(100).filter(({ diagnosis: found }) => found);
+  assert.equal(known.length, 50);
+});
+
+test('where the search fails, incidents and mails go on', async t => {
+  const diagnose: Diagnose = () => {
+    throw new RangeError('made to fail');
+  };
+  const bench = await AlertBench.open(t, { diagnose });
+  await bench.feed(tapeOf().block(pattern('pump-1', 'xxx')));
+  const [incident] = bench.engine.list(1);
+  assert.equal(incident?.diagnosis, undefined);
+  assert.deepEqual(bench.mailIds(), [`${incident?.id}-opened`]);
+});

@@ -1,0 +1,103 @@
+/** From an incident and what the collector knows of its device and the others beside it, to ranked causes. */
+import type { Incident } from '../alerts/incident.js';
+import type { Live } from '../live.js';
+import type { History } from '../live-history.js';
+import type { Cause } from './catalogue.js';
+import type { Diagnosis } from './diagnosis.js';
+import { explain } from './explain.js';
+import { type DeviceSigns, type Facts, rank } from './rank.js';
+import { type Rows, type Sign, signsOf } from './signs.js';
+
+/** Trouble on other devices that began so close to it may be the same. */
+const togetherMs = 120_000;
+/** What channels showed before is looked for so far back. */
+const pastMs = 3_600_000;
+/** Devices of a gateway that are looked at besides the incident's own: those in trouble, then the others. */
+const mostOthers = 50;
+
+/**
+ * The same rows give the same diagnosis.
+ * @param incidents  those that are known, open or not
+ * @returns undefined where no row of the device is at hand
+ */
+export function diagnose(
+  catalogue: readonly Cause[],
+  live: Live,
+  incident: Incident,
+  incidents: readonly Incident[],
+): Diagnosis | undefined {
+  const own = live.get(incident.gateway, incident.device);
+  if (!own || own.size === 0) return undefined;
+  const facts = factsOf(live, incident, incidents);
+  return explain(rank(catalogue, facts), facts, own.last().time);
+}
+
+export function factsOf(live: Live, incident: Incident, incidents: readonly Incident[]): Facts {
+  const { gateway, device, deviceType, firstMs } = incident;
+  const together = new Set(
+    incidents
+      .filter(other => other.gateway === gateway && Math.abs(other.firstMs - firstMs) <= togetherMs)
+      .map(other => other.device)
+      .filter(name => name !== device),
+  );
+  const others = live
+    .of(gateway)
+    .filter(history => history.device !== device)
+    .sort(
+      (a, b) =>
+        Number(together.has(b.device)) - Number(together.has(a.device)) || (a.device < b.device ? -1 : 1),
+    )
+    .slice(0, mostOthers);
+  const own = live.get(gateway, device);
+  return {
+    device,
+    deviceType,
+    signs: own ? signsOf(rowsIn(own, firstMs), firstMs) : [],
+    blamed: incident.channels,
+    detector: incident.detector,
+    source: incident.source,
+    others: others.map(history => new OtherDevice(history, firstMs)),
+    company: together.size,
+  };
+}
+
+/** Compared only if a symptom asks for a device of its type. */
+class OtherDevice implements DeviceSigns {
+  readonly device: string;
+  readonly deviceType: string;
+  #signs: readonly Sign[] | undefined;
+
+  constructor(
+    private readonly history: History,
+    private readonly sinceMs: number,
+  ) {
+    this.device = history.device;
+    this.deviceType = history.schema.type;
+  }
+
+  get signs(): readonly Sign[] {
+    this.#signs ??= signsOf(rowsIn(this.history, this.sinceMs), this.sinceMs);
+    return this.#signs;
+  }
+}
+
+function rowsIn(history: History, sinceMs: number): Rows {
+  const fields = history.schema.fields.filter(({ kind }) => kind !== 'string');
+  const { time, values } = history.series({
+    gateway: history.gateway,
+    device: history.device,
+    fields: fields.map(({ name }) => name),
+    fromMs: sinceMs - pastMs,
+    toMs: Number.MAX_SAFE_INTEGER,
+    maxPoints: Number.MAX_SAFE_INTEGER,
+  });
+  return {
+    time,
+    channels: fields.map(({ name, unit, kind }) => ({
+      field: name,
+      unit: unit ?? null,
+      isSwitch: kind === 'bool',
+      values: values[name]!,
+    })),
+  };
+}

@@ -1,0 +1,139 @@
+/** A ranking in words: evidence with ids, causes that cite it. */
+import { clean, formatBound, formatClock, formatNumber, formatRange, withUnit } from '../notifiers/format.js';
+import type { Cause, Symptom } from './catalogue.js';
+import type { Diagnosis, EvidenceItem, LikelyCause } from './diagnosis.js';
+import type { Facts, Ranked, Ranking, Seen } from './rank.js';
+import type { Sign } from './signs.js';
+
+const mostCauses = 3;
+const leastProbability = 0.05;
+/** Below this the best cause is one of several. */
+const likely = 0.5;
+/** Below this it is not worth a name. */
+const possible = 0.25;
+/** What shows less clearly is no evidence to cite. */
+const shown = 0.3;
+
+export function explain({ causes, unknown, telling }: Ranking, facts: Facts, atMs: number): Diagnosis {
+  const evidence = new EvidenceList(facts);
+  const named = causes
+    .slice(0, mostCauses)
+    .filter(({ probability }) => probability >= leastProbability)
+    .map(ranked => likelyCause(ranked, telling, evidence));
+  const best = named[0]?.probability ?? 0;
+  const verdict = best >= likely ? 'likely' : best >= possible && best > unknown / 2 ? 'possible' : 'unknown';
+  return { atMs, verdict, causes: named, unknown: share(unknown), evidence: evidence.items };
+}
+
+function likelyCause(
+  { cause, probability, seen, unexplained }: Ranked,
+  telling: Sign | undefined,
+  evidence: EvidenceList,
+): LikelyCause {
+  const clear = seen.filter(({ degree }) => degree >= shown).sort((a, b) => b.ratio - a.ratio);
+  const speaking = clear.filter(({ ratio }) => ratio > 1.05);
+  const counter = clear.filter(({ ratio }) => ratio < 0.95);
+  const against = [
+    ...counter.flatMap(one => evidence.idOf(one) ?? []),
+    ...unexplained.map(sign => evidence.idOfSign(sign)),
+  ];
+  return {
+    id: cause.id,
+    cause: cause.cause,
+    component: componentOf(cause, telling),
+    severity: cause.severity,
+    probability: share(probability),
+    evidence: [...new Set(speaking.flatMap(one => evidence.idOf(one) ?? []))],
+    against: [...new Set(against)],
+    actions: cause.actions,
+  };
+}
+
+function componentOf({ component }: Cause, telling: Sign | undefined): string {
+  return component.replace('{channel}', telling ? clean(telling.field, 60) : 'one channel');
+}
+
+/** Two decimals; never 1, which nobody can know. */
+function share(probability: number): number {
+  return Math.min(0.99, Math.round(100 * probability) / 100);
+}
+
+class EvidenceList {
+  readonly items: EvidenceItem[] = [];
+  readonly #ids = new Map<string, string>();
+
+  constructor(private readonly facts: Facts) {}
+
+  /** Undefined for what is no observation of its own. */
+  idOf({ symptom, sign, device }: Seen): string | undefined {
+    if (symptom === 'alone')
+      return this.#id('alone', 'No other channel of the device shows anything unusual');
+    if (symptom === 'spread') return this.#id('spread', spreadText(this.facts));
+    if (!sign) return undefined;
+    const other = device !== undefined && device !== this.facts.device ? device : undefined;
+    const text = textOf(symptom, sign);
+    const key = `${other ?? ''} ${sign.field} ${text}`;
+    return this.#id(key, other ? `${clean(other)}: ${text}` : text, sign.field, other);
+  }
+
+  idOfSign(sign: Sign): string {
+    return this.#id(` ${sign.field} ${shiftText(sign)}`, shiftText(sign), sign.field);
+  }
+
+  #id(key: string, text: string, field?: string, device = this.facts.device): string {
+    const known = this.#ids.get(key);
+    if (known !== undefined) return known;
+    const id = `E${this.items.length + 1}`;
+    this.#ids.set(key, id);
+    this.items.push({
+      id,
+      text,
+      device: clean(device),
+      ...(field !== undefined && { field: clean(field, 60) }),
+    });
+    return id;
+  }
+}
+
+function spreadText({ company }: Facts): string {
+  if (company === 0) return 'No other device of the gateway is in trouble';
+  const devices = company === 1 ? '1 other device' : `${company} other devices`;
+  return `${devices} of the gateway began to show trouble within two minutes of it`;
+}
+
+function textOf({ is, how }: Symptom, sign: Sign): string {
+  const name = clean(sign.field, 60);
+  switch (is) {
+    case 'jumping':
+      return `${name} jumps: ${sign.jumps} single readings stand apart from those around them`;
+    case 'noisy':
+      return `${name} changes ${formatNumber(sign.noise, 100)} times as much from row to row as before`;
+    case 'stuck':
+      return `${name} does not move at all, at ${valueText(sign)}`;
+    case 'outOfRange':
+      return `${name} lies outside what is physically possible`;
+    case 'usual':
+      return Math.abs(sign.shift) < 1 ? `${name} is as before: ${valueText(sign)}` : shiftText(sign);
+    default:
+      return how === undefined || !sign.stepped
+        ? shiftText(sign)
+        : `${shiftText(sign)}, and got there in one step`;
+  }
+}
+
+/** `flow is low: 12.1 m³/h, 35 – 41 m³/h before, since 11:36:02 UTC` */
+function shiftText(sign: Sign): string {
+  const name = clean(sign.field, 60);
+  if (sign.before === null) return `${name} is ${valueText(sign)}`;
+  const side = sign.shift > 1 ? 'high' : sign.shift < -1 ? 'low' : 'changed';
+  const scale = Math.max(Math.abs(sign.now ?? 0), ...sign.before.map(Math.abs));
+  const range = withUnit(formatRange(sign.before, scale), sign.unit);
+  const since = sign.leftMs === null ? '' : `, since ${formatClock(sign.leftMs)} UTC`;
+  return `${name} is ${side}: ${valueText(sign)}, ${range} before${since}`;
+}
+
+function valueText({ now, unit, before }: Sign): string {
+  if (now === null) return 'without a value';
+  const scale = Math.max(Math.abs(now), ...(before ?? []).map(Math.abs));
+  return withUnit(formatBound(now, scale), unit);
+}

@@ -1,0 +1,216 @@
+/**
+ * Ranks causes by what they would make the channels show, against what these show (naive Bayes over symptoms).
+ *
+ * Each symptom says how often it comes with its cause, and how often with other troubles. How clearly it shows is a
+ * matter of degree, so its word is weighed by that. What shows and is no symptom of a cause speaks against it. None of
+ * the known causes is a cause too: where nothing fits well, the answer is that it is unknown.
+ */
+import { type Cause, type Manner, names, type Symptom } from './catalogue.js';
+import type { Sign } from './signs.js';
+
+/** One device's signs, with what detectors said of its channels. */
+export interface DeviceSigns {
+  readonly device: string;
+  readonly deviceType: string;
+  readonly signs: readonly Sign[];
+}
+
+/** What a detector said of a channel. */
+export interface Blamed {
+  readonly field: string;
+  readonly direction: 'high' | 'low' | 'unusual';
+  readonly weight: number;
+}
+
+export interface Facts extends DeviceSigns {
+  readonly blamed: readonly Blamed[];
+  /** Of the first detector: `quality` and its reason. */
+  readonly detector: string;
+  readonly source: string;
+  /** Other devices of the same gateway. */
+  readonly others: readonly DeviceSigns[];
+  /** Other devices of the gateway whose trouble began about then. */
+  readonly company: number;
+}
+
+/** One thing that was looked for. */
+export interface Seen {
+  readonly symptom: Symptom | 'alone' | 'spread';
+  /** 0 = not there, 1 = clearly. */
+  readonly degree: number;
+  /** Where it was found. */
+  readonly sign?: Sign | undefined;
+  readonly device?: string | undefined;
+  /** Above 1 speaks for the cause, below against. */
+  readonly ratio: number;
+}
+
+export interface Ranked {
+  readonly cause: Cause;
+  /** 0 to 1; with `unknown` they add up to 1. */
+  readonly probability: number;
+  readonly seen: readonly Seen[];
+  /** Channels that show something which the cause does not explain. */
+  readonly unexplained: readonly Sign[];
+}
+
+export interface Ranking {
+  /** Most probable first. */
+  readonly causes: readonly Ranked[];
+  readonly unknown: number;
+  /** The channel that shows most. */
+  readonly telling: Sign | undefined;
+}
+
+/** Weight of "none of these", beside causes of prior 1. */
+const unknownWeight = 4;
+/** Half widths of what a channel showed before, from where it is unusual a little, and clearly. */
+const shifted = [1.5, 3.5] as const;
+/** What is left of a cause for a channel that clearly shows something it does not explain. */
+const leftOver = 0.25;
+/** Symptoms of one cause are not independent, as naive Bayes takes them to be: their word counts for less. */
+const tempering = 0.75;
+/** `alone`, `spread`: how often they hold where they are said to, and elsewhere. */
+const company = { often: 0.9, else: 0.4 };
+
+export function rank(catalogue: readonly Cause[], facts: Facts): Ranking {
+  const degrees = new Map(facts.signs.map(sign => [sign.field, unusualOf(sign, facts)]));
+  const telling = tellingOf(facts, degrees);
+  const fitting = catalogue.filter(({ on }) => on === undefined || names(on, facts.deviceType));
+  const weighed = fitting.map(cause => weigh(cause, facts, degrees, telling));
+  const sum = weighed.reduce((total, { weight }) => total + weight, unknownWeight);
+  return {
+    causes: weighed
+      .map(({ weight, ...rest }) => ({ ...rest, probability: weight / sum }))
+      .sort((a, b) => b.probability - a.probability || (a.cause.id < b.cause.id ? -1 : 1)),
+    unknown: unknownWeight / sum,
+    telling,
+  };
+}
+
+function weigh(
+  cause: Cause,
+  facts: Facts,
+  degrees: ReadonlyMap<string, number>,
+  telling: Sign | undefined,
+): Omit<Ranked, 'probability'> & { weight: number } {
+  const seen = cause.symptoms.flatMap(symptom => lookFor(symptom, facts, telling) ?? []);
+  const showing = [...degrees.values()].filter(degree => degree >= 0.5).length;
+  if (cause.alone !== undefined) seen.push(wholly('alone', cause.alone, showing <= 1));
+  if (cause.spread !== undefined) seen.push(wholly('spread', cause.spread, facts.company > 0));
+  const unexplained = facts.signs.filter(
+    sign => degrees.get(sign.field)! > 0.3 && !explains(cause, seen, sign, telling),
+  );
+  const known = seen.some(({ symptom }) => typeof symptom === 'object');
+  const ratio = seen.reduce((product, one) => product * one.ratio, known ? 1 : 0);
+  const left = unexplained.reduce(
+    (product, { field }) => product * (1 - (1 - leftOver) * degrees.get(field)!),
+    1,
+  );
+  return { cause, seen, unexplained, weight: cause.prior * (ratio * left) ** tempering };
+}
+
+function wholly(symptom: 'alone' | 'spread', wanted: boolean, is: boolean): Seen {
+  const degree = wanted === is ? 1 : 0;
+  return { symptom, degree, ratio: ratioOf(company, degree) };
+}
+
+/** Undefined where no device has such a channel: that says nothing. */
+function lookFor(symptom: Symptom, facts: Facts, telling: Sign | undefined): Seen | undefined {
+  const { of } = symptom;
+  const places = of === undefined ? [facts] : facts.others.filter(other => names(of, other.deviceType));
+  const found = places.flatMap(place =>
+    channelsFor(symptom, place.signs, telling).map(sign => ({
+      symptom,
+      sign,
+      device: place.device,
+      degree: degreeOf(symptom, sign, place === facts ? facts : undefined),
+    })),
+  );
+  const [first, ...rest] = found;
+  if (!first) return undefined;
+  const best = rest.reduce((a, b) => (b.degree > a.degree ? b : a), first);
+  return { ...best, ratio: ratioOf(symptom, best.degree) };
+}
+
+function channelsFor({ channel, of }: Symptom, signs: readonly Sign[], telling: Sign | undefined): Sign[] {
+  if (channel !== undefined) return signs.filter(({ field }) => names(channel, field));
+  return telling && of === undefined ? [telling] : [];
+}
+
+function ratioOf(likelihood: { readonly often: number; readonly else: number }, degree: number): number {
+  const share = (chance: number) => degree * chance + (1 - degree) * (1 - chance);
+  return share(likelihood.often) / share(likelihood.else);
+}
+
+function degreeOf({ is, how }: Symptom, sign: Sign, facts: Facts | undefined): number {
+  const degree = mannerOf(is, sign, facts);
+  if (how === undefined) return degree;
+  return (how === 'step') === sign.stepped ? degree : degree / 4;
+}
+
+function mannerOf(is: Manner, sign: Sign, facts: Facts | undefined): number {
+  switch (is) {
+    case 'high':
+    case 'low':
+      return sideOf(is, sign, facts);
+    case 'shifted':
+      return Math.max(sideOf('high', sign, facts), sideOf('low', sign, facts));
+    case 'usual':
+      return 1 - unusualOf(sign, facts);
+    case 'jumping':
+      return Math.min(1, sign.jumps / 3);
+    case 'noisy':
+      return between(sign.noise, 4, 8);
+    case 'stuck':
+      return sign.still || saidOf('stuck', sign, facts) ? 1 : 0;
+    case 'outOfRange':
+      return saidOf('outOfRange', sign, facts) ? 1 : 0;
+  }
+}
+
+/** By its own past; what detectors blame counts where that is not known, or where they agree. */
+function sideOf(side: 'high' | 'low', sign: Sign, facts: Facts | undefined): number {
+  const shift = side === 'high' ? sign.shift : -sign.shift;
+  const blamed = facts?.blamed.find(({ field }) => field === sign.field);
+  const word = blamed && blamed.direction === side ? Math.min(1, 2 * blamed.weight) : 0;
+  if (sign.before === null) return word;
+  return shift < 0.5 ? 0 : Math.max(between(shift, ...shifted), word);
+}
+
+function unusualOf(sign: Sign, facts: Facts | undefined): number {
+  return Math.max(sideOf('high', sign, facts), sideOf('low', sign, facts), textureOf(sign));
+}
+
+function saidOf(reason: string, sign: Sign, facts: Facts | undefined): boolean {
+  if (facts?.detector !== 'quality' || facts.source !== reason) return false;
+  return facts.blamed.some(({ field }) => field === sign.field);
+}
+
+/** What a cause may disturb as well moves with it, but does not begin to jump. */
+function explains(cause: Cause, seen: readonly Seen[], sign: Sign, telling: Sign | undefined): boolean {
+  const isSymptom = ({ symptom, sign: found, degree }: Seen) =>
+    typeof symptom === 'object' && found === sign && symptom.is !== 'usual' && degree >= 0.3;
+  if (seen.some(isSymptom)) return true;
+  const meant = cause.symptoms.some(({ channel, is }) => channel === undefined && is === 'shifted');
+  if (meant && sign === telling && textureOf(sign) < 0.5) return true;
+  return textureOf(sign) < 0.5 && cause.may.some(words => names(words, sign.field));
+}
+
+/** Other than by its level. */
+function textureOf({ jumps, noise, still }: Sign): number {
+  return Math.max(Math.min(1, jumps / 3), between(noise, 4, 8), still ? 1 : 0);
+}
+
+/** Of equals the one that detectors blame most, then the one that left first. */
+function tellingOf(facts: Facts, degrees: ReadonlyMap<string, number>): Sign | undefined {
+  const blame = (sign: Sign) => facts.blamed.find(({ field }) => field === sign.field)?.weight ?? 0;
+  const [first, ...rest] = facts.signs;
+  if (!first) return undefined;
+  const value = (sign: Sign) => degrees.get(sign.field)! + 2 * blame(sign);
+  return rest.reduce((best, sign) => (value(sign) > value(best) ? sign : best), first);
+}
+
+function between(value: number, from: number, to: number): number {
+  return Math.max(0, Math.min(1, (value - from) / (to - from)));
+}

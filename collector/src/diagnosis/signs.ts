@@ -1,0 +1,207 @@
+/**
+ * What each channel of a device shows since an incident began, against what it showed before.
+ *
+ * Model contributions say which channels make a row unlikely; they do not say what the others do, and a cause is told
+ * from its neighbours by that as well. So every channel is compared with its own last hour.
+ */
+import { quantile } from '@edgeward/models/statistics';
+
+/** Rows of one device in order of time; null = missing. */
+export interface Rows {
+  readonly time: readonly number[];
+  readonly channels: readonly {
+    readonly field: string;
+    readonly unit: string | null;
+    /** Values are 0 and 1. */
+    readonly isSwitch?: boolean;
+    readonly values: readonly (number | null)[];
+  }[];
+}
+
+export interface Sign {
+  readonly field: string;
+  readonly unit: string | null;
+  /** Middle of its last rows; null = it says nothing. */
+  readonly now: number | null;
+  /** Where it lay before, 2nd to 98th percentile; null = too few rows to tell. */
+  readonly before: readonly [low: number, high: number] | null;
+  /** Distance of `now` from the middle of `before`, in half widths of it; 0 where that is not known. */
+  readonly shift: number;
+  /** When it left the range it had before for good, ms; null = it has not. */
+  readonly leftMs: number | null;
+  /** Single readings that stand apart from the readings around them. */
+  readonly jumps: number;
+  /** Differences from row to row, now against before; 1 = as before. */
+  readonly noise: number;
+  /** It has left within a few rows, and not gone on. */
+  readonly stepped: boolean;
+  /** It has not moved at all for a while, which it never did before. */
+  readonly still: boolean;
+}
+
+/** Fewer rows say too little of how a channel varies. */
+const leastBefore = 40;
+const mostBefore = 3000;
+/** Rows before the first flagged one that may be part of the trouble already: faults that grow are not seen at once. */
+const leadRows = 60;
+/** Rows that `now` is the middle of. */
+const nowRows = 15;
+/** A channel that never moved may move by this share of its value without a word. */
+const stillShare = 0.005;
+/** Half widths beyond which a channel has left. */
+const leftAt = 1.5;
+/** Rows in a row that it must stay outside. */
+const leftFor = 5;
+/** Times the noise that a single reading must stand apart. */
+const jumpNoises = 8;
+/** Rows without any movement. */
+const stillRows = 20;
+/** Rows of a step, from inside to where it stays. */
+const stepRows = 4;
+
+/** @param sinceMs  time of the first flagged row */
+export function signsOf(rows: Rows, sinceMs: number): Sign[] {
+  const first = rows.time.findIndex(timeMs => timeMs >= sinceMs);
+  const onset = first < 0 ? rows.time.length : first;
+  return rows.channels.map(channel => signOf(rows.time, channel, onset));
+}
+
+function signOf(
+  time: readonly number[],
+  { field, unit, values, isSwitch = false }: Rows['channels'][number],
+  onset: number,
+): Sign {
+  const lead = Math.max(0, onset - leadRows);
+  const base = finite(values.slice(Math.max(0, lead - mostBefore), lead));
+  const recent = finite(values.slice(Math.max(onset, values.length - nowRows)));
+  const now = recent.length > 0 ? middle(recent) : null;
+  const blank = { field, unit, now, before: null, shift: 0, leftMs: null, jumps: 0, noise: 1 };
+  if (base.length < leastBefore) return { ...blank, stepped: false, still: false };
+  if (isSwitch) return { ...blank, ...heldOf(time, values, lead), stepped: false, still: false };
+  const usual = usualOf(base);
+  const departed = departure(values, lead, usual);
+  return {
+    ...blank,
+    before: [usual.low, usual.high],
+    shift: now === null ? 0 : (now - usual.center) / usual.half,
+    leftMs: departed < 0 ? null : time[departed]!,
+    jumps: jumpsOf(values.slice(lead), usual),
+    noise: noiseOf(finite(values.slice(onset))) / usual.noise,
+    stepped: departed >= 0 && isStep(values, departed, usual),
+    still: longestRest(finite(values.slice(lead))) >= stillRows && longestRest(base) < stillRows / 2,
+  };
+}
+
+/** A switch is unusual if it stays as it is for much longer than it ever did. */
+function heldOf(
+  time: readonly number[],
+  values: readonly (number | null)[],
+  lead: number,
+): Pick<Sign, 'before' | 'shift' | 'leftMs'> {
+  const state = values.at(-1);
+  const runs = [0];
+  let since = values.length - 1;
+  while (since > 0 && values[since - 1] === state) since -= 1;
+  for (let i = 0; i < Math.min(lead, since); i++)
+    if (values[i] === state) runs[runs.length - 1]! += 1;
+    else if (runs.at(-1)! > 0) runs.push(0);
+  const held = (values.length - since) / Math.max(nowRows, ...runs);
+  const shift = held > 1 ? (state === 1 ? held : -held) : 0;
+  return { before: [0, 1], shift, leftMs: Math.abs(shift) > leftAt ? time[since]! : null };
+}
+
+interface Usual {
+  readonly low: number;
+  readonly high: number;
+  readonly center: number;
+  readonly half: number;
+  readonly noise: number;
+}
+
+function usualOf(base: readonly number[]): Usual {
+  const sorted = Float64Array.from(base).sort();
+  const [low, high] = [quantile(sorted, 0.02), quantile(sorted, 0.98)];
+  const center = (low + high) / 2;
+  const noise = noiseOf(base);
+  // What has drifted all the time may go on: a dock warms all morning.
+  const third = Math.floor(base.length / 3);
+  const drifted = Math.abs(middle(base.slice(-third)) - middle(base.slice(0, third)));
+  const half = Math.max((high - low) / 2, drifted, 3 * noise, stillShare * Math.abs(center), 1e-9);
+  return { low, high, center, half, noise: Math.max(noise, half / 50) };
+}
+
+/** Standard deviation from row to row, by the smaller three quarters of the differences, so that a few jumps do not count. */
+function noiseOf(values: readonly number[]): number {
+  if (values.length < 3) return 0;
+  const steps = Float64Array.from({ length: values.length - 1 }, (_, i) =>
+    Math.abs(values[i + 1]! - values[i]!),
+  ).sort();
+  const kept = steps.subarray(0, Math.max(1, Math.floor(0.75 * steps.length)));
+  // The mean of those is 0.515 deviations of a normal difference, which has √2 of those of a row.
+  return kept.reduce((sum, step) => sum + step, 0) / kept.length / (0.515 * Math.SQRT2);
+}
+
+/** Index of the first of the rows that have stayed outside on one side ever since; -1 = it is not outside. */
+function departure(values: readonly (number | null)[], from: number, usual: Usual): number {
+  let at = -1;
+  let side = 0;
+  let stay = 0;
+  for (let i = from; i < values.length; i++) {
+    const value = values[i];
+    if (value === null || value === undefined) continue;
+    const now = sideOf(value, usual);
+    if (now !== side || now === 0) {
+      side = now;
+      stay = 0;
+      at = now === 0 ? -1 : i;
+    }
+    stay += 1;
+  }
+  return at >= 0 && stay >= leftFor ? at : -1;
+}
+
+function sideOf(value: number, { center, half }: Usual): -1 | 0 | 1 {
+  const distance = (value - center) / half;
+  return distance > leftAt ? 1 : distance < -leftAt ? -1 : 0;
+}
+
+function jumpsOf(values: readonly (number | null)[], { noise, half }: Usual): number {
+  const known = finite(values);
+  const least = Math.max(jumpNoises * noise, half);
+  let count = 0;
+  for (let i = 2; i < known.length - 2; i++) {
+    const around = middle([known[i - 2]!, known[i - 1]!, known[i + 1]!, known[i + 2]!]);
+    const agree = Math.abs(known[i - 1]! - known[i + 1]!) < least / 2;
+    if (agree && Math.abs(known[i]! - around) > least) count += 1;
+  }
+  return count;
+}
+
+/** All the way within a few rows, however far that is. */
+function isStep(values: readonly (number | null)[], at: number, { center }: Usual): boolean {
+  const after = finite(values.slice(at + stepRows));
+  const before = finite(values.slice(Math.max(0, at - stepRows), at));
+  const within = finite(values.slice(at, at + stepRows));
+  if (after.length < leftFor || before.length === 0 || within.length === 0) return false;
+  const [from, to] = [middle(before), middle(after)];
+  const reached = (within.at(-1)! - from) / (to - from);
+  return Math.abs(to - center) > 0 && reached > 0.7 && reached < 1.4;
+}
+
+/** Most rows of the same value that follow each other. */
+function longestRest(values: readonly number[]): number {
+  let [longest, run] = [0, 0];
+  for (let i = 1; i < values.length; i++) {
+    run = values[i] === values[i - 1] ? run + 1 : 0;
+    longest = Math.max(longest, run);
+  }
+  return longest;
+}
+
+function finite(values: readonly (number | null)[]): number[] {
+  return values.filter((value): value is number => value !== null && Number.isFinite(value));
+}
+
+function middle(values: readonly number[]): number {
+  return quantile(Float64Array.from(values).sort(), 0.5);
+}
