@@ -1,8 +1,15 @@
 /** Who plays in the demo, and the configuration each of them gets. */
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import type { DeviceType } from '../faults.js';
-import { type FaultKind, faultKindNames, fits } from '../faults.js';
+import {
+  type DeviceType,
+  type FaultKind,
+  type FaultKindInfo,
+  faultKindNames,
+  faultKinds,
+  fits,
+  type ScheduledFault,
+} from '../faults.js';
 
 export interface CastMember {
   readonly id: string;
@@ -27,6 +34,15 @@ function member(id: string, site: string, types: Readonly<Record<string, DeviceT
     devices.map(({ name, type }) => [name, faultKindNames.filter(kind => fits(kind, type))]),
   );
   return { id, site, devices, faults };
+}
+
+/** A demo fault lasts half a minute of the audience's time. */
+const faultDurationS = 240;
+
+/** What a plant is told when a fault of `faults` is chosen for a device; a site's fault names none. */
+export function injectionOf(device: string, kind: FaultKind): Omit<ScheduledFault, 'atS'> {
+  const info: FaultKindInfo = faultKinds[kind];
+  return { kind, device: info.acts === 'site' ? undefined : device, durationS: faultDurationS, severity: 1 };
 }
 
 export interface Stage {

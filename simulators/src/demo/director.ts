@@ -6,14 +6,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { FaultKind } from '../faults.js';
-import { agentConfig, type CastMember, cast, collectorConfig, type Stage } from './cast.js';
+import { agentConfig, type CastMember, cast, collectorConfig, injectionOf, type Stage } from './cast.js';
 import { Child } from './child.js';
 import { CollectorClient } from './collector-client.js';
 import { Cable } from './proxy.js';
 import { smallProcess } from './small-process.js';
 
-/** A demo fault lasts half a minute of the audience's time. */
-const faultDurationS = 240;
 const restartAfterMs = 2000;
 const maxLog = 200;
 
@@ -113,7 +111,7 @@ export class Director implements AsyncDisposable {
       throw new EdgewardError('EW_USAGE', `${gateway}/${device} has no fault "${fault}".`);
     }
     const atMs = Date.now();
-    actor.agent.send({ inject: { device, kind: fault, durationS: faultDurationS, severity: 1 } });
+    actor.agent.send({ inject: injectionOf(device, fault) });
     actor.active.set(device, { fault, untilMs: atMs + 30_000 });
     this.injected.push({ gateway, device, fault, atMs });
     this.#say(`fault "${fault}" injected into ${gateway}/${device}`);
