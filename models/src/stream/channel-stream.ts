@@ -3,6 +3,7 @@ import type { ChannelModel } from './channel-model.js';
 import { type ChannelPlan, Standardizer } from './channel-plan.js';
 import { RowWindow } from './row-window.js';
 import { channelSettings } from './settings.js';
+import { TimeOrder } from './time-order.js';
 import { columnsOf, writeColumns } from './view.js';
 
 const windows = [...channelSettings.views.map(({ window }) => window), channelSettings.forest.window];
@@ -10,8 +11,6 @@ const forestWindow = windows.length - 1;
 
 /** A device silent for so many steps starts anew. */
 export const gapRows = 100;
-/** So many rows that go on from one another are no stragglers. */
-const setBackRows = 30;
 
 /** What became of a row. */
 export const Taken = {
@@ -30,11 +29,8 @@ export class ChannelStream {
   readonly #row: Float64Array;
   readonly #views: readonly ReturnType<typeof columnsOf>[];
   readonly #means: readonly number[];
-  #lastMs = Number.NEGATIVE_INFINITY;
+  readonly #order = new TimeOrder();
   #fresh = true;
-  /** Rows without a break that were older than the newest, and the time of the last of them. */
-  #lateRows = 0;
-  #lateMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly plan: readonly ChannelPlan[],
@@ -49,28 +45,16 @@ export class ChannelStream {
 
   /** @param columns  per channel, [n]; NaN = no value */
   push(columns: readonly Float64Array[], row: number, timeMs: number): Taken {
-    if (!hasValue(columns, row) || this.#isLate(timeMs)) return Taken.not;
-    if (timeMs - this.#lastMs > this.maxGapMs) this.#reset();
-    this.#lastMs = timeMs;
+    if (!hasValue(columns, row)) return Taken.not;
+    const silentMs = timeMs - this.#order.newestMs;
+    const order = this.#order.next(timeMs);
+    if (order === 'late') return Taken.not;
+    if (order === 'setBack' || silentMs > this.maxGapMs) this.#reset();
     this.#standardizer.next(columns, row, timeMs, this.#row);
     this.#window.push(this.#row);
     const taken = this.#fresh ? Taken.first : Taken.yes;
     this.#fresh = false;
     return taken;
-  }
-
-  /** Many rows in a row that are older than the newest, but go on from one another: the clock was set back. */
-  #isLate(timeMs: number): boolean {
-    if (timeMs >= this.#lastMs) {
-      this.#lateRows = 0;
-      return false;
-    }
-    this.#lateRows = timeMs > this.#lateMs ? this.#lateRows + 1 : 1;
-    this.#lateMs = timeMs;
-    if (this.#lateRows < setBackRows) return true;
-    this.#lateRows = 0;
-    this.#reset();
-    return false;
   }
 
   /** Writes the columns of all views, one view after the other. */
@@ -94,15 +78,13 @@ export class ChannelStream {
 
   /** Time of the newest row; −∞ before the first. */
   get newestMs(): number {
-    return this.#lastMs;
+    return this.#order.newestMs;
   }
 
   remember(memory: Memory): void {
     this.#window.remember(memory);
     this.#standardizer.remember(memory);
-    this.#lastMs = memory.number(this.#lastMs);
-    this.#lateMs = memory.number(this.#lateMs);
-    this.#lateRows = memory.count(this.#lateRows);
+    this.#order.remember(memory);
     this.#fresh = memory.count(Number(this.#fresh)) === 1;
   }
 

@@ -1,3 +1,5 @@
+import type { Memory } from '../memory.js';
+
 const dayMs = 86_400_000;
 
 /**
@@ -27,6 +29,13 @@ export class DayProfile {
   add(value: number): void {
     this.#sum += value;
     this.#count += 1;
+  }
+
+  remember(memory: Memory): void {
+    memory.array(this.#means);
+    this.#slot = memory.number(this.#slot);
+    this.#sum = memory.number(this.#sum);
+    this.#count = memory.count(this.#count);
   }
 
   #slotOf(timeMs: number): number {

@@ -1,3 +1,4 @@
+import type { Memory } from '../memory.js';
 import { DayProfile } from './day-profile.js';
 import { RunningMean } from './running-mean.js';
 import { RunningMedian } from './running-median.js';
@@ -33,6 +34,18 @@ export const surpriseNames = [
   'range beside the profile',
 ] as const;
 
+/** Which surprise is the largest, what it looked at, and where that usually lies. */
+export interface SurpriseReason {
+  /** Place in `surpriseNames`. */
+  readonly surprise: number;
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** So much of what was before is usual, where the reason of an alarm says what is. */
+const usualShare = 0.99;
+
 /**
  * How surprising the newest value of one metric is, from what it was before: six surprises, each −log₁₀ of the share of
  * earlier rows that were as far out in that respect. Learns by itself, in bounded memory, and goes on learning.
@@ -49,9 +62,9 @@ export class MetricStream {
   readonly #range = new PastRange();
   readonly #residualRange = new PastRange();
   #rows = 0;
-  /** What the value was compared with: the median, and the profile or NaN. */
-  usual = Number.NaN;
-  expected = Number.NaN;
+  // Of the newest value: what each surprise looked at, and the middle of what was usual there.
+  readonly #seen = new Float64Array(surpriseNames.length);
+  readonly #middle = new Float64Array(surpriseNames.length);
 
   /** Mean of the surprises; they are in `surprises`. A missing value, NaN, surprises nobody and teaches nothing. */
   next(timeMs: number, value: number): number {
@@ -59,36 +72,68 @@ export class MetricStream {
       this.surprises.fill(0);
       return 0;
     }
-    this.usual = this.#rows > 0 ? this.#median.value : value;
-    this.expected = this.#profile.expected(timeMs);
-    const residual = value - this.expected;
-    const known = !Number.isNaN(residual);
-    this.#surprise(0, Math.abs(value - this.usual));
-    this.#surprise(3, this.#levelShift(value));
-    this.#surprise(4, this.#range.exit(value));
-    for (const [i, place] of [1, 2].entries())
-      this.#surprise(place, known ? Math.abs(this.#residuals[i]!.next(residual)) : Number.NaN);
-    this.#surprise(5, known ? this.#residualRange.exit(residual) : Number.NaN);
+    const expected = this.#profile.expected(timeMs);
+    const residual = value - expected;
+    this.#shift(0, value, this.#rows > 0 ? this.#median.value : value);
+    this.#levelShift(value);
+    this.#saw(4, value, 0, this.#range.exit(value));
+    if (Number.isNaN(residual)) this.surprises.fill(0, 1, 3).fill(0, 5);
+    else {
+      for (const [i, mean] of this.#residuals.entries()) {
+        const size = mean.next(residual);
+        this.#saw(1 + i, expected + size, expected, Math.abs(size));
+      }
+      this.#saw(5, value, expected, this.#residualRange.exit(residual));
+    }
     this.#profile.add(value);
     this.#median.add(value);
     this.#rows += 1;
     return this.surprises.reduce((sum, one) => sum + one, 0) / surpriseNames.length;
   }
 
+  /** Of the newest value; only right after `next`. */
+  reason(): SurpriseReason {
+    const surprise = this.surprises.indexOf(Math.max(...this.surprises));
+    const [value, middle] = [this.#seen[surprise]!, this.#middle[surprise]!];
+    const range = surprise === 4 ? this.#range : surprise === 5 ? this.#residualRange : undefined;
+    if (range) return { surprise, value, low: middle + range.beforeLow, high: middle + range.beforeHigh };
+    const usual = this.#sketches[surprise]!.quantile(usualShare);
+    return { surprise, value, low: middle - usual, high: middle + usual };
+  }
+
+  remember(memory: Memory): void {
+    for (const sketch of this.#sketches) sketch.remember(memory);
+    this.#median.remember(memory);
+    this.#newest.remember(memory);
+    this.#before.remember(memory);
+    memory.array(this.#delay);
+    this.#profile.remember(memory);
+    for (const residual of this.#residuals) residual.remember(memory);
+    this.#range.remember(memory);
+    this.#residualRange.remember(memory);
+    this.#rows = memory.count(this.#rows);
+  }
+
   /** How far the mean of the newest rows is from that of the rows before them. */
-  #levelShift(value: number): number {
+  #levelShift(value: number): void {
     const slot = this.#rows % this.#delay.length;
     const leaving = this.#delay[slot]!;
     this.#delay[slot] = value;
     const newest = this.#newest.next(value);
-    if (this.#rows < this.#delay.length) return 0;
-    return Math.abs(newest - this.#before.next(leaving));
+    if (this.#rows < this.#delay.length) this.#saw(3, value, value, 0);
+    else this.#shift(3, newest, this.#before.next(leaving));
   }
 
-  /** NaN: nothing can be said of it yet. */
-  #surprise(place: number, size: number): void {
-    this.surprises[place] = Number.isNaN(size) ? 0 : this.#sketches[place]!.surprise(size);
-    if (!Number.isNaN(size)) this.#sketches[place]!.add(size);
+  #shift(place: number, seen: number, middle: number): void {
+    this.#saw(place, seen, middle, Math.abs(seen - middle));
+  }
+
+  #saw(place: number, seen: number, middle: number, size: number): void {
+    this.#seen[place] = seen;
+    this.#middle[place] = middle;
+    const sketch = this.#sketches[place]!;
+    this.surprises[place] = sketch.surprise(size);
+    sketch.add(size);
   }
 }
 
@@ -96,13 +141,23 @@ export class MetricStream {
 class PastRange {
   #low = Number.POSITIVE_INFINITY;
   #high = Number.NEGATIVE_INFINITY;
+  /** Before the newest value. */
+  beforeLow = this.#low;
+  beforeHigh = this.#high;
 
   exit(value: number): number {
+    this.beforeLow = this.#low;
+    this.beforeHigh = this.#high;
     const width = this.#high - this.#low;
     const out = width > 0 ? Math.max(0, value - this.#high, this.#low - value) / width : 0;
     if (value < this.#low) this.#low = value;
     if (value > this.#high) this.#high = value;
     return out;
+  }
+
+  remember(memory: Memory): void {
+    this.#low = memory.number(this.#low);
+    this.#high = memory.number(this.#high);
   }
 }
 
@@ -111,13 +166,21 @@ export class QuietPeriod {
   #height = 0;
   #left = 0;
 
+  /** @param threshold  from which on an alarm begins */
+  constructor(private readonly threshold: number = metricSettings.threshold) {}
+
   begins(surprise: number): boolean {
-    const { threshold, quietRows, quietFactor } = metricSettings;
+    const { quietRows, quietFactor } = metricSettings;
     this.#left = Math.max(0, this.#left - 1);
-    if (surprise < threshold) return false;
+    if (surprise < this.threshold) return false;
     if (this.#left > 0 && surprise < quietFactor * this.#height) return false;
     this.#height = surprise;
     this.#left = quietRows;
     return true;
+  }
+
+  remember(memory: Memory): void {
+    this.#height = memory.number(this.#height);
+    this.#left = memory.count(this.#left);
   }
 }

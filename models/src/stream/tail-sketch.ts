@@ -1,3 +1,5 @@
+import type { Memory } from '../memory.js';
+
 /** Buckets, each some 5 % wider than the one before: enough for values that differ by eleven orders of magnitude. */
 const buckets = 512;
 const perDoubling = 14;
@@ -6,6 +8,8 @@ const perNeper = perDoubling / Math.LN2;
 const firstValues = 30;
 /** Where the middle of the first values goes: larger ones matter more than smaller ones. */
 const middleBucket = 256;
+/** Buckets are made so many at a time. */
+const growth = 16;
 
 /** Share of the values that is the tail, and the least number of them that say how it goes on. */
 const [tail, leastTail] = [0.05, 10];
@@ -23,18 +27,14 @@ export class TailSketch {
   #first: number[] = [];
   /** Bucket number of the smallest value that has one of its own. */
   #base = 0;
-  /** Fenwick tree (1994) over the buckets' counts, from 1. */
-  readonly #tree = new Uint32Array(buckets + 1);
-  readonly #counts = new Uint32Array(buckets);
+  /** Counts of the buckets from `#from` on: of those only that have been needed, as most values lie close together. */
+  #counts = new Uint32Array(0);
+  #from = 0;
 
   /** 0 until there are enough values before it. */
   surprise(value: number): number {
     if (this.#count < firstValues || !(value > 0)) return 0;
-    const inBody = this.#count - Math.max(leastTail, Math.ceil(this.#count * tail));
-    // The body may hold nothing but zeros; then all that is not 0 is the tail.
-    const edge = inBody < this.#zeros ? -1 : this.#bucketAt(inBody - this.#zeros);
-    const limit = edge < 0 ? 0 : this.#middle(edge);
-    const excess = this.#excess(edge, limit) / (this.#count - inBody);
+    const { edge, limit, excess, inBody } = this.#tail(Math.max(leastTail, Math.ceil(this.#count * tail)));
     const at = this.#bucketOf(value);
     if (at <= edge || excess === 0) {
       const below = this.#zeros + this.#below(at);
@@ -50,7 +50,32 @@ export class TailSketch {
       return;
     }
     this.#first.push(value);
-    if (this.#count < firstValues) return;
+    if (this.#count === firstValues) this.#place();
+  }
+
+  /** What a share of the values stays below, to 5 %; NaN until there are enough. */
+  quantile(share: number): number {
+    if (this.#count < firstValues) return Number.NaN;
+    const { edge, limit } = this.#tail(Math.max(1, Math.ceil(this.#count * (1 - share))));
+    return edge < 0 ? 0 : limit;
+  }
+
+  remember(memory: Memory): void {
+    this.#count = memory.count(this.#count);
+    this.#zeros = memory.count(this.#zeros);
+    this.#base = memory.number(this.#base);
+    this.#first = Array.from({ length: this.#count < firstValues ? this.#count : 0 }, (_, i) =>
+      memory.number(this.#first[i] ?? 0),
+    );
+    this.#from = memory.count(this.#from);
+    const length = memory.count(this.#counts.length);
+    if (this.#from + length > buckets) throw new RangeError(`${this.#from} and ${length} are no buckets`);
+    if (length !== this.#counts.length) this.#counts = new Uint32Array(length);
+    for (let i = 0; i < length; i++) this.#counts[i] = memory.count(this.#counts[i]!);
+  }
+
+  /** The buckets are placed by the first values. */
+  #place(): void {
     const sorted = this.#first.filter(one => one > 0).sort((a, b) => a - b);
     const middle = sorted[sorted.length >> 1];
     this.#base = middle === undefined ? Number.NaN : Math.floor(Math.log(middle) * perNeper) - middleBucket;
@@ -65,8 +90,19 @@ export class TailSketch {
     }
     if (Number.isNaN(this.#base)) this.#base = Math.floor(Math.log(value) * perNeper) - middleBucket;
     const at = this.#bucketOf(value);
-    this.#counts[at]! += 1;
-    for (let i = at + 1; i <= buckets; i += i & -i) this.#tree[i]! += 1;
+    if (at < this.#from || at >= this.#from + this.#counts.length) this.#grow(at);
+    this.#counts[at - this.#from]! += 1;
+  }
+
+  #grow(at: number): void {
+    const end = this.#from + this.#counts.length;
+    const [low, high] =
+      this.#counts.length === 0 ? [at, at] : [Math.min(at, this.#from), Math.max(at, end - 1)];
+    const from = Math.floor(low / growth) * growth;
+    const counts = new Uint32Array(Math.ceil((high + 1) / growth) * growth - from);
+    counts.set(this.#counts, this.#counts.length === 0 ? 0 : this.#from - from);
+    this.#counts = counts;
+    this.#from = from;
   }
 
   #bucketOf(value: number): number {
@@ -81,29 +117,32 @@ export class TailSketch {
   /** Values in lower buckets. */
   #below(bucket: number): number {
     let sum = 0;
-    for (let i = bucket; i > 0; i -= i & -i) sum += this.#tree[i]!;
+    const end = Math.min(bucket - this.#from, this.#counts.length);
+    for (let i = 0; i < end; i++) sum += this.#counts[i]!;
     return sum;
   }
 
-  /** The bucket that holds the value with so many before it. */
-  #bucketAt(rank: number): number {
-    let [at, left] = [0, rank];
-    for (let step = buckets; step > 0; step >>= 1) {
-      if (at + step <= buckets && this.#tree[at + step]! <= left) {
-        at += step;
-        left -= this.#tree[at]!;
+  /**
+   * Where the tail of so many of the highest values begins: the bucket below it (−1: there is nothing but zeros), its
+   * middle, the mean of what the values of higher buckets exceed that by, and how many values are no tail.
+   */
+  #tail(size: number): { edge: number; limit: number; excess: number; inBody: number } {
+    const inBody = this.#count - size;
+    // The body may hold nothing but zeros; then all that is not 0 is the tail.
+    let edge = -1;
+    if (inBody >= this.#zeros) {
+      edge = this.#from + this.#counts.length - 1;
+      for (let above = 0; edge > this.#from; edge--) {
+        above += this.#counts[edge - this.#from]!;
+        if (above >= size) break;
       }
     }
-    return Math.min(at, buckets - 1);
-  }
-
-  /** Sum of what values in higher buckets exceed the limit by. */
-  #excess(bucket: number, limit: number): number {
+    const limit = edge < 0 ? 0 : this.#middle(edge);
     let sum = 0;
-    for (let i = bucket + 1; i < buckets; i++) {
+    for (let i = Math.max(0, edge + 1 - this.#from); i < this.#counts.length; i++) {
       const here = this.#counts[i]!;
-      if (here > 0) sum += here * (this.#middle(i) - limit);
+      if (here > 0) sum += here * (this.#middle(i + this.#from) - limit);
     }
-    return sum;
+    return { edge, limit, excess: sum / size, inBody };
   }
 }
