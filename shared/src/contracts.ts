@@ -54,8 +54,8 @@ export interface ChannelEvidence {
 export interface Evidence {
   /** Index of the row within its batch. */
   readonly at: number;
-  readonly detector: 'forest' | 'rule' | 'quality';
-  /** Model revision, rule name or quality reason. */
+  readonly detector: 'forest' | 'rule' | 'quality' | 'surprise';
+  /** Model revision, rule name, quality reason, or what surprised: `level, past 6 days`. */
   readonly source: string;
   readonly score: number;
   readonly threshold: number;

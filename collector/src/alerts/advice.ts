@@ -8,7 +8,7 @@ interface ChannelPattern {
 }
 
 interface Advice {
-  readonly detector?: 'rule' | 'quality' | 'drift';
+  readonly detector?: 'rule' | 'quality' | 'drift' | 'surprise';
   readonly source?: string;
   /** Each must fit some channel. */
   readonly channels: readonly ChannelPattern[];
@@ -128,6 +128,15 @@ const catalogue: readonly Advice[] = [
   },
   { channels: [low(/flow/)], actions: ['Check valves, filters and the pump on this line.'] },
   { channels: [any(/pressure/)], actions: ['Check valves and filters on this line; verify the gauge.'] },
+  {
+    detector: 'surprise',
+    channels: [],
+    actions: [
+      'Look at the plot of the last days: is it a fault, or was something changed on purpose (load, set point, sensor)?',
+      'What stays as it is now becomes usual by itself. Give limits that matter a rule, and machines a model: ' +
+        '`edgeward train`.',
+    ],
+  },
   {
     detector: 'rule',
     channels: [],

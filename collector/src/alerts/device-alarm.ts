@@ -139,6 +139,8 @@ const certainRows = 2;
 
 function isAlarm(recent: readonly Flag[], config: AlertsConfig): boolean {
   if (recent.length >= config.openAfter) return true;
+  // It is the word on many rows, or on one that comes in hours, and has its own quiet period.
+  if (recent.some(flag => flag.findings.some(one => one.detector === 'surprise'))) return true;
   const certain = recent.filter(flag => flag.findings.some(one => one.detector === 'rule' && one.score >= 1));
   return certain.length >= certainRows;
 }

@@ -137,7 +137,8 @@ function unexplained(
 ): readonly Evidence[] {
   const score = batch.score?.[at] ?? Number.NaN;
   const known = Number.isNaN(score) ? 1 : score;
-  const detector = batch.model === undefined ? 'rule' : 'forest';
+  // Rules give reasons in each block.
+  const detector = batch.model === undefined ? 'surprise' : 'forest';
   const nobody = { detector, source: batch.model ?? 'unknown', threshold: known } as const;
   return (last ?? [nobody]).map(one => ({ ...one, at, score: known, channels: [] }));
 }
@@ -170,7 +171,7 @@ function foundChannel(batch: RecordBatch, channel: ChannelEvidence): FoundChanne
 /** The unit of what a window says: a number of values has none, a rate is per second. */
 function unitWithin(of: string | undefined, unit: string | null): string | null {
   if (of?.startsWith('count(')) return null;
-  return of?.startsWith('rate(') ? `${unit ?? '1'}/s` : unit;
+  return of !== undefined && /(^|\()rate\(/.test(of) ? `${unit ?? '1'}/s` : unit;
 }
 
 function unitOf(batch: RecordBatch, name: string): string | null {

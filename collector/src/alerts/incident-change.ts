@@ -62,6 +62,7 @@ function openingText(flags: readonly Flag[], { detector, source }: Finding, conf
   if (detector === 'rule') return `Opened by rule ${source}: ${rows}`;
   if (detector === 'quality')
     return `Opened: ${rows}, the sensor is ${source === 'stuck' ? 'stuck' : 'out of range'}`;
+  if (detector === 'surprise') return `Opened by a surprise: ${source}`;
   return `Opened: ${rows}`;
 }
 
@@ -138,6 +139,7 @@ function primary({ detector, source, score, threshold }: Finding) {
 
 function joinText({ detector, source }: Finding): string {
   if (detector === 'rule') return `Rule ${source} is broken too`;
+  if (detector === 'surprise') return 'It is unlike its own past too';
   return detector === 'quality' ? 'Sensor quality is bad too' : 'The model finds it unusual too';
 }
 

@@ -26,12 +26,14 @@ const extreme = 0.5;
  * critical: a rule is certain (score 1: so a rule's score is how its author says how bad it is), the score is
  *           extreme, or it is clear and either shows in three channels or lasts a minute
  * info:     just above the threshold, in one channel, and short
- * warning:  the rest, and every fault of a sensor
+ * warning:  the rest, every fault of a sensor, and every surprise that is not just above the threshold
  */
 export function severityOf(incident: Judged): Severity {
   const { detector, peakScore, threshold, channels, firstMs, lastMs } = incident;
   if (detector === 'quality') return 'warning';
   const above = excess({ detector, score: peakScore, threshold });
+  // Nobody has said what it means: that it is unlike before is a reason to look, not to run.
+  if (detector === 'surprise') return above < minor ? 'info' : 'warning';
   const wide = mainChannels(channels).length >= 3;
   const long = lastMs - firstMs >= longMs;
   if (above >= extreme || (above >= clear && (wide || long))) return 'critical';

@@ -1,5 +1,6 @@
 import { mainChannels } from './channels.js';
 import type { Incident } from './incident.js';
+import { surpriseDoing } from './surprise-text.js';
 
 type Named = Pick<Incident, 'device' | 'detector' | 'source' | 'channels'>;
 
@@ -11,9 +12,11 @@ export function titleOf({ device, detector, source, channels }: Named): string {
   if (named.length === 0) return `${device}: ${detector === 'rule' ? `rule ${source}` : 'unusual readings'}`;
   if (detector === 'drift')
     return `${device}: drift of ${named.map(({ field }) => field).join(', ')}, its model is out of date`;
-  const words = named.map(
-    ({ field, direction }) => `${field} ${detector === 'quality' ? fault(source) : direction}`,
-  );
+  const words = named.map(({ field, direction }, i) => {
+    if (detector === 'quality') return `${field} ${fault(source)}`;
+    // What surprised is said of the first one.
+    return `${field} ${detector === 'surprise' && i === 0 ? surpriseDoing(source, direction) : direction}`;
+  });
   return `${device}: ${words.join(', ')}`;
 }
 

@@ -1,6 +1,7 @@
 /** What a mail says, in words and made harmless, before it becomes HTML or text. */
 import { mainChannels } from '../alerts/channels.js';
 import type { Incident, IncidentChannel, Severity } from '../alerts/incident.js';
+import { surprisePast, surpriseWords } from '../alerts/surprise-text.js';
 import {
   clean,
   formatBound,
@@ -85,6 +86,7 @@ function leadOf(kind: MailKind, incident: Incident): string {
 const doings: Readonly<Record<string, string>> = {
   quality: 'sends implausible readings',
   drift: 'has drifted from what its model was trained on',
+  surprise: 'is unlike its own past',
 };
 
 /** The line that a phone shows below the subject. */
@@ -159,10 +161,20 @@ function reasonsFor({ detector, source, peakScore, threshold, model }: Incident)
       `Usual is what 98 % of the rows showed that model ${name} was trained on.`,
     ];
   const [score, limit] = [peakScore.toFixed(2), threshold.toFixed(2)];
+  if (detector === 'surprise')
+    return [
+      `Most unusual is ${clean(surpriseWords(source), 120)}. The score rose to ${score}; from ${limit} on it is an alarm.`,
+      `No model looks at this device: each field is compared with its own past${pastOf(source)}.`,
+    ];
   return [
     `The anomaly score rose to ${score}; from ${limit} on a row counts as unusual (0 is ordinary, 1 is extreme).`,
     `Judged by the Isolation Forest, model ${name}; the share says how much of the score a channel explains.`,
   ];
+}
+
+function pastOf(source: string): string {
+  const past = surprisePast(source);
+  return past === undefined ? '' : ` (${clean(past, 20)})`;
 }
 
 function modelLine(model: string | null): string[] {

@@ -4,7 +4,19 @@ import { isMapping } from './tree.js';
 
 /** Top-level keys that only one of the two files has. */
 const ownKeys: Readonly<Record<ConfigName, readonly string[]>> = {
-  agent: ['gateway', 'site', 'uplink', 'outbox', 'models', 'engine', 'rules', 'clock', 'reportMs', 'sources'],
+  agent: [
+    'gateway',
+    'site',
+    'uplink',
+    'outbox',
+    'models',
+    'engine',
+    'surprises',
+    'rules',
+    'clock',
+    'reportMs',
+    'sources',
+  ],
   collector: [
     'broker',
     'api',

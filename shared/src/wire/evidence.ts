@@ -28,9 +28,26 @@ const evidenceSchema = z
   )
   .max(wireLimits.maxRows);
 
+/**
+ * A surprise goes as the word of a rule whose name no rule can have: decoders that do not know surprises refuse the whole
+ * block of what else they do not know, and a block may wait on a disk for whoever will read it.
+ */
+const surpriseMark = 'surprise: ';
+
+function toWire(evidence: Evidence): Evidence {
+  if (evidence.detector !== 'surprise') return evidence;
+  return { ...evidence, detector: 'rule', source: surpriseMark + evidence.source };
+}
+
+function fromWire(evidence: Evidence): Evidence {
+  const { detector, source } = evidence;
+  if (detector !== 'rule' || !source.startsWith(surpriseMark)) return evidence;
+  return { ...evidence, detector: 'surprise', source: source.slice(surpriseMark.length) };
+}
+
 /** @throws TypeError for what no decoder would take */
 export function writeEvidence(out: BitWriter, batch: RecordBatch): void {
-  const evidence = fittingEvidence(batch);
+  const evidence = fittingEvidence(batch, (batch.evidence ?? []).map(toWire));
   const { error } = evidenceSchema.safeParse(evidence);
   if (error) throw new TypeError(`evidence that makes no block: ${error.message.slice(0, 300)}`);
   if (evidence.some(({ at }) => at >= batch.time.length))
@@ -41,8 +58,7 @@ export function writeEvidence(out: BitWriter, batch: RecordBatch): void {
 }
 
 /** An alarm all over a site explains itself for each device of it, and not at the price of the rows. */
-function fittingEvidence(batch: RecordBatch): readonly Evidence[] {
-  const all = batch.evidence ?? [];
+function fittingEvidence(batch: RecordBatch, all: readonly Evidence[]): readonly Evidence[] {
   // Brackets and commas count, too.
   const bytes = all.map(evidence => Buffer.byteLength(JSON.stringify(evidence)) + 1);
   let room = wireLimits.maxEvidenceBytes - 2;
@@ -63,5 +79,5 @@ export function readEvidence(from: BitReader, rows: number): readonly Evidence[]
   const bytes = from.bytes(from.countUpTo(wireLimits.maxEvidenceBytes, 'bytes of evidence'));
   const { data } = evidenceSchema.safeParse(JSON.parse(bytes.toString('utf8')));
   if (!data || data.some(({ at }) => at >= rows)) throw corrupt('its evidence is not understood');
-  return data as readonly Evidence[];
+  return (data as readonly Evidence[]).map(fromWire);
 }
