@@ -41,6 +41,23 @@ const metricsConfig = z
     context.addIssue({ code: 'custom', path: ['host'], message });
   });
 
+const surprisesConfig = z.strictObject({
+  enabled: z.boolean().default(true).meta({ description: 'Whether they are looked for' }),
+  alarmsADay: z.number().min(0.001).max(100).default(0.1).meta({
+    description:
+      'False alarms a day that a device may raise, about, all of its fields together. Fewer: only what is more unusual is an alarm',
+  }),
+  deviceTypes: z
+    .array(nameOption())
+    .min(1)
+    .optional()
+    .meta({ description: 'Device types to watch; without it, all without a model', examples: [['probe']] }),
+  except: z
+    .array(nameOption())
+    .default([])
+    .meta({ description: 'Device types not to watch', examples: [['counter']] }),
+});
+
 /** Everything an agent can be told. The reference in deploy/reference is generated from this. */
 export const agentConfig = z.strictObject({
   gateway: nameOption().meta({
@@ -117,6 +134,9 @@ export const agentConfig = z.strictObject({
     description:
       'What runs the models: ONNX Runtime, or the same trees by our own code; auto begins with ONNX Runtime and takes the cheaper one where many rows come',
   }),
+  surprises: surprisesConfig
+    .prefault({})
+    .meta({ description: 'Devices that no model looks at: each numeric field against its own past' }),
   rules: z.array(ruleConfig).default([]).meta({ description: 'Plain rules beside the models' }),
   reportMs: z.int().min(200).default(10_000).meta({
     description: 'Time between reports to the collector; longer while the network is the bottleneck',

@@ -93,7 +93,12 @@ export async function runAgent(
   const modelParts = { store, engine, log: modelLog, onEvent: tell };
   const { models, configured } = await openModels({ ...modelParts, folders: config.models });
   const drift = await DriftDesk.open({ dataDir: config.dataDir, clock, log: modelLog, onEvent: tell });
-  await using scorer = new Scorer({ models, log: modelLog, onJudged: drift.take });
+  await using scorer = new Scorer({
+    models,
+    log: modelLog,
+    onJudged: drift.take,
+    ...(config.surprises.enabled && { surprises: config.surprises }),
+  });
   const desk = new ModelDesk({ ...modelParts, scorer, configured, clock, onChange: () => uplink.report() });
   const report = () => reportOf(config, outbox, { scorer, desk, drift }, clock);
   const uplinkLog = log.child({ component: 'uplink' });

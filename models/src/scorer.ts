@@ -10,12 +10,15 @@ import type { DeviceMemory } from './memory.js';
 import { packState, unpackState } from './scorer-state.js';
 import { lackingFields, SeenSchemas } from './seen-schemas.js';
 import type { Observer, Verdict } from './shadow.js';
+import { SurpriseJudge, type SurpriseOptions } from './surprise/surprise-judge.js';
 
 export interface ScorerOptions {
   readonly models: readonly LoadedModel[];
   readonly log: Logger;
   /** Of every batch that a model judged, before anything else is done with it. Must not throw. */
   readonly onJudged?: (batch: RecordBatch, judgement: Judgement, card: Card) => void;
+  /** Fields that no model looks at are watched for surprises; without it they pass untouched. */
+  readonly surprises?: Pick<SurpriseOptions, 'alarmsADay' | 'deviceTypes' | 'except'>;
 }
 
 interface Looking {
@@ -23,9 +26,12 @@ interface Looking {
   readonly onFailure: (error: unknown) => void;
 }
 
+/** Under which `save` keeps what the surprises remember: no revision of a model. */
+const surpriseRevision = 'surprises';
+
 /**
- * Scores batches with the model of their device type. Batches of other types pass untouched, and so do those
- * whose schema lacks a field that the model needs. Owns its detectors.
+ * Scores batches with the model of their device type. Batches of other types, and those whose schema lacks a field that
+ * the model needs, are watched for surprises, or pass untouched. Owns its detectors.
  *
  * Batches are scored one after the other even if `process` is called by several sources at once, because a
  * device's score depends on the rows before it.
@@ -42,8 +48,13 @@ export class Scorer implements Stage, AsyncDisposable {
   readonly #observers = new Map<string, Looking>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor({ models, log, onJudged }: ScorerOptions) {
+  #surprises: SurpriseJudge | undefined;
+  readonly #surpriseOptions: ScorerOptions['surprises'];
+
+  constructor({ models, log, onJudged, surprises }: ScorerOptions) {
     this.#log = log;
+    this.#surpriseOptions = surprises;
+    this.#surprises = this.#newSurprises();
     this.#onJudged = onJudged;
     for (const model of models) this.#runs.set(model.bundle.card.deviceType, judgeBy(model));
   }
@@ -104,9 +115,10 @@ export class Scorer implements Stage, AsyncDisposable {
   /** What it remembers of devices, once the batches already handed over are scored. */
   save(): Promise<Uint8Array> {
     return this.#inTurn(async () =>
-      packState(
-        [...this.#runs].map(([type, run]) => ({ type, revision: revisionOf(run), devices: run.save() })),
-      ),
+      packState([
+        ...[...this.#runs].map(([type, run]) => ({ type, revision: revisionOf(run), devices: run.save() })),
+        ...(this.#surprises?.save() ?? []).map(saved => ({ ...saved, revision: surpriseRevision })),
+      ]),
     );
   }
 
@@ -120,10 +132,12 @@ export class Scorer implements Stage, AsyncDisposable {
     await this.#inTurn(async () => {
       for (const { type, revision, devices } of unpackState(saved)) {
         const run = this.#runs.get(type);
-        if (run && revisionOf(run) === revision) this.#goOn(run, devices, nowMs);
+        if (revision === surpriseRevision) this.#surprises?.load({ type, devices }, nowMs);
+        else if (run && revisionOf(run) === revision) this.#goOn(run, devices, nowMs);
         else this.#log.info({ type, revision }, 'devices warm up: another model looks at them now');
       }
     }).catch((error: unknown) => {
+      this.#surprises = this.#newSurprises();
       this.#log.warn({ error: messageOf(error) }, 'devices warm up: what was saved of them cannot be used');
     });
   }
@@ -153,6 +167,7 @@ export class Scorer implements Stage, AsyncDisposable {
     const former = this.#runs.get(type);
     if (run) this.#runs.set(type, run);
     else this.#runs.delete(type);
+    if (run) this.#surprises?.forget(type);
     this.#warned.delete(type);
     this.#failed.delete(type);
     await former?.model.detector[Symbol.asyncDispose]();
@@ -166,7 +181,7 @@ export class Scorer implements Stage, AsyncDisposable {
     if (lacking.length > 0) this.#warnOnce(batch.schema.type, lacking);
     if (!run || lacking.length > 0) {
       this.#show(batch, undefined);
-      return batch;
+      return this.#watched(batch);
     }
     const judgement = await this.#judged(run, batch);
     if (!judgement) {
@@ -176,6 +191,26 @@ export class Scorer implements Stage, AsyncDisposable {
     this.#onJudged?.(batch, judgement, run.model.bundle.card);
     this.#show(batch, judgement);
     return merged(batch, judgement, run.model.detector.revision);
+  }
+
+  #watched(batch: RecordBatch): RecordBatch {
+    try {
+      const judgement = this.#surprises?.judge(batch);
+      return judgement ? merged(batch, judgement) : batch;
+    } catch (error) {
+      this.#log.error({ err: error }, 'surprises fail; rows without a model pass unscored from now on');
+      this.#surprises = undefined;
+      return batch;
+    }
+  }
+
+  #newSurprises(): SurpriseJudge | undefined {
+    const onFull = (device: string, maxFields: number) =>
+      this.#log.warn(
+        { device, maxFields },
+        'further fields are not watched for surprises: leave out device types with surprises.except, or give them models',
+      );
+    return this.#surpriseOptions && new SurpriseJudge({ ...this.#surpriseOptions, onFull });
   }
 
   /** Readings matter more than scores: what a model fails at passes unscored. */
@@ -228,8 +263,8 @@ function rounded(score: number): number {
   return Math.round(score * 1e4) / 1e4;
 }
 
-/** Adds the model's judgement to what rules may have said already: the larger score, either flag, all evidence. */
-function merged(batch: RecordBatch, judgement: Judgement, revision: string): RecordBatch {
+/** Adds a judgement to what rules may have said already: the larger score, either flag, all evidence. */
+function merged(batch: RecordBatch, judgement: Judgement, revision?: string): RecordBatch {
   const { score, anomaly, warmUp } = judgement;
   const quality = warmUp.includes(1) ? batch.quality.slice() : batch.quality;
   for (let r = 0; r < score.length; r++) {
@@ -245,7 +280,7 @@ function merged(batch: RecordBatch, judgement: Judgement, revision: string): Rec
     quality,
     score,
     anomaly,
-    model: revision,
+    ...(revision !== undefined && { model: revision }),
     ...(evidence.length > 0 && { evidence }),
   };
 }

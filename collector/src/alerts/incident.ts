@@ -13,7 +13,7 @@ export interface IncidentChannel extends ChannelEvidence {
 
 /** What one detector said, over the whole incident so far. */
 export interface IncidentDetector {
-  /** forest, rule, quality or drift. */
+  /** forest, rule, quality, surprise or drift. */
   readonly detector: string;
   /** Model revision, rule name or quality reason. */
   readonly source: string;

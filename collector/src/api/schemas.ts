@@ -128,7 +128,7 @@ export const incident = z.strictObject({
   channels: incidentChannels,
   detectors: list(
     z.strictObject({
-      detector: z.string().meta({ description: 'forest, rule, quality or drift' }),
+      detector: z.string().meta({ description: 'forest, rule, quality, surprise or drift' }),
       source: z.string().meta({ description: 'Model revision, rule name or quality reason' }),
       score: z.number(),
       threshold: z.number(),

@@ -2,11 +2,12 @@
 import type { IncidentChannel, IncidentDetector } from '../alerts/incident.js';
 import { measured, score, unitText, words } from './format.js';
 
-/** `Model 8fc402ec9b91` */
+/** `Model 8fc402ec9b91`, `Own past: level, past 6 days` */
 export function detectorName({ detector, source }: IncidentDetector): string {
   if (detector === 'rule') return `Rule ${source}`;
   if (detector === 'drift') return `Drift from model ${source}`;
   if (detector === 'quality') return source === 'stuck' ? 'Stuck sensor' : 'Impossible reading';
+  if (detector === 'surprise') return `Own past: ${source}`;
   return `Model ${source}`;
 }
 
