@@ -9,8 +9,9 @@ import { readPlanes, type Tensors } from './onnx-planes.js';
 import { featuresKey, type NamedForest, writeOnnx } from './onnx-writer.js';
 import { protoFields, unpackFloats, unpackInts } from './protobuf.js';
 
-export const maxModelBytes = 16 << 20;
-const maxNodes = 1 << 19;
+/** 200 plain trees of 256 rows stay below it. To read one keeps its process from all else for some 50 ms, and to load it again. */
+export const maxModelBytes = 1 << 20;
+const maxNodes = 1 << 16;
 const maxTrees = 4096;
 const maxFeatures = 1024;
 /** Trees are walked recursively by some runtimes; ours have a depth of log2(samples). */

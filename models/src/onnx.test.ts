@@ -235,3 +235,13 @@ test('a chain deeper than any tree of ours is refused', () => {
   scoreForest(chain, new Float32Array(4), 1, scored);
   assert.ok(scored[0]! > 0, 'it would run, but other runtimes recurse');
 });
+
+test('a forest too large to be opened beside readings is refused', () => {
+  const fits = trainForest(rows, 400, 4, { trees: 100, samples: 256, seed: 4 });
+  assert.ok(readOnnx(writeOnnx({ forest: fits, features: names })));
+  const large = trainForest(rows, 400, 4, { trees: 500, samples: 256, seed: 4 });
+  assert.throws(() => readOnnx(writeOnnx({ forest: large, features: names })), {
+    code: 'EW_MODEL_BUNDLE',
+    message: /has \d+ bytes, more than 1048576/,
+  });
+});
