@@ -8,6 +8,7 @@ import type { Logger } from '@edgeward/shared/log';
 import { topicOf } from '@edgeward/shared/topics';
 import { version } from '@edgeward/shared/version';
 import { AlertStore } from './alerts/alert-store.js';
+import { DriftReports } from './alerts/drift-reports.js';
 import { IncidentEngine } from './alerts/engine.js';
 import { createApi } from './api/server.js';
 import { openLink } from './broker/open.js';
@@ -177,6 +178,7 @@ export async function runCollector(
   });
   const feed: LiveFeed = new LiveFeed(deliveries => views.rows(deliveries));
   await using api = await openApi(config, views, log);
+  const drifts = new DriftReports(gateways, engine, clock);
   const stored = new AbortController();
   // Every consumer waits on these; ten is node's guess at a leak.
   setMaxListeners(0, stop, deadline, stored.signal);
@@ -187,7 +189,7 @@ export async function runCollector(
     sinks.run(stored.signal, deadline),
     stores.mails.run(stored.signal),
     every(1000, 'incidents by the clock', () => engine.tick(clock.now()), chores),
-    every(1000, 'incidents of drift', driftsOf(gateways, engine), chores),
+    every(1000, 'incidents of drift', () => drifts.heed(), chores),
     retention.run(stored.signal),
     releases.run(stored.signal),
     models.trainings.run(stop),
@@ -277,18 +279,6 @@ async function openStores(
       await store[Symbol.asyncDispose]();
       await journal[Symbol.asyncDispose]();
     },
-  };
-}
-
-/** Each report once; after a start those that the journal has kept, too. */
-function driftsOf(gateways: Gateways, engine: IncidentEngine): () => Promise<void> {
-  const heeded = new WeakSet<object>();
-  return async () => {
-    for (const { report } of gateways.all())
-      if (report && !heeded.has(report)) {
-        await engine.drifts(report);
-        heeded.add(report);
-      }
   };
 }
 

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { DeviceDrift, DriftingChannel } from '@edgeward/shared/contracts';
+import { FakeClock } from '@edgeward/shared/testing/fake-clock';
+import { Gateways } from '../gateways.js';
+import type { GatewayReport } from '../report.js';
 import { AlertBench, pattern, temporaryFolder } from '../testing/alert-bench.js';
 import { Tape } from '../testing/deliveries.js';
 import type { DriftReport } from './drift-incidents.js';
+import { DriftReports } from './drift-reports.js';
 
 const sinceMs = Date.parse('2026-03-01T06:00:00Z');
 const pressure: DriftingChannel = {
@@ -117,4 +121,29 @@ test('of many devices that drift at once most raise no mail, and a full list clo
   assert.ok(bench.engine.list(200).every(({ state }) => state === 'open'));
   await bench.engine.drifts(report(2, []));
   assert.ok(bench.engine.list(200).every(({ state }) => state === 'closed'));
+});
+
+test('of a gateway that reports no more it closes after a week, in which it stays; one that reports keeps its own', async t => {
+  const bench = await AlertBench.open(t);
+  const clock = new FakeClock({ nowMs: report(0).atMs });
+  const gateways = new Gateways(clock);
+  const reports = new DriftReports(gateways, bench.engine, clock);
+  const tell = (gateway: string) => {
+    const said = { ...report(0, [drifting(pressure)]), gateway };
+    gateways.report(said as unknown as GatewayReport);
+  };
+  const weekMs = 7 * 86_400_000;
+  tell('edge-1');
+  tell('edge-2');
+  await reports.heed();
+  await clock.advance(weekMs);
+  tell('edge-2');
+  await reports.heed();
+  assert.equal(bench.engine.counts().open, 2);
+  await clock.advance(1);
+  await reports.heed();
+  const [closed] = bench.engine.list(10).filter(({ state }) => state === 'closed');
+  assert.equal(bench.engine.counts().open, 1);
+  assert.equal(closed!.gateway, 'edge-1');
+  assert.match(closed!.timeline.at(-1)!.text, /has not reported for a week/);
 });

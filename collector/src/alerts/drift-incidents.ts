@@ -1,6 +1,6 @@
 /**
  * A device that has drifted from what its model was trained on: an incident of its own, by what its gateway reports.
- * Open as long as the gateway says so, and as long as the same revision of the model is in use.
+ * Open as long as the gateway says so, or says nothing for less than a week, and the same revision of the model is in use.
  */
 import { createHash } from 'node:crypto';
 import { type DeviceDrift, type DriftingChannel, maxReportedDrifts } from '@edgeward/shared/contracts';
@@ -19,6 +19,8 @@ export interface DriftReport {
   readonly models: Readonly<Record<string, string>>;
   /** Absent: it does not look for drift, or cannot say. */
   readonly drifts?: readonly DeviceDrift[] | undefined;
+  /** No gateway said this: it has said nothing for a week. */
+  readonly isGone?: boolean;
 }
 
 /** Share from which on an agent tells a drift. */
@@ -69,6 +71,7 @@ function isOf({ device, deviceType, model }: Incident, drift: DeviceDrift): bool
 
 /** Undefined = it goes on. */
 function endOf(incident: Incident, drifts: readonly DeviceDrift[], report: DriftReport): string | undefined {
+  if (report.isGone) return 'Closed: its gateway has not reported for a week';
   const inUse = report.models[incident.deviceType];
   if (inUse !== incident.model)
     return `Closed: model ${incident.model} is no longer in use, ${inUse ?? 'none'} is`;
