@@ -90,6 +90,22 @@ test('where the way has room pieces grow; while blocks wait for room they are se
   assert.ok(pauses(crowded).every(ms => ms >= 5000));
 });
 
+test('once it is called off it asks for nothing more', async t => {
+  const { incoming, files } = await incomingFor(t);
+  const clock = new FakeClock({ autoAdvance: true });
+  const stop = new AbortController();
+  let asked = 0;
+  const get = async ({ file, offset, bytes }: PartAsk) => {
+    asked += 1;
+    if (asked === 3) stop.abort();
+    return files[file]!.subarray(offset, offset + bytes);
+  };
+  const channel = { get, untilLinked: async () => undefined, crowded: false };
+  const options = { channel, clock, log: silentLogger, onProgress: () => undefined };
+  await assert.rejects(fetchBundle(incoming, options, stop.signal), { code: 'EW_STOPPED' });
+  assert.equal(asked, 3);
+});
+
 test('pieces that do not come are asked for ever more seldom, and at last others have their turn', async t => {
   const { incoming } = await incomingFor(t);
   const clock = new FakeClock({ autoAdvance: true });

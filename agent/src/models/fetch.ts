@@ -4,7 +4,7 @@
  */
 import { Backoff } from '@edgeward/shared/clock';
 import type { Clock } from '@edgeward/shared/contracts';
-import { isRetryable, messageOf } from '@edgeward/shared/errors';
+import { EdgewardError, isRetryable, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { bundleIdOf, modelLimits } from '@edgeward/shared/models/manifest';
 import type { ModelChannel } from './channel.js';
@@ -64,6 +64,7 @@ export async function fetchBundle(
   let failures = 0;
   for (let { next } = incoming; next; { next } = incoming) {
     await channel.untilLinked(stop);
+    if (stop.aborted) throw new EdgewardError('EW_STOPPED');
     const { file, offset, left } = next;
     const beganMs = clock.monotonic();
     try {
