@@ -18,7 +18,7 @@ export const surpriseSettings = {
    * No alarm below this mean surprise: so much for each decade of points among which one false alarm may be, less an
    * offset. Its own past values alone promise too much, as their tail is not quite exponential.
    */
-  leastSurprise: { least: 1.35, aDecade: 2 / 3, offset: 0.3 },
+  leastSurprise: { least: 1.35, aDecade: 2 / 3, offset: 0.6 },
   /** An alarm of a fast field goes on while it is at least so much of what lets one begin. */
   goesOn: 0.75,
 } as const;
