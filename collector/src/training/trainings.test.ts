@@ -54,10 +54,10 @@ async function plant(t: TestContext, given: object = {}, more: Partial<Trainings
       return undefined;
     },
   };
-  const open = async () =>
+  const open = async (collector = 'plant') =>
     new Trainings({
       config: trainingConfig.parse(given),
-      collector: 'plant',
+      collector,
       runs: await Runs.open(path.join(folder, 'models'), silentLogger),
       journal,
       models,
@@ -92,7 +92,8 @@ test('on demand: a bundle that says where it is from; the same again is told as 
     [card.training.source, card.training.rows, card.training.devices, card.deviceType, card.format],
     ['journal of plant; left out: nothing', 1200, 2, 'machine', 2],
   );
-  const again = await outcome(trainings, { assign: true });
+  // Its card would tell another source.
+  const again = await outcome(await open('renamed'), { assign: true });
   assert.deepEqual([again.state, again.revision, again.assigned], ['unchanged', first.revision, true]);
   assert.equal((await outcome(trainings, { assign: true })).assigned, false, 'it is what they should run');
   assert.deepEqual(asked, [`machine=${first.revision} all shadow`]);
