@@ -96,6 +96,16 @@ test('a flagged row goes with what is beside it, of its device only', () => {
   assert.match(table.source, /^journal of plant; left out: 1 in alarm, 120 beside these$/);
 });
 
+test('what is beside it goes by the steps of its own device', () => {
+  const slow = { ...one, time: one.time.map((timeMs, r) => timeMs + 9 * r * stepMs) };
+  const anomaly = new Uint8Array(rows);
+  anomaly[400] = 1;
+  const table = tableOf({
+    batches: [machineBatch({ rows }), [{ ...slow, anomaly, model: 'm' }, { gateway: 'gw-2' }]],
+  });
+  assert.deepEqual(table.leftOut, { ...none, alarm: 1, near: 120 });
+});
+
 test('so do the rows of an incident, also the unflagged, and the rows after it', () => {
   const trouble = { fromMs: startMs + 300 * stepMs, toMs: startMs + 350 * stepMs };
   const table = tableOf({ batches: [one], troubles: [{ key: 'gw-1/machine-1', ...trouble }] });

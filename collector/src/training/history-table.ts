@@ -1,5 +1,6 @@
 /** From what the journal has of a device type to what may be learned from, or to the reason why nothing may. */
-import { medianStepMs, rowsWhere } from '@edgeward/models/training-rows';
+import { quantile } from '@edgeward/models/statistics';
+import { rowsWhere } from '@edgeward/models/training-rows';
 import type { TrainingTable } from '@edgeward/models/training-table';
 import type { RecordBatch } from '@edgeward/shared/contracts';
 import { EdgewardError } from '@edgeward/shared/errors';
@@ -42,17 +43,29 @@ const Reason = { none: 0, alarm: 1, incident: 2, quality: 3, near: 4 } as const;
 const named: readonly (LeftOutReason | undefined)[] = [undefined, 'alarm', 'incident', 'quality', 'near'];
 
 function reasonsOf(batch: RecordBatch, marks: Uint8Array, troubles: readonly Trouble[]): Uint8Array {
-  const stepMs = medianStepMs(batch);
+  const steps = stepsOf(batch);
   const reasons = Uint8Array.from(marks, mark => (mark === Mark.alarm ? Reason.alarm : Reason.none));
   const spans = troublesOf(batch, troubles);
-  markSpans(batch, spans, 0, reasons, Reason.incident);
+  const noMargin = new Float64Array(steps.length);
+  const beside = (rows: number) => steps.map(stepMs => rows * stepMs);
+  markSpans(batch, spans, noMargin, reasons, Reason.incident);
   for (let r = 0; r < reasons.length; r++)
     if (reasons[r] === Reason.none && marks[r] === Mark.quality) reasons[r] = Reason.quality;
   const isAlarm = (reason: number) => reason === Reason.alarm;
-  markNear(batch, reasons, isAlarm, besideAlarm * stepMs);
-  markNear(batch, reasons, reason => reason === Reason.quality, besideWrong * stepMs);
-  markSpans(batch, spans, besideAlarm * stepMs, reasons, Reason.near);
+  markNear(batch, reasons, isAlarm, beside(besideAlarm));
+  markNear(batch, reasons, reason => reason === Reason.quality, beside(besideWrong));
+  markSpans(batch, spans, beside(besideAlarm), reasons, Reason.near);
   return reasons;
+}
+
+/** Median step of each device: of one type, one may be read more often than another. */
+function stepsOf({ schema, time, device }: RecordBatch): Float64Array {
+  const times = schema.devices.map((): number[] => []);
+  for (let r = 0; r < time.length; r++) times[device[r]!]!.push(time[r]!);
+  return Float64Array.from(times, own => {
+    const steps = Float64Array.from(own.slice(1), (timeMs, i) => timeMs - own[i]!).filter(step => step > 0);
+    return steps.length > 0 ? quantile(steps.sort(), 0.5) : 0;
+  });
 }
 
 function troublesOf({ schema }: RecordBatch, troubles: readonly Trouble[]): Trouble[][] {
@@ -62,13 +75,13 @@ function troublesOf({ schema }: RecordBatch, troubles: readonly Trouble[]): Trou
 function markSpans(
   { time, device }: RecordBatch,
   spans: readonly (readonly Trouble[])[],
-  marginMs: number,
+  marginsMs: Float64Array,
   reasons: Uint8Array,
   reason: number,
 ): void {
   for (let r = 0; r < reasons.length; r++) {
     if (reasons[r] !== Reason.none) continue;
-    const t = time[r]!;
+    const [t, marginMs] = [time[r]!, marginsMs[device[r]!]!];
     const within = spans[device[r]!]!.some(
       ({ fromMs, toMs }) => t >= fromMs - marginMs && t <= toMs + marginMs,
     );
@@ -81,13 +94,13 @@ function markNear(
   { schema, time, device }: RecordBatch,
   reasons: Uint8Array,
   meant: (reason: number) => boolean,
-  marginMs: number,
+  marginsMs: Float64Array,
 ): void {
   const last = new Float64Array(schema.devices.length);
   const visit = (r: number) => {
     const d = device[r]!;
     if (meant(reasons[r]!)) last[d] = time[r]!;
-    else if (reasons[r] === Reason.none && Math.abs(time[r]! - last[d]!) <= marginMs)
+    else if (reasons[r] === Reason.none && Math.abs(time[r]! - last[d]!) <= marginsMs[d]!)
       reasons[r] = Reason.near;
   };
   last.fill(Number.NEGATIVE_INFINITY);

@@ -70,6 +70,8 @@ interface AlertCase {
 /** They have a value only at times. */
 const rare: Readonly<Record<string, string>> = {
   collector_mail_oldest_queued_timestamp_seconds: 'while a mail waits',
+  collector_training_next_timestamp_seconds: 'where something is trained by a schedule',
+  collector_training_outcome: 'once something was trained',
   gateway_outbox_oldest_block_timestamp_seconds: 'while the outbox holds something',
 };
 
