@@ -16,6 +16,23 @@ function issuesOf(text: string): string[] {
 
 const port = 'give each a port of its own, or 0 for any free one';
 
+test('what a schedule assigns must have the time to be judged', () => {
+  const schedule = (more: string) =>
+    issuesOf(`training:\n  schedule:\n    - { deviceType: pump, everyHours: 24${more} }\n`);
+  assert.deepEqual(schedule(', assign: true'), [
+    'c.yaml:3:39: training.schedule[0].everyHours: shadow.hours is 24: what is trained would be replaced before it is judged (value: 24). ' +
+      'Remedy: train less often, lower shadow.hours, or leave assign out',
+  ]);
+  assert.deepEqual(schedule(''), []);
+  assert.deepEqual(schedule(', assign: true }\n    - { deviceType: fan, everyHours: 1').length, 1);
+  assert.deepEqual(
+    issuesOf(
+      'shadow: { hours: 6 }\ntraining:\n  schedule:\n    - { deviceType: pump, everyHours: 24, assign: true }\n',
+    ),
+    [],
+  );
+});
+
 test('one port cannot be listened on twice', () => {
   const wrong: readonly (readonly [string, string])[] = [
     [

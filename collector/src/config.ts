@@ -185,7 +185,13 @@ const options = z.strictObject({
 });
 
 /** Everything a collector can be told. The reference in deploy/reference is generated from this. */
-export const collectorConfig = options.superRefine(({ api, broker, sinks, receiptAfter }, context) => {
+export const collectorConfig = options.superRefine((config, context) => {
+  const { api, broker, sinks, receiptAfter, training, shadow } = config;
+  for (const [i, { assign, everyHours }] of training.schedule.entries())
+    if (assign && everyHours <= shadow.hours) {
+      const message = `shadow.hours is ${shadow.hours}: what is trained would be replaced before it is judged. Remedy: train less often, lower shadow.hours, or leave assign out`;
+      context.addIssue({ code: 'custom', path: ['training', 'schedule', i, 'everyHours'], message });
+    }
   for (const [i, name] of (receiptAfter === 'journal' ? [] : receiptAfter).entries()) {
     if (sinks.some(sink => sink.name === name)) continue;
     const names = sinks.map(sink => sink.name).join(', ') || 'none';

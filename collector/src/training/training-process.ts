@@ -2,6 +2,7 @@
  * Trains for the collector, in a process of its own: what it needs of CPU and memory, or what becomes of it, is no
  * trouble of those that deliver. It ends with the collector.
  */
+import { writeFile } from 'node:fs/promises';
 import { bundleFiles } from '@edgeward/models/bundle';
 import { trainTable } from '@edgeward/models/train-table';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
@@ -10,10 +11,14 @@ import { History } from './history.js';
 import { historyTable } from './history-table.js';
 import type { FromTrainer, HistoryRequest, ToTrainer } from './request.js';
 
+/** Of two that share a machine without memory, Linux is to end this one. */
+const oomScore = '800';
+
 const schemas = new Map<string, Described>();
 let request: HistoryRequest;
 let history: History;
 
+if (process.platform === 'linux') void writeFile('/proc/self/oom_score_adj', oomScore).catch(() => undefined);
 process.on('disconnect', () => process.exit());
 process.on('message', (message: ToTrainer) => {
   if (message.kind === 'end') return answer(outcome());
