@@ -7,6 +7,7 @@ import { testSeed } from '@edgeward/shared/testing/seed';
 import { pino } from 'pino';
 import { type LoadedModel, loadDetector } from '../engines.js';
 import { Scorer, type ScorerOptions } from '../scorer.js';
+import { packState, unpackState } from '../scorer-state.js';
 import { sliceBatch } from '../slice-batch.js';
 import { machineBatch, machineFields, trainedMachine } from '../testing/machine.js';
 
@@ -85,10 +86,12 @@ test('a type with a model is left to it, and watched anew once the model is with
   assert.equal(firstOf(watched), faultRow);
   assert.ok(Number.isNaN(watched.score![100]!), 'it learns first');
   await scorer.swap(await model());
-  assert.equal(
-    firstOf(await scorer.process({ ...later, time: later.time.map(t => t + 10 * 86_400_000) })),
-    undefined,
-  );
+  const latest = { ...later, time: later.time.map(timeMs => timeMs + 10 * 86_400_000) };
+  assert.equal(firstOf(await scorer.process(latest)), undefined);
+  await scorer.drop('machine');
+  const anew = { ...latest, time: latest.time.map(timeMs => timeMs + 10 * 86_400_000) };
+  const { score } = await scorer.process(sliceBatch(anew, 0, 100));
+  assert.equal(score, undefined, 'what was learned before is forgotten');
 });
 
 test('over a clean stop nothing is forgotten; what is damaged is learned anew', async () => {
@@ -114,4 +117,19 @@ test('over a clean stop nothing is forgotten; what is damaged is learned anew', 
   await damaged.load(saved, nowMs);
   assert.match(lines.join(), /warm up/);
   assert.equal((await damaged.process(sliceBatch(batch, cut, cut + 200))).score, undefined);
+});
+
+test('of what cannot be used nothing is: also devices that were read by then learn anew', async () => {
+  const batch = rows();
+  const before = await scorerOf();
+  await before.process(sliceBatch(batch, 0, 2 * rowsADay));
+  const [memory] = unpackState(await before.save());
+  const torn = { name: '["machine-2"]', newestMs: batch.time[0]!, numbers: new Float64Array(1) };
+  const after = await scorerOf();
+  await after.load(
+    packState([{ ...memory!, devices: [...memory!.devices, torn] }]),
+    batch.time[2 * rowsADay]!,
+  );
+  const found = await after.process(sliceBatch(batch, 2 * rowsADay, 2 * rowsADay + 100));
+  assert.equal(found.score, undefined);
 });

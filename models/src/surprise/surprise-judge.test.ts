@@ -109,6 +109,22 @@ test('a smaller budget gives fewer alarms', () => {
   assert.ok(count(0.02) <= count(1) - 3, `${count(0.02)} and ${count(1)}, SEED=${seed}`);
 });
 
+test('a field that is often surprising has to be more so than it often is', () => {
+  const walk = (random: Noise): Series => {
+    let value = 0;
+    return () => {
+      value += random();
+      return value;
+    };
+  };
+  const count = [0, 1, 2, 3].map(
+    f => alarmsIn(rowsOf({ days: 60, fields: { f: walk(noise(200 + f)) } })).length,
+  );
+  const sum = count.reduce((a, b) => a + b, 0);
+  // 240 days at 0.1.
+  assert.ok(sum <= 24, `${sum} alarms: ${count.join()}, SEED=${seed}`);
+});
+
 for (const [what, stepMs, series, change, soonMs, rows] of [
   ['a step of a slow field', slowMs, white, (value: number) => value + 6, 3_600_000, 1],
   ['a step beside a daily rhythm', slowMs, daily, (value: number) => value + 15, 3_600_000, 1],
@@ -194,6 +210,7 @@ test('a counter is looked at by its rate: counting on and beginning anew are usu
 /** Missing values, late rows, a silence, a clock that is set back, and faults; fast and slow fields of two devices. */
 function disturbed(): RecordBatch {
   const random = seededRng(seed + 1);
+  let sum = 0;
   const batch = rowsOf({
     days: 5,
     stepMs: 60_000,
@@ -201,7 +218,10 @@ function disturbed(): RecordBatch {
     fields: {
       fast: fault(daily(noise(50)), 3, (value, ms) => value + (ms < 7_200_000 ? 30 : 0)),
       slow: fault(white(noise(51)), 4, value => value + 9),
-      energy: (timeMs: number) => timeMs / 1e6 + random(),
+      energy: () => {
+        sum += random();
+        return sum;
+      },
     },
   });
   const time = batch.time.map((timeMs, i) => {
@@ -265,6 +285,85 @@ test('saved at any row and loaded, it goes on as if nothing had been', () => {
     });
     assert.deepEqual(after, shifted, `cut at ${at}`);
   }
+});
+
+test('what keeps a field from being judged, and the quiet after an alarm, outlive a restart', () => {
+  const random = seededRng(seed + 3);
+  const states = rowsOf({ days: 4, fields: { state: () => 0.5 + Math.floor(4 * random()) } });
+  const spikes = rowsOf({
+    days: 4,
+    fields: { f: fault(white(noise(61)), 3, (v, ms) => (ms === 0 || ms === 60 * slowMs ? v + 25 : v)) },
+  });
+  const restarted = (batch: RecordBatch, at: number) => {
+    const judge = new SurpriseJudge({ alarmsADay: 0.1 });
+    for (const memory of said(sliceBatch(batch, 0, at), () => 500).judge.save())
+      judge.load(memory, startMs + 4 * dayMs);
+    return alarmsIn(sliceBatch(batch, at, batch.time.length), judge).length;
+  };
+  assert.equal(restarted(states, 100), 0);
+  const spikeAt = (3 * dayMs) / slowMs;
+  assert.equal(restarted(spikes, spikeAt), 1, `SEED=${seed}`);
+  assert.equal(restarted(spikes, spikeAt + 30), 0, `SEED=${seed}`);
+});
+
+test('late rows are not judged, and change nothing of what is said of others', () => {
+  const batch = rowsOf({ days: 4, fields: { f: fault(white(noise(62)), 3, value => value + 25) } });
+  const isLate = (i: number) => i % 100 === 50;
+  const withLate = {
+    ...batch,
+    time: batch.time.map((timeMs, i) => (isLate(i) ? timeMs - dayMs / 2 : timeMs)),
+    values: [(batch.values[0] as Float64Array).map((value, i) => (isLate(i) ? 1e6 : value))],
+  };
+  const others = batch.time.map((_, i) => i).filter(i => !isLate(i));
+  const found = said(withLate, () => 500).rows as [number, number, Evidence[]][];
+  const without = {
+    ...batch,
+    time: batch.time.filter((_, i) => !isLate(i)),
+    device: batch.device.filter((_, i) => !isLate(i)),
+    row: batch.row.filter((_, i) => !isLate(i)),
+    values: [(batch.values[0] as Float64Array).filter((_, i) => !isLate(i))],
+    quality: batch.quality.filter((_, i) => !isLate(i)),
+  };
+  const expected = said(without, () => 500).rows as [number, number, Evidence[]][];
+  const scores = (rows: [number, number, Evidence[]][]) => rows.map(([score, flag]) => [score, flag]);
+  const kept: [number, number, Evidence[]][] = [];
+  for (const i of others) kept.push(found[i]!);
+  assert.deepEqual(scores(kept), scores(expected));
+  assert.ok(expected.some(([, flag]) => flag === 1));
+  assert.ok(found.every(([score], i) => !isLate(i) || Number.isNaN(score)));
+});
+
+test('the alarm of a slow field is of one row, whatever else comes of its device', () => {
+  const batch = rowsOf({
+    days: 4,
+    stepMs: 60_000,
+    fields: {
+      slow: fault(white(noise(63)), 3, (v, ms) => (ms < 600_000 ? v + 30 : v)),
+      fast: white(noise(64)),
+    },
+  });
+  const slow = batch.values[0] as Float64Array;
+  for (let i = 0; i < slow.length; i++) if (i % 10 !== 0) slow[i] = Number.NaN;
+  const found = alarmsIn(batch).filter(
+    ({ afterMs }) => afterMs >= 3 * dayMs && afterMs < 3 * dayMs + 600_000,
+  );
+  assert.deepEqual(
+    found.map(({ afterMs, rows }) => [afterMs, rows]),
+    [[3 * dayMs, 1]],
+    `SEED=${seed}`,
+  );
+});
+
+test('a mean of few values is left out', () => {
+  const fields = { f: white(noise(65)) };
+  const batch = rowsOf({ days: 4, stepMs: fastMs, fields });
+  const values = batch.values[0] as Float64Array;
+  const from = (3 * dayMs) / fastMs;
+  // One value of thirty, which is no rare one.
+  values.fill(Number.NaN, from, from + 30);
+  values[from + 7] = 53;
+  const found = alarmsIn(batch).filter(({ afterMs }) => afterMs >= 3 * dayMs && afterMs < 3.02 * dayMs);
+  assert.deepEqual(found, [], `SEED=${seed}`);
 });
 
 test('what was saved of devices that are long silent, far ahead or no longer watched is left out', () => {

@@ -58,7 +58,10 @@ export class WatchedField {
    */
   pass(timeMs: number): void {
     if (this.#points.newestMs >= timeMs) return;
-    if (this.#points.isSlow) this.inAlarm = false;
+    if (this.#points.isSlow && this.inAlarm) {
+      this.inAlarm = false;
+      this.score = quietScore;
+    }
     if (timeMs - this.#points.newestMs > staleAfterPoints * this.pointMs) this.#fallSilent();
   }
 

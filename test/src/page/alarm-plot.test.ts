@@ -130,6 +130,7 @@ test('a detector says who it is, how sure, and from when on it speaks', () => {
   assert.equal(verdictOf(by('forest', '8fc4')), 'score 0.76, alarm from 0.50 on');
   assert.equal(detectorName(by('rule', 'too-hot')), 'Rule too-hot');
   assert.equal(verdictOf(by('rule', 'too-hot')), 'score 0.76, as the rule says');
+  assert.equal(detectorName(by('surprise', 'level, past 6 days')), 'Own past: level, past 6 days');
   assert.equal(detectorName(by('quality', 'stuck')), 'Stuck sensor');
   assert.equal(detectorName(by('quality', 'outOfRange')), 'Impossible reading');
   assert.match(verdictOf(by('drift', '8fc4')), /^76 % of a day's rows .* 50 %/);
