@@ -106,7 +106,7 @@ test('a mail of a surprise says what it was compared with', () => {
   const { text, html } = renderMail({ kind: 'opened', incident });
   for (const part of [
     'is unlike its own past since',
-    'Most unusual is its level, against that of before.',
+    'Most unusual: its level, against that of before.',
     'compared with its own past (6 days)',
   ]) {
     assert.ok(text.includes(part), `${part}: ${text}`);

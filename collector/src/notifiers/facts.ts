@@ -163,7 +163,7 @@ function reasonsFor({ detector, source, peakScore, threshold, model }: Incident)
   const [score, limit] = [peakScore.toFixed(2), threshold.toFixed(2)];
   if (detector === 'surprise')
     return [
-      `Most unusual is ${clean(surpriseWords(source), 120)}. The score rose to ${score}; from ${limit} on it is an alarm.`,
+      `Most unusual: ${clean(surpriseWords(source), 120)}. The score rose to ${score}; from ${limit} on it is an alarm.`,
       `No model looks at this device: each field is compared with its own past${pastOf(source)}.`,
     ];
   return [
