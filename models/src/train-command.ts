@@ -29,7 +29,7 @@ import {
 import type { TrainingOptions } from './training.js';
 import { readTrainingTable, type TrainingTable } from './training-table.js';
 
-/** About 1.2 GB of memory at 8 columns. */
+/** About 2.4 GB of memory at 8 columns. */
 const usualMaxRows = 2_000_000;
 
 export const command: Command = {
@@ -104,7 +104,7 @@ export const command: Command = {
     'max-rows': {
       type: 'string',
       placeholder: 'N',
-      description: `refuse more rows than this: training takes some 600 bytes of memory a row at 8 columns (default: ${usualMaxRows})`,
+      description: `refuse more rows than this: training takes some 1.2 kB of memory a row at 8 columns (default: ${usualMaxRows})`,
     },
     ...forestOptions,
     seed: { type: 'string', placeholder: 'N', description: 'seed of the trees (default: 1)' },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Diagnosis, LikelyCause } from '../diagnosis/diagnosis.js';
-import { AlertBench, pattern } from '../testing/alert-bench.js';
+import { AlertBench, forestFlag, pattern, ruleFlag } from '../testing/alert-bench.js';
 import { Tape } from '../testing/deliveries.js';
 import type { Diagnose } from './diagnosing.js';
 
@@ -94,4 +94,17 @@ test('where the search fails, incidents and mails go on', async t => {
   const [incident] = bench.engine.list(1);
   assert.equal(incident?.diagnosis, undefined);
   assert.deepEqual(bench.mailIds(), [`${incident?.id}-opened`]);
+});
+
+test('what is likely no fault is no critical incident, unless a rule says so', async t => {
+  const harmless: LikelyCause = { ...blocked, severity: 'none' };
+  const diagnose: Diagnose = ({ lastMs }) => diagnosis(lastMs, { causes: [harmless] });
+  const bench = await AlertBench.open(t, { diagnose });
+  const tape = tapeOf(['pump-1', 'pump-2']);
+  await bench.feed(tape.block(pattern('pump-1', 'x'.repeat(90), forestFlag(0.95))));
+  await bench.feed(tape.block(pattern('pump-1', 'x'.repeat(30), forestFlag(0.95))));
+  await bench.feed(tape.block(pattern('pump-2', 'xxx', ruleFlag())));
+  const severities = bench.engine.list(2).map(({ device, severity }) => `${device} ${severity}`);
+  assert.deepEqual(severities.sort(), ['pump-1 warning', 'pump-2 critical']);
+  assert.ok(bench.mailIds().every(id => !id.endsWith('-critical')));
 });

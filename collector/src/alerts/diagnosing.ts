@@ -1,7 +1,7 @@
 /** When incidents are looked at for their cause, and what becomes of that. */
 import type { Diagnosis } from '../diagnosis/diagnosis.js';
 import type { Draft, IncidentRecord } from './board.js';
-import type { Incident } from './incident.js';
+import type { Incident, Severity } from './incident.js';
 import { noted } from './incident-change.js';
 import { recommendationsFor } from './recommendations.js';
 import { worst } from './severity.js';
@@ -36,12 +36,21 @@ function isDue({ incident, held }: IncidentRecord): boolean {
   return lastMs - diagnosis.atMs >= Math.max(againAfterMs, againAfterShare * (diagnosis.atMs - firstMs));
 }
 
+/**
+ * A likely cause can raise the severity. One that is no fault, or hardly one, lowers it to a warning at the first look,
+ * before anybody was told, unless a rule of the plant says otherwise.
+ */
+function severityBy({ verdict, causes }: Diagnosis, before: Incident): Severity {
+  const cause = verdict === 'likely' ? causes[0]?.severity : undefined;
+  if (cause === undefined || before.detector === 'rule') return before.severity;
+  if (cause === 'warning' || cause === 'critical') return worst(before.severity, cause);
+  return before.diagnosis || before.severity !== 'critical' ? before.severity : 'warning';
+}
+
 function withDiagnosis(before: Incident, diagnosis: Diagnosis): Incident {
   const incident = { ...before, diagnosis };
   const [first] = diagnosis.causes;
-  const sure = diagnosis.verdict === 'likely' ? first : undefined;
-  const severity =
-    sure && sure.severity !== 'none' ? worst(incident.severity, sure.severity) : incident.severity;
+  const severity = severityBy(diagnosis, before);
   const next = { ...incident, severity, recommendations: recommendationsFor(incident) };
   const known = before.diagnosis?.verdict === 'unknown' ? undefined : before.diagnosis?.causes[0]?.id;
   if (!first || diagnosis.verdict === 'unknown' || first.id === known) return next;

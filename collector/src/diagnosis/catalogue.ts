@@ -23,6 +23,10 @@ const symptomSchema = z.strictObject({
     .meta({ description: 'Channel by words of its name; without it, the most telling one' }),
   is: z.enum(manners).meta({ description: 'What it shows against its own past' }),
   how: z.enum(['step', 'ramp']).optional().meta({ description: 'How it got there' }),
+  by: z.number().min(2).max(1000).optional().meta({
+    description:
+      'high, low, shifted: half widths of what it showed before, from where it shows clearly (2.8)',
+  }),
   of: words.optional().meta({ description: 'On another device of this type at the same gateway' }),
   often: chance.default(0.85).meta({ description: 'In what share of such faults it shows' }),
   else: chance.default(0.1).meta({ description: 'In what share of other troubles it shows' }),

@@ -54,11 +54,17 @@ export function factsOf(live: Live, incident: Incident, incidents: readonly Inci
     deviceType,
     signs: own ? signsOf(rowsIn(own, firstMs), firstMs) : [],
     blamed: incident.channels,
-    detector: incident.detector,
-    source: incident.source,
+    marked: markedIn(incident),
     others: others.map(history => new OtherDevice(history, firstMs)),
     company: together.size,
   };
+}
+
+function markedIn({ detectors }: Incident): Facts['marked'] {
+  const quality = detectors.filter(({ detector }) => detector === 'quality');
+  return Object.fromEntries(
+    quality.map(({ source, channels }) => [source, channels.map(({ field }) => field)]),
+  );
 }
 
 /** Compared only if a symptom asks for a device of its type. */
@@ -93,10 +99,11 @@ function rowsIn(history: History, sinceMs: number): Rows {
   });
   return {
     time,
-    channels: fields.map(({ name, unit, kind }) => ({
+    channels: fields.map(({ name, unit, kind, min, max }) => ({
       field: name,
       unit: unit ?? null,
       isSwitch: kind === 'bool',
+      span: min === undefined || max === undefined ? undefined : max - min,
       values: values[name]!,
     })),
   };

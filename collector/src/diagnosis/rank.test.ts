@@ -21,6 +21,7 @@ const sign = (field: string, shift = 0, more: Partial<Sign> = {}): Sign => ({
   noise: 1,
   stepped: false,
   still: false,
+  isSwitch: false,
   ...more,
 });
 
@@ -34,8 +35,7 @@ const facts = (signs: readonly Sign[], more: Partial<Facts> = {}): Facts => ({
   deviceType: 'pump',
   signs,
   blamed: [],
-  detector: 'forest',
-  source: 'pump-1a2b',
+  marked: {},
   others: [],
   company: 0,
   ...more,

@@ -24,9 +24,8 @@ export interface Blamed {
 
 export interface Facts extends DeviceSigns {
   readonly blamed: readonly Blamed[];
-  /** Of the first detector: `quality` and its reason. */
-  readonly detector: string;
-  readonly source: string;
+  /** Channels that the check of quality has marked, by its reason: `stuck`, `outOfRange`. */
+  readonly marked: Readonly<Record<string, readonly string[]>>;
   /** Other devices of the same gateway. */
   readonly others: readonly DeviceSigns[];
   /** Other devices of the gateway whose trouble began about then. */
@@ -63,15 +62,16 @@ export interface Ranking {
 }
 
 /** Weight of "none of these", beside causes of prior 1. */
-const unknownWeight = 4;
+const unknownWeight = 3;
 /** Half widths of what a channel showed before, from where it is unusual a little, and clearly. */
-const shifted = [1.5, 3.5] as const;
+const shifted = [1.4, 2.8] as const;
 /** What is left of a cause for a channel that clearly shows something it does not explain. */
 const leftOver = 0.25;
 /** Symptoms of one cause are not independent, as naive Bayes takes them to be: their word counts for less. */
 const tempering = 0.75;
-/** `alone`, `spread`: how often they hold where they are said to, and elsewhere. */
-const company = { often: 0.9, else: 0.4 };
+/** How often one channel shows alone, and several devices at once, where a cause says so, and elsewhere. */
+const aloneChances = { true: { often: 0.9, else: 0.5 }, false: { often: 0.9, else: 0.5 } };
+const spreadChances = { true: { often: 0.9, else: 0.15 }, false: { often: 0.95, else: 0.85 } };
 
 export function rank(catalogue: readonly Cause[], facts: Facts): Ranking {
   const degrees = new Map(facts.signs.map(sign => [sign.field, unusualOf(sign, facts)]));
@@ -96,8 +96,10 @@ function weigh(
 ): Omit<Ranked, 'probability'> & { weight: number } {
   const seen = cause.symptoms.flatMap(symptom => lookFor(symptom, facts, telling) ?? []);
   const showing = [...degrees.values()].filter(degree => degree >= 0.5).length;
-  if (cause.alone !== undefined) seen.push(wholly('alone', cause.alone, showing <= 1));
-  if (cause.spread !== undefined) seen.push(wholly('spread', cause.spread, facts.company > 0));
+  if (cause.alone !== undefined)
+    seen.push(wholly('alone', cause.alone === showing <= 1, aloneChances[`${cause.alone}`]));
+  if (cause.spread !== undefined)
+    seen.push(wholly('spread', cause.spread === facts.company > 0, spreadChances[`${cause.spread}`]));
   const unexplained = facts.signs.filter(
     sign => degrees.get(sign.field)! > 0.3 && !explains(cause, seen, sign, telling),
   );
@@ -110,9 +112,9 @@ function weigh(
   return { cause, seen, unexplained, weight: cause.prior * (ratio * left) ** tempering };
 }
 
-function wholly(symptom: 'alone' | 'spread', wanted: boolean, is: boolean): Seen {
-  const degree = wanted === is ? 1 : 0;
-  return { symptom, degree, ratio: ratioOf(company, degree) };
+function wholly(symptom: 'alone' | 'spread', holds: boolean, chances: Chances): Seen {
+  const degree = holds ? 1 : 0;
+  return { symptom, degree, ratio: ratioOf(chances, degree) };
 }
 
 /** Undefined where no device has such a channel: that says nothing. */
@@ -138,15 +140,23 @@ function channelsFor({ channel, of }: Symptom, signs: readonly Sign[], telling: 
   return telling && of === undefined ? [telling] : [];
 }
 
-function ratioOf(likelihood: { readonly often: number; readonly else: number }, degree: number): number {
+type Chances = Pick<Symptom, 'often' | 'else'>;
+
+function ratioOf(likelihood: Chances, degree: number): number {
   const share = (chance: number) => degree * chance + (1 - degree) * (1 - chance);
   return share(likelihood.often) / share(likelihood.else);
 }
 
-function degreeOf({ is, how }: Symptom, sign: Sign, facts: Facts | undefined): number {
-  const degree = mannerOf(is, sign, facts);
+function degreeOf({ is, how, by }: Symptom, sign: Sign, facts: Facts | undefined): number {
+  const degree =
+    by === undefined ? mannerOf(is, sign, facts) : farOf(is === 'low' ? -1 : 1, by, sign, is === 'shifted');
   if (how === undefined) return degree;
   return (how === 'step') === sign.stepped ? degree : degree / 4;
+}
+
+/** Only its own past says how far it is. */
+function farOf(side: 1 | -1, by: number, { shift }: Sign, either: boolean): number {
+  return between(either ? Math.abs(shift) : side * shift, by / 2, by);
 }
 
 function mannerOf(is: Manner, sign: Sign, facts: Facts | undefined): number {
@@ -163,9 +173,9 @@ function mannerOf(is: Manner, sign: Sign, facts: Facts | undefined): number {
     case 'noisy':
       return between(sign.noise, 4, 8);
     case 'stuck':
-      return sign.still || saidOf('stuck', sign, facts) ? 1 : 0;
+      return sign.still || isMarked('stuck', sign, facts) ? 1 : 0;
     case 'outOfRange':
-      return saidOf('outOfRange', sign, facts) ? 1 : 0;
+      return isMarked('outOfRange', sign, facts) ? 1 : 0;
   }
 }
 
@@ -175,16 +185,17 @@ function sideOf(side: 'high' | 'low', sign: Sign, facts: Facts | undefined): num
   const blamed = facts?.blamed.find(({ field }) => field === sign.field);
   const word = blamed && blamed.direction === side ? Math.min(1, 2 * blamed.weight) : 0;
   if (sign.before === null) return word;
-  return shift < 0.5 ? 0 : Math.max(between(shift, ...shifted), word);
+  return shift < 1 ? 0 : Math.max(between(shift, ...shifted), word);
 }
 
 function unusualOf(sign: Sign, facts: Facts | undefined): number {
+  // Doors that stay shut and defrosts that do not come tell nothing by themselves.
+  if (sign.isSwitch && sign.shift < 0) return 0;
   return Math.max(sideOf('high', sign, facts), sideOf('low', sign, facts), textureOf(sign));
 }
 
-function saidOf(reason: string, sign: Sign, facts: Facts | undefined): boolean {
-  if (facts?.detector !== 'quality' || facts.source !== reason) return false;
-  return facts.blamed.some(({ field }) => field === sign.field);
+function isMarked(reason: string, { field }: Sign, facts: Facts | undefined): boolean {
+  return facts?.marked[reason]?.includes(field) ?? false;
 }
 
 /** What a cause may disturb as well moves with it, but does not begin to jump. */
@@ -205,7 +216,7 @@ function textureOf({ jumps, noise, still }: Sign): number {
 /** Of equals the one that detectors blame most, then the one that left first. */
 function tellingOf(facts: Facts, degrees: ReadonlyMap<string, number>): Sign | undefined {
   const blame = (sign: Sign) => facts.blamed.find(({ field }) => field === sign.field)?.weight ?? 0;
-  const [first, ...rest] = facts.signs;
+  const [first, ...rest] = facts.signs.filter(({ isSwitch }) => !isSwitch);
   if (!first) return undefined;
   const value = (sign: Sign) => degrees.get(sign.field)! + 2 * blame(sign);
   return rest.reduce((best, sign) => (value(sign) > value(best) ? sign : best), first);

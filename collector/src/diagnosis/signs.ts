@@ -12,6 +12,8 @@ export interface Rows {
   readonly channels: readonly {
     readonly field: string;
     readonly unit: string | null;
+    /** Width of what is physically possible, where that is known. */
+    readonly span?: number | undefined;
     /** Values are 0 and 1. */
     readonly isSwitch?: boolean;
     readonly values: readonly (number | null)[];
@@ -37,17 +39,27 @@ export interface Sign {
   readonly stepped: boolean;
   /** It has not moved at all for a while, which it never did before. */
   readonly still: boolean;
+  /** It is on or off: `high` is on, `low` is off for longer than ever. */
+  readonly isSwitch: boolean;
 }
 
 /** Fewer rows say too little of how a channel varies. */
 const leastBefore = 40;
 const mostBefore = 3000;
-/** Rows before the first flagged one that may be part of the trouble already: faults that grow are not seen at once. */
-const leadRows = 60;
+/**
+ * Rows before the first flagged one that may be part of the trouble already, since faults that grow are not seen at once;
+ * fewer of a short record.
+ */
+const leadRows = 240;
+const leadShare = 0.1;
 /** Rows that `now` is the middle of. */
 const nowRows = 15;
+/** Off is below, on above this share of the highest value; some of the time it is either. */
+const [offShare, onShare, leastAtRest] = [0.05, 0.4, 0.1];
 /** A channel that never moved may move by this share of its value without a word. */
 const stillShare = 0.005;
+/** And by this share of what is physically possible: half an hour does not show what a day does. */
+const spanShare = 0.01;
 /** Half widths beyond which a channel has left. */
 const leftAt = 1.5;
 /** Rows in a row that it must stay outside. */
@@ -68,28 +80,43 @@ export function signsOf(rows: Rows, sinceMs: number): Sign[] {
 
 function signOf(
   time: readonly number[],
-  { field, unit, values, isSwitch = false }: Rows['channels'][number],
+  { field, unit, values, span = 0, isSwitch = false }: Rows['channels'][number],
   onset: number,
 ): Sign {
-  const lead = Math.max(0, onset - leadRows);
-  const base = finite(values.slice(Math.max(0, lead - mostBefore), lead));
-  const recent = finite(values.slice(Math.max(onset, values.length - nowRows)));
+  const lead = Math.max(0, onset - Math.max(leastBefore, Math.min(leadRows, Math.floor(leadShare * onset))));
+  const start = Math.max(0, lead - mostBefore);
+  const shown = isSwitch ? values : atWork(values, start, lead);
+  const base = finite(shown.slice(start, lead));
+  const recent = finite(shown.slice(Math.max(onset, values.length - nowRows)));
   const now = recent.length > 0 ? middle(recent) : null;
-  const blank = { field, unit, now, before: null, shift: 0, leftMs: null, jumps: 0, noise: 1 };
+  const blank = { field, unit, now, before: null, shift: 0, leftMs: null, jumps: 0, noise: 1, isSwitch };
   if (base.length < leastBefore) return { ...blank, stepped: false, still: false };
   if (isSwitch) return { ...blank, ...heldOf(time, values, lead), stepped: false, still: false };
-  const usual = usualOf(base);
-  const departed = departure(values, lead, usual);
+  const usual = usualOf(base, spanShare * span);
+  const noise = noiseOf(finite(shown.slice(onset)));
+  const departed = departure(shown, lead, usual);
   return {
     ...blank,
     before: [usual.low, usual.high],
     shift: now === null ? 0 : (now - usual.center) / usual.half,
     leftMs: departed < 0 ? null : time[departed]!,
-    jumps: jumpsOf(values.slice(lead), usual),
-    noise: noiseOf(finite(values.slice(onset))) / usual.noise,
-    stepped: departed >= 0 && isStep(values, departed, usual),
-    still: longestRest(finite(values.slice(lead))) >= stillRows && longestRest(base) < stillRows / 2,
+    jumps: jumpsOf(shown.slice(lead), usual, noise),
+    noise: noise / usual.noise,
+    stepped: departed >= 0 && isStep(shown, departed, usual),
+    still: longestRest(finite(shown.slice(lead))) >= stillRows && longestRest(base) < stillRows / 2,
   };
+}
+
+/** Of a channel that is off for some of the time, as a compressor's current, only what it shows when on. */
+function atWork(values: readonly (number | null)[], from: number, to: number): readonly (number | null)[] {
+  const sorted = Float64Array.from(finite(values.slice(from, to))).sort();
+  if (sorted.length < leastBefore) return values;
+  const top = quantile(sorted, 0.98);
+  const share = (test: (value: number) => boolean) => sorted.filter(test).length / sorted.length;
+  const isOff = share(value => Math.abs(value) < offShare * top) >= leastAtRest;
+  const isOn = share(value => value > onShare * top) >= leastAtRest;
+  if (!(top > 0 && isOff && isOn)) return values;
+  return values.map(value => (value !== null && value > onShare * top ? value : null));
 }
 
 /** A switch is unusual if it stays as it is for much longer than it ever did. */
@@ -118,7 +145,8 @@ interface Usual {
   readonly noise: number;
 }
 
-function usualOf(base: readonly number[]): Usual {
+/** @param least  half width that it has at least */
+function usualOf(base: readonly number[], least: number): Usual {
   const sorted = Float64Array.from(base).sort();
   const [low, high] = [quantile(sorted, 0.02), quantile(sorted, 0.98)];
   const center = (low + high) / 2;
@@ -126,19 +154,20 @@ function usualOf(base: readonly number[]): Usual {
   // What has drifted all the time may go on: a dock warms all morning.
   const third = Math.floor(base.length / 3);
   const drifted = Math.abs(middle(base.slice(-third)) - middle(base.slice(0, third)));
-  const half = Math.max((high - low) / 2, drifted, 3 * noise, stillShare * Math.abs(center), 1e-9);
-  return { low, high, center, half, noise: Math.max(noise, half / 50) };
+  const own = Math.max((high - low) / 2, 1.5 * drifted, 3 * noise);
+  const half = Math.max(own, stillShare * Math.abs(center), least, 1e-9);
+  return { low, high, center, half, noise: Math.max(noise, own / 50, 1e-12) };
 }
 
-/** Standard deviation from row to row, by the smaller three quarters of the differences, so that a few jumps do not count. */
+/** Standard deviation from row to row, by the smaller half of the differences, so that a few jumps do not count. */
 function noiseOf(values: readonly number[]): number {
   if (values.length < 3) return 0;
   const steps = Float64Array.from({ length: values.length - 1 }, (_, i) =>
     Math.abs(values[i + 1]! - values[i]!),
   ).sort();
-  const kept = steps.subarray(0, Math.max(1, Math.floor(0.75 * steps.length)));
-  // The mean of those is 0.515 deviations of a normal difference, which has √2 of those of a row.
-  return kept.reduce((sum, step) => sum + step, 0) / kept.length / (0.515 * Math.SQRT2);
+  const kept = steps.subarray(0, Math.max(1, Math.floor(0.5 * steps.length)));
+  // The mean of those is 0.325 deviations of a normal difference, which has √2 of those of a row.
+  return kept.reduce((sum, step) => sum + step, 0) / kept.length / (0.325 * Math.SQRT2);
 }
 
 /** Index of the first of the rows that have stayed outside on one side ever since; -1 = it is not outside. */
@@ -165,9 +194,10 @@ function sideOf(value: number, { center, half }: Usual): -1 | 0 | 1 {
   return distance > leftAt ? 1 : distance < -leftAt ? -1 : 0;
 }
 
-function jumpsOf(values: readonly (number | null)[], { noise, half }: Usual): number {
+/** @param noise  of late: much noise is not many jumps */
+function jumpsOf(values: readonly (number | null)[], usual: Usual, noise: number): number {
   const known = finite(values);
-  const least = Math.max(jumpNoises * noise, half);
+  const least = Math.max(jumpNoises * Math.max(noise, usual.noise), usual.half);
   let count = 0;
   for (let i = 2; i < known.length - 2; i++) {
     const around = middle([known[i - 2]!, known[i - 1]!, known[i + 1]!, known[i + 2]!]);

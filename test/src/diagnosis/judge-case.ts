@@ -1,0 +1,71 @@
+/** What the product says of a labelled case, held against what is true. */
+import type { Incident } from '@edgeward/collector/alerts/incident';
+import type { Cause } from '@edgeward/collector/diagnosis/catalogue';
+import type { Diagnosis } from '@edgeward/collector/diagnosis/diagnosis';
+import type { Label, LabelledCase } from './cases.js';
+import { runCase } from './plant-case.js';
+import type { Level } from './truths.js';
+
+/** After an incident opened, so much is looked at, s: what a person who comes to it finds. */
+const lookedS = 120;
+/** An incident that began longer before the fault is another one. */
+const slackMs = 5000;
+
+export interface Verdict {
+  readonly label: Label;
+  /** s from onset to the opening; undefined = no incident of the device. */
+  readonly openedS: number | undefined;
+  readonly diagnosis: Diagnosis | undefined;
+  readonly severity: Level | undefined;
+}
+
+export interface Judged {
+  readonly verdicts: readonly Verdict[];
+  /** Incidents of devices that nothing is wrong with, with what was said of them. */
+  readonly others: readonly Incident[];
+}
+
+interface Look {
+  readonly incident: Incident;
+  readonly openedMs: number;
+}
+
+export async function judgeCase(one: LabelledCase, catalogue: readonly Cause[]): Promise<Judged> {
+  /** By incident; the last look that counts. */
+  const looks = new Map<string, Look>();
+  await runCase(one, catalogue, ({ incident, atMs }) => {
+    if (one.labels.length > 0 && incident.firstMs < one.onsetMs - slackMs) return;
+    const openedMs = looks.get(incident.id)?.openedMs ?? atMs;
+    if (atMs - openedMs > lookedS * 1000) return;
+    looks.set(incident.id, { incident, openedMs });
+  });
+  const all = [...looks.values()];
+  const verdicts = one.labels.map(label => verdictOf(label, all, one.onsetMs));
+  const troubled = new Set(one.labels.map(({ device }) => device));
+  return {
+    verdicts,
+    others: all.map(({ incident }) => incident).filter(({ device }) => !troubled.has(device)),
+  };
+}
+
+function verdictOf(label: Label, looks: readonly Look[], onsetMs: number): Verdict {
+  const first = looks
+    .filter(({ incident }) => incident.device === label.device)
+    .sort((a, b) => a.openedMs - b.openedMs)[0];
+  return {
+    label,
+    openedS: first && (first.openedMs - onsetMs) / 1000,
+    diagnosis: first?.incident.diagnosis,
+    severity: first?.incident.severity,
+  };
+}
+
+/** Whether one of the first n causes is the true one. */
+export function isNamed({ label, diagnosis }: Verdict, n: number): boolean {
+  return (diagnosis?.causes ?? []).slice(0, n).some(({ id }) => label.truth.causes.includes(id));
+}
+
+/** Of the first cause, where there is one that is worth a name. */
+export function namedComponent({ diagnosis }: Verdict): string | undefined {
+  return diagnosis && diagnosis.verdict !== 'unknown' ? diagnosis.causes[0]?.component : undefined;
+}
