@@ -28,6 +28,7 @@ import { Live } from './live.js';
 import { LiveFeed } from './live-feed.js';
 import { CollectorMetrics } from './metrics.js';
 import { openModels } from './models/open.js';
+import { Charts } from './notifiers/charts.js';
 import { MailQueue } from './notifiers/mail-queue.js';
 import { Releases } from './releases.js';
 import { reload } from './reload.js';
@@ -252,9 +253,12 @@ async function openStores(
   const gateways = new Gateways(clock, journal.reports(), journal.events());
   journal.eventLog.listen(event => gateways.event(event));
   const store = new AlertStore({ directory: inData('alerts'), log: log.child({ component: 'alerts' }) });
+  const charts = new Charts(live, log.child({ component: 'mail' }));
   const mails = new MailQueue({
     store,
     config: config.mail,
+    collector: config.name,
+    charts,
     log: log.child({ component: 'mail' }),
     clock,
     spans: trace?.mails,
@@ -276,6 +280,7 @@ async function openStores(
     mails,
     [Symbol.asyncDispose]: async () => {
       await engine[Symbol.asyncDispose]();
+      await charts[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
       await journal[Symbol.asyncDispose]();
     },

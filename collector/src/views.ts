@@ -79,10 +79,12 @@ export interface SeriesView {
 
 export interface MailView {
   readonly id: string;
-  readonly incidentId: string;
+  /** Null: of several, in a digest. */
+  readonly incidentId: string | null;
   readonly createdMs: number;
   readonly sentMs: number | null;
-  readonly state: 'kept' | 'queued' | 'sent' | 'failed';
+  /** `held`: waits for quiet hours to end or a digest; `merged`: its digest has taken its place. */
+  readonly state: 'kept' | 'held' | 'queued' | 'merged' | 'sent' | 'failed';
   /** Why it is not sent yet, or `kept` because no SMTP server is configured. */
   readonly reason: string | null;
   readonly from: string;
@@ -92,6 +94,7 @@ export interface MailView {
 
 export interface MailBody extends MailView {
   readonly text: string;
+  /** The chart is in it, as a data URL. */
   readonly html: string;
 }
 

@@ -33,7 +33,7 @@ RUN rm -r agent simulators test \
  && find node_modules/onnxruntime-node/bin -mindepth 2 -maxdepth 2 ! -name linux -exec rm -r {} + \
  && mkdir /app \
  && cp -a --parents node_modules package.json shared/package.json shared/dist models/package.json models/dist \
-      models/bundles collector/package.json collector/bin collector/dist /app
+      models/bundles collector/package.json collector/bin collector/catalogue collector/fonts collector/dist /app
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production

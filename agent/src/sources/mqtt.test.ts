@@ -14,9 +14,9 @@ import { silentLogger } from '@edgeward/shared/log';
 import { qualityReasons } from '@edgeward/shared/quality';
 import { seededRng } from '@edgeward/shared/rng';
 import { testSeed } from '@edgeward/shared/testing/seed';
+import { testCertificate, testKey } from '@edgeward/shared/testing/test-certificate';
 import { FakeBroker, type FakeBrokerOptions, type FakeMessage, FakeSession } from '../testing/fake-broker.js';
 import { type SourceHarness, sourceConformance } from '../testing/source-conformance.js';
-import { testCertificate, testKey } from '../testing/test-certificate.js';
 import { mqtt } from './mqtt.js';
 
 const limit = { timeout: 30_000 };

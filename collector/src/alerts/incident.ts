@@ -31,6 +31,14 @@ export interface IncidentNote {
   readonly text: string;
 }
 
+/** What a language model made of the diagnosis. It adds words, nothing that severity or actions depend on. */
+export interface IncidentWording {
+  /** Plain text, checked against the evidence; paragraphs stand apart by an empty line. */
+  readonly text: string;
+  /** Who worded it, for the reader. */
+  readonly model: string;
+}
+
 /** A stretch of trouble on one device: opened, updated, closed. */
 export interface Incident {
   /** Derived from gateway, device, epoch and row of the opening alarm: a redelivery cannot double it. */
@@ -63,4 +71,6 @@ export interface Incident {
   readonly timeline: readonly IncidentNote[];
   /** Absent before the first look, and where nothing is known of the device's channels. */
   readonly diagnosis?: Diagnosis;
+  /** For the page and for later mails of the thread; the first one never waits for it. */
+  readonly wording?: IncidentWording;
 }

@@ -143,10 +143,12 @@ export const incident = z.strictObject({
 
 export const mailView = z.strictObject({
   id: z.string(),
-  incidentId: z.string(),
+  incidentId: z.string().nullable().meta({ description: 'Null: of several, in a digest' }),
   createdMs: ms('When it was written'),
   sentMs: ms('When the SMTP server took it').nullable(),
-  state: z.enum(['kept', 'queued', 'sent', 'failed']),
+  state: z.enum(['kept', 'held', 'queued', 'merged', 'sent', 'failed']).meta({
+    description: 'held: waits for a digest or the end of quiet hours; merged: a digest has taken its place',
+  }),
   reason: z.string().nullable(),
   from: z.string(),
   to: list(z.string()),

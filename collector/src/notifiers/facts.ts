@@ -2,6 +2,7 @@
 import { mainChannels } from '../alerts/channels.js';
 import type { Incident, IncidentChannel, Severity } from '../alerts/incident.js';
 import { surprisePast, surpriseWords } from '../alerts/surprise-text.js';
+import type { Diagnosis, LikelyCause } from '../diagnosis/diagnosis.js';
 import {
   clean,
   formatBound,
@@ -22,6 +23,15 @@ export interface ChannelFacts {
   readonly percent: number;
 }
 
+export interface CauseFacts {
+  readonly cause: string;
+  readonly component: string;
+  readonly percent: number;
+  /** `E1, E3`; empty where there is none. */
+  readonly evidence: string;
+  readonly against: string;
+}
+
 export interface MailFacts {
   readonly severity: Severity;
   readonly closed: boolean;
@@ -33,7 +43,14 @@ export interface MailFacts {
   readonly happened: readonly string[];
   readonly rangeLabel: string;
   readonly channels: readonly ChannelFacts[];
+  /** What is thought of the cause, in a sentence; empty where nobody looked. */
+  readonly verdict: string;
+  readonly causes: readonly CauseFacts[];
+  /** Id and text, as the causes cite them. */
+  readonly evidence: readonly (readonly [string, string])[];
   readonly why: readonly string[];
+  /** By a language model: set apart from all else, and never in a first mail. */
+  readonly wording: { readonly paragraphs: readonly string[]; readonly model: string } | undefined;
   readonly actions: readonly string[];
   readonly timeline: readonly (readonly [string, string])[];
   readonly link: string | undefined;
@@ -57,12 +74,19 @@ export function mailFacts(kind: MailKind, incident: Incident, linkBase: string |
       .filter(channel => channel.weight >= 0.01)
       .slice(0, 8)
       .map(channel => channelFacts(channel, incident.detector)),
+    ...diagnosisFacts(incident),
     why: reasonsFor(incident),
+    wording: kind === 'opened' ? undefined : wordingOf(incident),
     actions: closed ? [] : incident.recommendations.map(action => clean(action, 300)),
     timeline: incident.timeline.slice(-12).map(note => [formatClock(note.atMs), clean(note.text, 400)]),
-    link: linkBase && `${linkBase.replace(/\/+$/, '')}/#/incident/${encodeURIComponent(incident.id)}`,
+    link: linkTo(incident, linkBase),
     ids: idsOf(incident),
   };
+}
+
+/** Of the incident on the page. */
+export function linkTo({ id }: Pick<Incident, 'id'>, linkBase: string | undefined): string | undefined {
+  return linkBase && `${linkBase.replace(/\/+$/, '')}/#/incident/${encodeURIComponent(id)}`;
 }
 
 /** `north/pump-station-1` */
@@ -105,12 +129,64 @@ function rangeLabel(detector: string): string {
 
 function affectedBy(incident: Incident): [string, string][] {
   const names = mainChannels(incident.channels).map(channel => clean(channel.field, 60));
+  const components = componentsOf(incident);
   return [
     ...(incident.site === null ? [] : [['Site', clean(incident.site)] as [string, string]]),
     ['Gateway', clean(incident.gateway)],
     ['Device', `${clean(incident.device)} (${clean(incident.deviceType, 60)})`],
+    ...(components.length > 0 ? [['Component', components.join('; or ')] as [string, string]] : []),
     ...(names.length > 0 ? [['Channels', names.join(', ')] as [string, string]] : []),
   ];
+}
+
+/** What may be broken: of the likely cause, or of each that is not far behind. */
+function componentsOf({ diagnosis }: Incident): string[] {
+  const [first, ...others] = diagnosis?.causes ?? [];
+  if (!diagnosis || !first || diagnosis.verdict === 'unknown') return [];
+  const near = others.filter(({ probability }) => probability >= first.probability / 2);
+  const named = diagnosis.verdict === 'likely' ? [first] : [first, ...near];
+  return [...new Set(named.map(({ component }) => clean(component, 80)))];
+}
+
+function diagnosisFacts({ diagnosis }: Incident): Pick<MailFacts, 'verdict' | 'causes' | 'evidence'> {
+  if (!diagnosis) return { verdict: '', causes: [], evidence: [] };
+  return {
+    verdict: verdictOf(diagnosis),
+    causes: diagnosis.causes.map(causeFacts),
+    evidence: diagnosis.evidence.map(({ id, text }) => [clean(id, 12), clean(text, 300)]),
+  };
+}
+
+function verdictOf({ verdict, causes: [first], unknown }: Diagnosis): string {
+  const other = `None of the known causes: ${percentOf(unknown)}\u00a0%.`;
+  if (verdict === 'unknown' || !first)
+    return `The cause is unknown: the evidence is too weak to name one. ${first ? `Guesses only. ${other}` : ''}`.trim();
+  const cause = `${clean(first.cause, 160)} (${percentOf(first.probability)}\u00a0%)`;
+  return verdict === 'likely' ? `Most likely: ${cause}. ${other}` : `Possible, not sure: ${cause}. ${other}`;
+}
+
+function causeFacts({ cause, component, probability, evidence, against }: LikelyCause): CauseFacts {
+  return {
+    cause: clean(cause, 160),
+    component: clean(component, 80),
+    percent: percentOf(probability),
+    evidence: evidence.map(id => clean(id, 12)).join(', '),
+    against: against.map(id => clean(id, 12)).join(', '),
+  };
+}
+
+function percentOf(probability: number): number {
+  return Math.round(100 * probability);
+}
+
+const mostWords = 2000;
+
+function wordingOf({ wording }: Incident): MailFacts['wording'] {
+  if (!wording) return undefined;
+  const text = wording.text.slice(0, mostWords);
+  const paragraphs = text.split(/\n\s*\n/).map(one => clean(one.replaceAll(/\s+/g, ' '), mostWords));
+  const told = paragraphs.filter(one => one !== '');
+  return told.length === 0 ? undefined : { paragraphs: told, model: clean(wording.model, 80) };
 }
 
 function happenedIn({ firstMs, lastMs, closedMs, rows, detector }: Incident): string[] {

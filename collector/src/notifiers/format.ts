@@ -3,9 +3,15 @@
 // Controls would forge lines and headers; direction marks would make text read as something else.
 const unprintable = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
 
+// Mail clients make links of what looks like an address.
+const address = /:\/\/|\bwww\.(?=\S)/giu;
+
 /** A name from a device, made harmless and visibly so. */
 export function clean(text: string, maxLength = 120): string {
-  const plain = text.replaceAll(unprintable, '\ufffd').trim();
+  const plain = text
+    .replaceAll(unprintable, '\ufffd')
+    .replaceAll(address, found => (found === '://' ? ': //' : `${found.slice(0, -1)} .`))
+    .trim();
   return plain.length > maxLength ? `${plain.slice(0, maxLength - 1)}…` : plain;
 }
 
@@ -28,7 +34,8 @@ export function escapeHtml(text: string): string {
 export function formatNumber(value: number, scale = Math.abs(value)): string {
   const size = Math.max(Math.abs(value), scale);
   if (!Number.isFinite(value)) return String(value);
-  if (size >= 1e7 || (size > 0 && size < 1e-4)) return value.toExponential(2).replace('-', '−');
+  if (value === 0 && size < 1e-4) return '0';
+  if (size >= 1e7 || size < 1e-4) return value.toExponential(2).replaceAll('-', '−');
   const digits = size === 0 ? 0 : Math.max(0, Math.min(6, 3 - Math.floor(Math.log10(size))));
   const text = Math.abs(value).toFixed(digits);
   return value < 0 && Number(text) !== 0 ? `−${text}` : text;

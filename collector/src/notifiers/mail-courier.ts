@@ -8,7 +8,8 @@ import type { Clock } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { setTrace } from '@edgeward/shared/trace/log-scope';
-import type { MailQueue, QueuedMail } from './mail-queue.js';
+import type { MailQueue } from './mail-queue.js';
+import type { QueuedMail } from './queued-mail.js';
 import type { MailOutcome, MailSender } from './smtp.js';
 
 export interface MailCourierOptions {
@@ -26,6 +27,8 @@ interface Retry {
   dueMs: number;
 }
 
+/** How often it is looked whether mails that are held are due: by the clock on the wall, which may be set. */
+const heldLookMs = 30_000;
 const giveUpAfterMs = 5 * 86_400_000;
 
 export class MailCourier {
@@ -42,6 +45,7 @@ export class MailCourier {
   async run(stop: AbortSignal): Promise<void> {
     await this.#options.queue.open();
     while (!stop.aborted) {
+      await this.#options.queue.releaseDue();
       const mail = this.#nextDue();
       if (mail) await this.#attempt(mail, stop);
       else await this.#waitForWork(stop);
@@ -60,7 +64,8 @@ export class MailCourier {
   async #waitForWork(stop: AbortSignal): Promise<void> {
     const { queue, clock } = this.#options;
     const due = Math.min(...queue.waiting().map(mail => this.#dueMs(mail)));
-    await queue.queued.wait(stop, due - clock.monotonic());
+    const waitMs = Math.min(due - clock.monotonic(), queue.holds ? heldLookMs : Number.POSITIVE_INFINITY);
+    await queue.queued.wait(stop, waitMs);
   }
 
   async #attempt(mail: QueuedMail, stop: AbortSignal): Promise<void> {
@@ -69,10 +74,11 @@ export class MailCourier {
     const { from, to, createdMs } = view;
     setTrace(log, mail.trace);
     try {
-      const body = await queue.body(view.id);
-      if (!body) return await queue.save(failed(mail, 'its text was lost with a damaged store'));
-      const { subject, text, html } = body;
-      const outgoing = { subject, text, html, from, to, createdMs, references, messageId };
+      const letter = await queue.letter(view.id);
+      if (!letter) return await queue.save(failed(mail, 'its text was lost with a damaged store'));
+      const { kind, severity } = mail;
+      const { incidentId } = view;
+      const outgoing = { ...letter, from, to, createdMs, references, messageId, kind, severity, incidentId };
       const outcome = await sender.send(outgoing, pending, stop);
       this.#outage.backoff.reset();
       await queue.save(this.#after(mail, outcome));

@@ -2,25 +2,69 @@
  * The mail as HTML: inline styles only, nothing from outside. Text and background are left to the reader's
  * client and all colours of ours are legible on both, so that it reads well in light and in dark.
  */
-import type { ChannelFacts, MailFacts } from './facts.js';
+import type { CauseFacts, ChannelFacts, MailFacts } from './facts.js';
 import { escapeHtml } from './format.js';
+import { wordingTitle } from './mail-text.js';
 
 const font = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
 const line = 'rgba(128,128,128,.35)';
 const quiet = 'opacity:.72';
-const colours = { critical: '#b42318', warning: '#a15c07', info: '#175cd3', closed: '#107a48' } as const;
+export const mailColours = {
+  critical: '#b42318',
+  warning: '#a15c07',
+  info: '#175cd3',
+  closed: '#107a48',
+} as const;
 const arrows = { high: '▲', low: '▼', unusual: '◆' } as const;
 
+/** Where the chart goes, once there is one. Names cannot forge it: their `<` is escaped. */
+const chartSlot = '<!-- chart -->';
+
+export interface InlineChart {
+  /** `cid:…` or `data:…` */
+  readonly src: string;
+  readonly alt: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Fills the place of the chart, or closes it where there is none. */
+export function withChart(html: string, chart: InlineChart | undefined): string {
+  return html.replace(chartSlot, () => (chart ? image(chart) : ''));
+}
+
+function image({ src, alt, width, height }: InlineChart): string {
+  const style = 'display:block;width:100%;height:auto;margin:10px 0 4px;border:0;border-radius:6px';
+  return `<img src="${escapeHtml(src)}" alt="${escapeHtml(alt)}" width="${width}" height="${height}" style="${style}">`;
+}
+
 export function mailHtml(facts: MailFacts): string {
-  const colour = facts.closed ? colours.closed : colours[facts.severity];
+  const colour = facts.closed ? mailColours.closed : mailColours[facts.severity];
   const sections = [
-    section('What happened', facts.happened.map(paragraph).join('') + channelTable(facts, colour)),
+    section(
+      'What happened',
+      facts.happened.map(paragraph).join('') + chartSlot + channelTable(facts, colour),
+    ),
+    section('Likely cause', causeList(facts, colour)),
     section('What to do', list(facts.actions)),
     facts.link ? button(facts.link, colour) : '',
     section('Affected', pairs(facts.affected)),
-    section('Why we think so', facts.why.map(paragraph).join('')),
+    section('Why we think so', evidenceList(facts) + facts.why.map(paragraph).join('')),
+    wordingBox(facts),
     section('Timeline (UTC)', pairs(facts.timeline)),
   ];
+  const body = `${header(facts, colour)}
+${sections.filter(part => part !== '').join('\n')}
+${footer(facts)}`;
+  return mailPage({ title: facts.title, lead: facts.lead, body });
+}
+
+/**
+ * The page around what a mail says.
+ * @param title  plain text, as is the lead, which phones show below the subject
+ * @param body  HTML
+ */
+export function mailPage({ title, lead, body }: { title: string; lead: string; body: string }): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -28,14 +72,12 @@ export function mailHtml(facts: MailFacts): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="supported-color-schemes" content="light dark">
-<title>${named(facts.title, false)}</title>
+<title>${named(title, false)}</title>
 </head>
 <body style="margin:0;padding:0;${font};font-size:15px;line-height:1.45">
-<div style="display:none;max-height:0;overflow:hidden">${named(facts.lead, false)}</div>
+<div style="display:none;max-height:0;overflow:hidden">${named(lead, false)}</div>
 <div style="max-width:620px;margin:0 auto;padding:20px 16px">
-${header(facts, colour)}
-${sections.filter(part => part !== '').join('\n')}
-${footer(facts)}
+${body}
 </div>
 </body>
 </html>
@@ -74,6 +116,41 @@ function list(items: readonly string[]): string {
   return `<ol style="margin:0;padding-left:22px">${rows}</ol>`;
 }
 
+function causeList({ verdict, causes }: MailFacts, colour: string): string {
+  if (verdict === '') return '';
+  const rows = causes.map((cause, i) => causeRow(cause, i, colour)).join('');
+  const table = `<table role="presentation" style="border-collapse:collapse;width:100%;font-size:14px">${rows}</table>`;
+  return paragraph(verdict) + (rows === '' ? '' : table);
+}
+
+function causeRow({ cause, component, percent, evidence, against }: CauseFacts, i: number, colour: string) {
+  const border = `border-top:1px solid ${line};vertical-align:top`;
+  const facts = [
+    `look at: ${component}`,
+    ...(evidence === '' ? [] : [`for it: ${evidence}`]),
+    ...(against === '' ? [] : [`against it: ${against}`]),
+  ];
+  return `<tr>
+<td style="padding:8px 10px 8px 0;${border}">${i + 1}.</td>
+<td style="padding:8px 0;width:100%;${border};overflow-wrap:anywhere"><b>${named(cause)}</b>
+<div style="font-size:13px">${facts.map(fact => named(fact)).join(' · ')}</div>
+${bar(percent, colour)}</td>
+<td style="padding:8px 0 8px 10px;${border};text-align:right;font-weight:600;white-space:nowrap">${percent}&nbsp;%</td>
+</tr>`;
+}
+
+function evidenceList({ evidence }: MailFacts): string {
+  return evidence.length === 0 ? '' : `<div style="margin:0 0 8px">${pairs(evidence)}</div>`;
+}
+
+/** What a language model wrote stands in a box of its own, under its name. */
+function wordingBox({ wording }: MailFacts): string {
+  if (!wording) return '';
+  const text = wording.paragraphs.map(paragraph).join('');
+  const style = `margin:22px 0 0;padding:10px 14px 6px;border:1px dashed ${line};border-radius:6px`;
+  return `<div style="${style}"><p style="margin:0 0 6px;font-size:12px;font-weight:600">${named(wordingTitle(wording.model))}</p>${text}</div>`;
+}
+
 function channelTable({ channels, rangeLabel }: MailFacts, colour: string): string {
   if (channels.length === 0) return '';
   const head = ['Channel', 'Value', rangeLabel].map((label, i) => headCell(label, i)).join('');
@@ -91,12 +168,12 @@ function headCell(label: string, i: number): string {
 
 function channelRow({ name, value, range, direction, percent }: ChannelFacts, colour: string): string {
   const border = `border-bottom:1px solid ${line};vertical-align:top`;
-  const number = `padding:8px 0 8px 10px;${border};text-align:right;font-variant-numeric:tabular-nums`;
+  const number = `padding:8px 0 8px 10px;${border};text-align:right;font-variant-numeric:tabular-nums;overflow-wrap:anywhere`;
   return `<tr>
 <td style="padding:8px 6px 8px 0;${border}"><b>${breakable(name)}</b>
 <div style="font-size:13px;white-space:nowrap">${arrows[direction]} ${direction} <span style="${quiet}">· share ${percent}&nbsp;%</span></div>
 ${bar(percent, colour)}</td>
-<td style="${number};font-weight:600;white-space:nowrap">${named(value)}</td>
+<td style="${number};font-weight:600${value.length > 16 ? '' : ';white-space:nowrap'}">${named(value)}</td>
 <td style="${number}">${named(range)}</td>
 </tr>`;
 }

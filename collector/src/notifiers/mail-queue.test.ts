@@ -1,108 +1,11 @@
 /** Mails over a real SMTP server: nothing of ours is faked but the clock's patience. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { type TestContext, test } from 'node:test';
-import { systemClock } from '@edgeward/shared/clock';
-import { silentLogger } from '@edgeward/shared/log';
-import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
-import { AlertStore } from '../alerts/alert-store.js';
-import type { Incident } from '../alerts/incident.js';
+import { test } from 'node:test';
 import { afterwards, temporaryFolder } from '../testing/alert-bench.js';
 import { anIncident } from '../testing/an-incident.js';
+import { answer, configFor, kindsOf, mailProcess, mailServer, until } from '../testing/mail-server.js';
 import type { MailView } from '../views.js';
-import { type MailConfig, mailConfig } from './config.js';
-import type { MailKind } from './mail.js';
-import { MailCourier } from './mail-courier.js';
-import { MailQueue } from './mail-queue.js';
-import { SmtpSender } from './smtp.js';
-
-interface Received {
-  readonly to: readonly string[];
-  readonly raw: string;
-}
-
-/** A mail server that keeps what it is given; `refuse` may throw an SMTP answer. */
-async function mailServer(t: TestContext, options: SMTPServerOptions = {}, port = 0) {
-  const received: Received[] = [];
-  const answers: Error[] = [];
-  const server = new SMTPServer({
-    authOptional: true,
-    disabledCommands: ['STARTTLS'],
-    onData(stream, session, done) {
-      const chunks: Buffer[] = [];
-      stream.on('data', chunk => chunks.push(chunk));
-      stream.on('end', () => {
-        const answer = answers.shift();
-        if (answer) return done(answer);
-        const to = session.envelope.rcptTo.map(one => one.address);
-        received.push({ to, raw: Buffer.concat(chunks).toString('utf8') });
-        done();
-      });
-    },
-    ...options,
-  });
-  server.on('error', () => undefined);
-  server.listen(port, '127.0.0.1');
-  await once(server.server, 'listening');
-  const close = () => new Promise<void>(resolve => server.close(() => resolve()));
-  afterwards(t, close);
-  return { port: (server.server.address() as AddressInfo).port, received, answers, close };
-}
-
-function kindsOf(received: readonly Received[]): (string | undefined)[] {
-  return received.map(mail => /^Message-ID: <inc-\w+-(\w+)@/m.exec(mail.raw)?.[1]);
-}
-
-function answer(responseCode: number, text = 'no'): Error {
-  return Object.assign(new Error(text), { responseCode });
-}
-
-function configFor(port: number | undefined, changes: Partial<MailConfig> = {}): MailConfig {
-  return mailConfig.parse({
-    from: 'Edgeward <edgeward@plant.example>',
-    to: ['shift@plant.example', 'Chief <chief@plant.example>'],
-    ...(port !== undefined && { smtp: { host: '127.0.0.1', port, secure: 'none' } }),
-    ...changes,
-  });
-}
-
-/** The queue of one process, its courier running until the test ends or `stop`. */
-async function process(t: TestContext, folder: string, config: MailConfig) {
-  const log = silentLogger;
-  const store = new AlertStore({ directory: `${folder}/incidents`, log });
-  const queue = new MailQueue({ store, config, log, clock: systemClock });
-  await queue.open();
-  const stopping = new AbortController();
-  const sender = config.smtp && new SmtpSender(config.smtp);
-  const times = { firstRetryMs: 10, lastRetryMs: 50 };
-  const courier = sender && new MailCourier({ queue, sender, log, clock: systemClock, ...times });
-  const running = courier?.run(stopping.signal);
-  const stop = async () => {
-    stopping.abort();
-    await running;
-    await store[Symbol.asyncDispose]();
-  };
-  afterwards(t, stop);
-  const put = async (kind: MailKind, incident: Incident = anIncident()) => {
-    const { operations, committed } = queue.prepare([{ kind, incident }]);
-    await store.commit(operations);
-    committed();
-  };
-  return { queue, put, stop };
-}
-
-/** Resolves at the first change, or now, after which the mail is as wanted. */
-function until(queue: MailQueue, id: string, wanted: (mail: MailView) => boolean): Promise<MailView> {
-  return new Promise(resolve => {
-    const look = () => {
-      const mail = queue.list(100).find(one => one.id === id);
-      if (mail && wanted(mail)) resolve(mail);
-    };
-    queue.onChange(look);
-    look();
-  });
-}
+import { mailConfig } from './config.js';
 
 const opened = 'inc-0123456789abcdef-opened';
 const isSent = (mail: MailView) => mail.state === 'sent';
@@ -110,13 +13,13 @@ const limit = { timeout: 30_000 };
 
 test('without SMTP mails are kept and shown', limit, async t => {
   const folder = await temporaryFolder(t);
-  const first = await process(t, folder, configFor(undefined));
+  const first = await mailProcess(t, folder, configFor(undefined));
   await first.put('opened');
   const [mail] = first.queue.list(10);
   assert.equal(mail?.state, 'kept');
   assert.match(mail?.reason ?? '', /no SMTP/);
   await first.stop();
-  const { queue } = await process(t, folder, configFor(undefined));
+  const { queue } = await mailProcess(t, folder, configFor(undefined));
   const body = await queue.body(opened);
   assert.match(body?.html ?? '', /dischargePressure/);
   assert.match(body?.text ?? '', /CRITICAL: pump-1/);
@@ -125,7 +28,7 @@ test('without SMTP mails are kept and shown', limit, async t => {
 
 test('sends HTML and text to everybody, threaded by stable ids', limit, async t => {
   const server = await mailServer(t);
-  const { queue, put } = await process(t, await temporaryFolder(t), configFor(server.port));
+  const { queue, put } = await mailProcess(t, await temporaryFolder(t), configFor(server.port));
   await put('opened');
   await put('critical');
   await put('closed', anIncident({ state: 'closed', closedMs: Date.UTC(2026, 0, 1, 0, 1) }));
@@ -145,7 +48,7 @@ test('sends HTML and text to everybody, threaded by stable ids', limit, async t 
 
 test('a device name cannot add a header or a recipient', limit, async t => {
   const server = await mailServer(t);
-  const { queue, put } = await process(t, await temporaryFolder(t), configFor(server.port));
+  const { queue, put } = await mailProcess(t, await temporaryFolder(t), configFor(server.port));
   const evil = 'pump\r\nBcc: evil@example.com\r\n\r\n<script>x</script>';
   await put('opened', anIncident({ device: evil, gateway: evil, title: `${evil}: high` }));
   await until(queue, opened, isSent);
@@ -161,7 +64,7 @@ test('a device name cannot add a header or a recipient', limit, async t => {
 test('451 is tried again, 550 is not', limit, async t => {
   const server = await mailServer(t);
   server.answers.push(answer(451, 'try later'));
-  const { queue, put } = await process(t, await temporaryFolder(t), configFor(server.port));
+  const { queue, put } = await mailProcess(t, await temporaryFolder(t), configFor(server.port));
   const delayed = until(queue, opened, mail => mail.state === 'queued' && mail.reason !== null);
   await put('opened');
   await put('critical');
@@ -188,7 +91,7 @@ test('one recipient for now, one for good: each gets it once or is named', limit
     },
   });
   const to = ['shift@plant.example', 'gone@plant.example', 'chief@plant.example'];
-  const { queue, put } = await process(t, await temporaryFolder(t), configFor(server.port, { to }));
+  const { queue, put } = await mailProcess(t, await temporaryFolder(t), configFor(server.port, { to }));
   await put('opened');
   const sent = await until(queue, opened, isSent);
   assert.match(sent.reason ?? '', /refused for gone@plant\.example/);
@@ -203,7 +106,7 @@ test('an outage delays and does not drop, also across a restart, and nothing ove
   const probe = await mailServer(t);
   await probe.close();
   const config = configFor(probe.port);
-  const first = await process(t, folder, config);
+  const first = await mailProcess(t, folder, config);
   await first.put('opened');
   await first.put('critical');
   const delayed = await until(first.queue, opened, mail => mail.reason !== null);
@@ -211,7 +114,7 @@ test('an outage delays and does not drop, also across a restart, and nothing ove
   assert.match(delayed.reason ?? '', /ECONNREFUSED/);
   await first.stop();
 
-  const { queue } = await process(t, folder, config);
+  const { queue } = await mailProcess(t, folder, config);
   assert.deepEqual(
     queue.list(10).map(mail => mail.state),
     ['queued', 'queued'],
@@ -225,11 +128,11 @@ test('after a restart nothing that was sent is sent again', limit, async t => {
   const folder = await temporaryFolder(t);
   const server = await mailServer(t);
   const config = configFor(server.port);
-  const first = await process(t, folder, config);
+  const first = await mailProcess(t, folder, config);
   await first.put('opened');
   await until(first.queue, opened, isSent);
   await first.stop();
-  const second = await process(t, folder, config);
+  const second = await mailProcess(t, folder, config);
   await second.put('opened');
   await second.put('closed');
   await until(second.queue, 'inc-0123456789abcdef-closed', isSent);
@@ -237,7 +140,7 @@ test('after a restart nothing that was sent is sent again', limit, async t => {
 });
 
 test('logs in with the secret, and a wrong one delays', limit, async t => {
-  const { env } = globalThis.process;
+  const { env } = process;
   env.EDGEWARD_TEST_SMTP = 'wrong';
   afterwards(t, async () => void delete env.EDGEWARD_TEST_SMTP);
   const server = await mailServer(t, {
@@ -249,7 +152,11 @@ test('logs in with the secret, and a wrong one delays', limit, async t => {
   });
   const smtp = { host: '127.0.0.1', port: server.port, secure: 'none' as const };
   const login = { ...smtp, user: 'edgeward', password: { env: 'EDGEWARD_TEST_SMTP' } };
-  const { queue, put } = await process(t, await temporaryFolder(t), configFor(undefined, { smtp: login }));
+  const { queue, put } = await mailProcess(
+    t,
+    await temporaryFolder(t),
+    configFor(undefined, { smtp: login }),
+  );
   await put('opened');
   const delayed = await until(queue, opened, mail => mail.reason !== null);
   assert.equal(delayed.state, 'queued');
@@ -261,7 +168,7 @@ test('logs in with the secret, and a wrong one delays', limit, async t => {
 test('starttls never falls back to plain text', limit, async t => {
   const server = await mailServer(t);
   const smtp = { host: '127.0.0.1', port: server.port, secure: 'starttls' as const };
-  const { queue, put } = await process(t, await temporaryFolder(t), configFor(undefined, { smtp }));
+  const { queue, put } = await mailProcess(t, await temporaryFolder(t), configFor(undefined, { smtp }));
   await put('opened');
   const delayed = await until(queue, opened, mail => mail.reason !== null);
   assert.equal(delayed.state, 'queued');

@@ -2,16 +2,22 @@
  * Mails that wait, were sent, failed, or are only kept because no SMTP server is configured. They enter in the
  * commit of whoever queues them, so that an incident and its mail are stored together or not at all.
  */
-import type { Clock, TraceContext } from '@edgeward/shared/contracts';
+import type { Clock } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
+import { getOrMake } from '@edgeward/shared/maps';
 import type { AlertStore, Operation } from '../alerts/alert-store.js';
 import type { MailSpans } from '../trace/mail-spans.js';
 import type { MailBody, MailView } from '../views.js';
+import type { ChartMaker, StoredChart } from './charts.js';
 import type { MailConfig } from './config.js';
-import { type MailKind, type MailRequest, mailId, messageId, type RenderedMail, renderMail } from './mail.js';
+import { illustrate } from './illustrator.js';
+import { type MailRequest, mailId, type RenderedMail } from './mail.js';
 import { MailCourier } from './mail-courier.js';
+import { withChart } from './mail-html.js';
+import { merged, type NewMail, newDigest, newMail, type QueuedMail, released } from './queued-mail.js';
+import { isDigestDue } from './recipients.js';
 import { SmtpSender } from './smtp.js';
 
 /** Where the incident engine puts its mails. */
@@ -25,31 +31,27 @@ export interface MailOutlet {
 export interface MailQueueOptions {
   readonly store: AlertStore;
   readonly config: MailConfig;
+  /** Name of the collector, in message ids. */
+  readonly collector?: string;
+  /** Absent: mails go without. */
+  readonly charts?: ChartMaker | undefined;
   readonly log: Logger;
   readonly clock: Clock;
   readonly spans?: MailSpans | undefined;
 }
 
-export interface QueuedMail {
-  readonly view: MailView;
-  readonly kind: MailKind;
-  /** In what order they were queued. */
-  readonly order: number;
-  readonly messageId: string;
-  readonly references: readonly string[];
-  /** Recipients that have neither accepted it nor refused it for good. */
-  readonly pending: readonly string[];
-  readonly refused: readonly string[];
-  readonly attempts: number;
-  /** Where its span hangs. */
-  readonly trace?: TraceContext;
+/** What is sent, apart from whom to. */
+export interface Letter extends RenderedMail {
+  readonly chart: StoredChart | undefined;
 }
 
 type Listener = (mail: MailView) => void;
 
 const headPrefix = 'mail/';
 const bodyPrefix = 'body/';
+const chartPrefix = 'chart/';
 const maxMails = 1000;
+const chartWaitMs = 2500;
 
 export class MailQueue implements MailOutlet {
   readonly #options: MailQueueOptions;
@@ -59,6 +61,7 @@ export class MailQueue implements MailOutlet {
   readonly queued = new Gate();
   #loaded: Promise<void> | undefined;
   #lastOrder = 0;
+  #running = false;
   /** Times that a mail could not be sent, since the start. */
   delays = 0;
 
@@ -75,16 +78,7 @@ export class MailQueue implements MailOutlet {
     const wanted = requests.filter(request => this.#isWanted(request));
     const entries = wanted.map((request, i) => this.#entry(request, this.#lastOrder + 1 + i));
     const old = this.#tooMany(entries.length);
-    const operations = [
-      ...entries.flatMap(({ mail, body }) => [
-        { key: headPrefix + mail.view.id, value: mail },
-        { key: bodyPrefix + mail.view.id, value: body },
-      ]),
-      ...old.flatMap(id => [
-        { key: headPrefix + id, value: undefined },
-        { key: bodyPrefix + id, value: undefined },
-      ]),
-    ];
+    const operations = [...entries.flatMap(stored), ...old.flatMap(gone)];
     return {
       operations,
       committed: () =>
@@ -103,7 +97,7 @@ export class MailQueue implements MailOutlet {
 
   /** Those that are stored, by state, and when the oldest that waits was queued, ms. */
   counts(): { readonly byState: Readonly<Record<MailView['state'], number>>; readonly oldestMs?: number } {
-    const byState = { kept: 0, queued: 0, sent: 0, failed: 0 };
+    const byState = { kept: 0, held: 0, queued: 0, merged: 0, sent: 0, failed: 0 };
     let oldestMs = Number.POSITIVE_INFINITY;
     for (const { view } of this.#mails.values()) {
       byState[view.state] += 1;
@@ -112,15 +106,30 @@ export class MailQueue implements MailOutlet {
     return { byState, ...(byState.queued > 0 && { oldestMs }) };
   }
 
+  /** As the page shows it: the chart is part of the HTML. */
   async body(id: string): Promise<MailBody | undefined> {
+    if (this.#mails.get(id)?.plot) await this.#drawnSoon(id);
     const mail = this.#mails.get(id);
-    const body = mail && ((await this.#options.store.get(bodyPrefix + id)) as RenderedMail | undefined);
-    return mail && body ? { ...mail.view, text: body.text, html: body.html } : undefined;
+    const letter = mail && (await this.letter(id));
+    if (!mail || !letter) return undefined;
+    const { text, html, chart } = letter;
+    const inline = chart && { ...chart, src: `data:image/png;base64,${chart.png}` };
+    return { ...mail.view, text, html: withChart(html, inline) };
   }
 
-  /** As it would be sent. */
-  render(request: MailRequest): RenderedMail {
-    return renderMail(request, this.#options.config.linkBase);
+  /** Whoever looks at a new mail at once sees its chart, too. */
+  async #drawnSoon(id: string): Promise<void> {
+    const untilMs = performance.now() + chartWaitMs;
+    while (this.#running && this.#mails.get(id)?.plot && performance.now() < untilMs)
+      await this.queued.wait(undefined, untilMs - performance.now());
+  }
+
+  /** As it is stored. */
+  async letter(id: string): Promise<Letter | undefined> {
+    const { store } = this.#options;
+    const body = (await store.get(bodyPrefix + id)) as RenderedMail | undefined;
+    const chart = (await store.get(chartPrefix + id)) as StoredChart | undefined;
+    return body && { ...body, chart };
   }
 
   onChange(listener: Listener): () => void {
@@ -128,29 +137,96 @@ export class MailQueue implements MailOutlet {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Sends what is queued until `stop`; ends at once if there is no SMTP server. */
+  /** Draws the charts of what is queued, and sends it if there is an SMTP server, until `stop`. */
   async run(stop: AbortSignal): Promise<void> {
-    const { config, log, clock } = this.#options;
-    if (!config.smtp) return;
-    await new MailCourier({ queue: this, sender: new SmtpSender(config.smtp), log, clock }).run(stop);
+    const { config, charts, collector, log, clock } = this.#options;
+    await this.open();
+    this.#running = true;
+    const sender = config.smtp && new SmtpSender(config.smtp, { collector });
+    await Promise.all([
+      charts && illustrate({ queue: this, charts, clock }, stop),
+      sender && new MailCourier({ queue: this, sender, log, clock }).run(stop),
+    ]);
+  }
+
+  /** The oldest mail whose chart is yet to be drawn. */
+  undrawn(): QueuedMail | undefined {
+    return this.#oldestFirst().find(({ plot }) => plot !== undefined);
+  }
+
+  /** Its chart is ready, or it goes without. */
+  async drawn(id: string, chart: StoredChart | undefined): Promise<void> {
+    const known = this.#mails.get(id);
+    if (!known) return;
+    const { plot: _, ...mail } = known;
+    await this.#saveAll([mail], chart ? [{ key: chartPrefix + id, value: chart }] : []);
+    this.queued.open();
+  }
+
+  get holds(): boolean {
+    return [...this.#mails.values()].some(({ view }) => view.state === 'held');
+  }
+
+  /**
+   * Has those that were held for quiet hours or a digest go, all to the same recipients in one mail: stored together,
+   * so that after a kill at any point each is either held or in a digest.
+   */
+  async releaseDue(): Promise<void> {
+    const { config, collector, clock } = this.#options;
+    const nowMs = clock.now();
+    for (const mails of this.#dueGroups(nowMs)) {
+      const [only] = mails;
+      if (mails.length === 1 && only) {
+        await this.#saveAll([released(only)], []);
+        continue;
+      }
+      const digest = newDigest(mails, { config, collector, order: this.#lastOrder + 1, nowMs });
+      this.#lastOrder += 1;
+      const members = mails.map(mail => merged(mail, digest.mail.view.id));
+      await this.#saveAll([...members, digest.mail], stored(digest));
+    }
+  }
+
+  #dueGroups(nowMs: number): QueuedMail[][] {
+    const { config } = this.#options;
+    const groups = new Map<string, QueuedMail[]>();
+    for (const mail of this.#oldestFirst())
+      if (mail.view.state === 'held' && !mail.plot)
+        getOrMake(groups, JSON.stringify(mail.view.to), () => []).push(mail);
+    return [...groups.values()].filter(mails =>
+      mails.some(({ severity, view }) => isDigestDue(config, severity ?? 'info', view.createdMs, nowMs)),
+    );
+  }
+
+  #oldestFirst(): QueuedMail[] {
+    return [...this.#mails.values()].sort((a, b) => a.order - b.order);
   }
 
   /** The next of each incident, oldest first: within a thread none overtakes an earlier one. */
   waiting(): QueuedMail[] {
     const threads = new Set<string>();
-    return [...this.#mails.values()]
+    return this.#oldestFirst()
       .filter(mail => mail.view.state === 'queued')
-      .sort((a, b) => a.order - b.order)
-      .filter(({ view }) => !threads.has(view.incidentId) && threads.add(view.incidentId));
+      .filter(({ view: { incidentId, id } }) => {
+        const thread = incidentId ?? id;
+        return !threads.has(thread) && threads.add(thread);
+      })
+      .filter(({ plot }) => plot === undefined);
   }
 
   /** What the server said stands in memory even if it cannot be stored: a double after a crash beats two now. */
-  async save(mail: QueuedMail): Promise<void> {
-    this.#keep(mail);
+  save(mail: QueuedMail): Promise<void> {
+    return this.#saveAll([mail], []);
+  }
+
+  async #saveAll(mails: readonly QueuedMail[], more: readonly Operation[]): Promise<void> {
+    for (const mail of mails) this.#keep(mail);
     try {
-      await this.#options.store.commit([{ key: headPrefix + mail.view.id, value: mail }]);
+      const heads = mails.map(mail => ({ key: headPrefix + mail.view.id, value: mail }));
+      await this.#options.store.commit([...more, ...heads]);
     } catch (error) {
-      const fields = { mail: mail.view.id, state: mail.view.state, reason: messageOf(error) };
+      const { id, state } = mails[0]!.view;
+      const fields = { mail: id, state, count: mails.length, reason: messageOf(error) };
       this.#options.log.error(fields, 'the state of a mail could not be stored');
     }
   }
@@ -168,43 +244,20 @@ export class MailQueue implements MailOutlet {
     return !this.#mails.has(mailId(incident.id, kind));
   }
 
-  #entry(request: MailRequest, order: number): { mail: QueuedMail; body: RenderedMail } {
-    const { config, clock } = this.#options;
-    const { kind, incident, trace } = request;
-    const body = this.render(request);
-    const view: MailView = {
-      id: mailId(incident.id, kind),
-      incidentId: incident.id,
-      createdMs: clock.now(),
-      sentMs: null,
-      state: config.smtp ? 'queued' : 'kept',
-      reason: config.smtp ? null : 'no SMTP server is configured',
-      from: config.from,
-      to: config.to,
-      subject: body.subject,
-    };
-    const references = kind === 'opened' ? [] : [messageId(incident.id, 'opened', config.from)];
-    return {
-      body,
-      mail: {
-        view,
-        kind,
-        order,
-        messageId: messageId(incident.id, kind, config.from),
-        references,
-        pending: config.to,
-        refused: [],
-        attempts: 0,
-        ...(trace && { trace }),
-      },
-    };
+  #entry(request: MailRequest, order: number): NewMail {
+    const { config, collector, charts, clock } = this.#options;
+    const thread = this.#oldestFirst().filter(({ view }) => view.incidentId === request.incident.id);
+    const drawn = charts !== undefined;
+    return newMail(request, { config, collector, drawn, order, nowMs: clock.now(), thread });
   }
 
   /** The oldest that nobody waits for, so that the store stays small. */
   #tooMany(more: number): string[] {
     const over = this.#mails.size + more - maxMails;
     if (over <= 0) return [];
-    const done = [...this.#mails.values()].filter(mail => mail.view.state !== 'queued');
+    const done = [...this.#mails.values()].filter(
+      ({ view }) => view.state !== 'queued' && view.state !== 'held',
+    );
     return done
       .sort((a, b) => a.order - b.order)
       .slice(0, over)
@@ -221,7 +274,8 @@ export class MailQueue implements MailOutlet {
   }
 
   #keep(mail: QueuedMail): void {
-    this.#options.spans?.changed(mail);
+    const before = this.#mails.get(mail.view.id)?.view.state;
+    if (mail.view.state !== before) this.#options.spans?.changed(mail);
     this.#mails.set(mail.view.id, mail);
     for (const listener of this.#listeners) {
       try {
@@ -231,4 +285,15 @@ export class MailQueue implements MailOutlet {
       }
     }
   }
+}
+
+function stored({ mail, body }: NewMail): Operation[] {
+  return [
+    { key: headPrefix + mail.view.id, value: mail },
+    { key: bodyPrefix + mail.view.id, value: body },
+  ];
+}
+
+function gone(id: string): Operation[] {
+  return [headPrefix, bodyPrefix, chartPrefix].map(prefix => ({ key: prefix + id, value: undefined }));
 }

@@ -5,12 +5,14 @@ export function mailText(facts: MailFacts): string {
   const parts = [
     `${headlineOf(facts)}\n${facts.place}\n\n${facts.lead}`,
     section('What happened', [...facts.happened, ...channelLines(facts)]),
+    section('Likely cause', causeLines(facts)),
     section(
       'What to do',
       facts.actions.map((action, i) => `${i + 1}. ${action}`),
     ),
     section('Affected', pairs(facts.affected)),
-    section('Why we think so', facts.why),
+    section('Why we think so', [...facts.evidence.map(([id, text]) => `${id}: ${text}`), ...facts.why]),
+    wordingLines(facts),
     section(
       'Timeline (UTC)',
       facts.timeline.map(([time, text]) => `${time}  ${text}`),
@@ -27,6 +29,35 @@ function headlineOf({ closed, severity, title }: MailFacts): string {
 
 function section(title: string, lines: readonly string[]): string {
   return lines.length === 0 ? '' : `${title}\n${'-'.repeat(title.length)}\n${lines.join('\n')}`;
+}
+
+function causeLines({ verdict, causes }: MailFacts): string[] {
+  const lines = causes.map(
+    ({ cause, component, percent, evidence, against }, i) =>
+      `${i + 1}. ${cause}: ${percent} % (${[`look at: ${component}`, ...words(evidence, against)].join('; ')})`,
+  );
+  return verdict === '' ? [] : [verdict, ...lines];
+}
+
+function words(evidence: string, against: string): string[] {
+  return [
+    ...(evidence === '' ? [] : [`for it: ${evidence}`]),
+    ...(against === '' ? [] : [`against it: ${against}`]),
+  ];
+}
+
+function wordingLines({ wording }: MailFacts): string {
+  if (!wording) return '';
+  const title = wordingTitle(wording.model);
+  return section(
+    title,
+    wording.paragraphs.map(line => `| ${line}`),
+  );
+}
+
+/** Where the words of a language model begin. */
+export function wordingTitle(model: string): string {
+  return `In other words (by the language model ${model}; all else in this mail is Edgeward's own)`;
 }
 
 function pairs(entries: readonly (readonly [string, string])[]): string[] {

@@ -124,6 +124,8 @@ test('numbers as people write them', () => {
   assert.equal(formatNumber(0), '0');
   assert.equal(formatNumber(1.5e12), '1.50e+12');
   assert.equal(formatNumber(2e-7), '2.00e−7');
+  assert.equal(formatNumber(-2e-7), '−2.00e−7');
+  assert.equal(formatNumber(0, 1e-7), '0');
   assert.equal(unitSign('Cel'), '°C');
   assert.equal(unitSign('constructor'), 'constructor');
   assert.equal(formatDuration(130_000), '2 min 10 s');

@@ -17,6 +17,7 @@ export interface MailRequest {
 export interface RenderedMail {
   readonly subject: string;
   readonly text: string;
+  /** With a place for the chart, see `withChart`. */
   readonly html: string;
 }
 
@@ -26,10 +27,16 @@ export function renderMail({ kind, incident }: MailRequest, linkBase?: string): 
   return { subject: subjectOf(kind, incident), text: mailText(facts), html: mailHtml(facts) };
 }
 
-/** `[critical] north/pump-station-1 pump-1: dischargePressure high, flow low` */
+/**
+ * `[critical] north/pump-station-1 pump-1: Blocked valve behind the pump (likely)`, or the title where no cause is
+ * likely: `[critical] north/pump-station-1 pump-1: dischargePressure high, flow low`
+ */
 function subjectOf(kind: MailKind, incident: Incident): string {
   const tag = kind === 'closed' ? 'closed' : incident.severity;
-  return clean(`[${tag}] ${placeOf(incident)} ${incident.title}`, 200);
+  const { diagnosis, device, title } = incident;
+  const [first] = diagnosis?.causes ?? [];
+  const what = first && diagnosis?.verdict === 'likely' ? `${clean(device)}: ${first.cause} (likely)` : title;
+  return clean(`[${tag}] ${placeOf(incident)} ${what}`, 200);
 }
 
 /** Derived, so that a mail that goes out twice after a crash has the same id both times. */
@@ -37,8 +44,22 @@ export function mailId(incidentId: string, kind: MailKind): string {
   return `${incidentId}-${kind}`;
 }
 
-/** @param from  the configured sender; its host ends the id */
-export function messageId(incidentId: string, kind: MailKind, from: string): string {
-  const host = /@([A-Za-z0-9.-]+)>?$/.exec(from)?.[1] ?? 'edgeward.invalid';
-  return `<${mailId(incidentId, kind)}@${host}>`;
+/**
+ * @param kind  absent for a digest
+ * @param from  the configured sender; its host ends the id
+ * @param collector  its name: two collectors may tell of the same incident
+ */
+export function messageId(
+  id: string,
+  kind: MailKind | undefined,
+  from: string,
+  collector?: string | undefined,
+): string {
+  const name = [kind ? mailId(id, kind) : id, ...(collector === undefined ? [] : [collector])].join('.');
+  return `<${name}@${hostOf(from)}>`;
+}
+
+/** `plant.example` of `Edgeward <edgeward@plant.example>` */
+export function hostOf(from: string): string {
+  return /@([A-Za-z0-9.-]+)>?$/.exec(from)?.[1] ?? 'edgeward.invalid';
 }

@@ -1,17 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { readSecret } from '@edgeward/shared/config';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { createTransport, type NodemailerError, type Transporter } from 'nodemailer';
 import type { SmtpConfig } from './config.js';
-import type { RenderedMail } from './mail.js';
-
-export interface OutgoingMail extends RenderedMail {
-  readonly from: string;
-  readonly to: readonly string[];
-  readonly messageId: string;
-  /** Earlier mails of the thread, oldest first. */
-  readonly references: readonly string[];
-  readonly createdMs: number;
-}
+import { messageOptions, type OutgoingMail } from './mime.js';
 
 /** What became of one attempt, for each recipient. */
 export interface MailOutcome {
@@ -32,23 +24,36 @@ export interface MailSender {
   send(mail: OutgoingMail, recipients: readonly string[], deadline: AbortSignal): Promise<MailOutcome>;
 }
 
-const timeoutMs = 30_000;
+/** Silence of the server. */
+const silenceMs = 30_000;
+/** One mail altogether: a server may also trickle for ever. */
+const mailMs = 120_000;
+
+export interface SenderOptions {
+  /** Name of the collector, for filters. */
+  readonly collector?: string | undefined;
+  readonly silenceMs?: number;
+  readonly mailMs?: number;
+}
 
 /** One connection a mail: mails are rare, and a kept connection is one more thing that can be half dead. */
 export class SmtpSender implements MailSender {
   readonly #config: SmtpConfig;
+  readonly #options: SenderOptions;
 
-  constructor(config: SmtpConfig) {
+  constructor(config: SmtpConfig, options: SenderOptions = {}) {
     this.#config = config;
+    this.#options = options;
   }
 
   async send(mail: OutgoingMail, recipients: readonly string[], deadline: AbortSignal): Promise<MailOutcome> {
     const transport = await this.#transport();
+    const late = AbortSignal.timeout(this.#options.mailMs ?? mailMs);
     try {
       const info = await transport.sendMail({
-        ...messageOptions(mail),
+        ...messageOptions(mail, this.#options.collector),
         envelope: { from: addressOf(mail.from), to: recipients.map(addressOf) },
-        signal: deadline,
+        signal: AbortSignal.any([deadline, late]),
       });
       return outcomeOf(recipients, info.rejectedErrors ?? []);
     } catch (error) {
@@ -59,9 +64,11 @@ export class SmtpSender implements MailSender {
   }
 
   async #transport(): Promise<Transporter> {
-    const { host, port, secure, user, password } = this.#config;
+    const { host, port, secure, user, password, ca } = this.#config;
     // Read anew each time: a corrected password file needs no restart.
     const pass = password ? await readSecret(password) : '';
+    const trusted = ca === undefined ? undefined : await readFile(ca, 'utf8');
+    const timeoutMs = this.#options.silenceMs ?? silenceMs;
     return createTransport({
       host,
       port,
@@ -69,6 +76,7 @@ export class SmtpSender implements MailSender {
       requireTLS: secure === 'starttls',
       ignoreTLS: secure === 'none',
       ...(user && { auth: { user, pass } }),
+      ...(trusted !== undefined && { tls: { ca: trusted } }),
       connectionTimeout: timeoutMs,
       greetingTimeout: timeoutMs,
       socketTimeout: timeoutMs,
@@ -76,22 +84,6 @@ export class SmtpSender implements MailSender {
       disableUrlAccess: true,
     });
   }
-}
-
-function messageOptions(mail: OutgoingMail) {
-  const { from, to, subject, text, html, messageId, references, createdMs } = mail;
-  const first = references[0];
-  return {
-    from,
-    to: [...to],
-    subject,
-    text,
-    html,
-    messageId,
-    date: new Date(createdMs),
-    ...(first && { inReplyTo: first, references: [...references] }),
-    headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
-  };
 }
 
 /** `a@b` of `Name <a@b>`. */

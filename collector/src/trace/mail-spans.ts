@@ -1,6 +1,6 @@
 import type { Clock } from '@edgeward/shared/contracts';
 import type { Tracer } from '@edgeward/shared/trace/span';
-import type { QueuedMail } from '../notifiers/mail-queue.js';
+import type { QueuedMail } from '../notifiers/queued-mail.js';
 
 /** From the moment a mail was queued to the server's yes, or to where it is given up. */
 export class MailSpans {
@@ -14,7 +14,7 @@ export class MailSpans {
 
   /** It has another state than before. */
   changed({ view, kind, trace, attempts }: QueuedMail): void {
-    if (!trace || view.state === 'queued') return;
+    if (!trace || view.state === 'queued' || view.state === 'held') return;
     this.#tracer.record({
       name: 'mail',
       context: { traceId: trace.traceId, spanId: this.#tracer.newSpanId() },
@@ -27,7 +27,7 @@ export class MailSpans {
         'edgeward.mail.kind': kind,
         'edgeward.mail.state': view.state,
         'edgeward.mail.attempts': attempts,
-        'edgeward.incident': view.incidentId,
+        ...(view.incidentId !== null && { 'edgeward.incident': view.incidentId }),
       },
       ...(view.state === 'failed' && { error: view.reason ?? 'not accepted' }),
     });

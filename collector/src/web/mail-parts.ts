@@ -2,7 +2,14 @@ import type { MailView } from '../views.js';
 import { h, type Part, setAttribute, setText } from './dom.js';
 import { setMoment } from './format.js';
 
-const marks = { kept: '◌ kept', queued: '◔ waiting', sent: '✓ sent', failed: '✗ failed' } as const;
+const marks = {
+  kept: '◌ kept',
+  held: '◑ for the digest',
+  queued: '◔ waiting',
+  merged: '✓ in a digest',
+  sent: '✓ sent',
+  failed: '✗ failed',
+} as const;
 
 export function mailState(mail: MailView): string {
   return marks[mail.state];

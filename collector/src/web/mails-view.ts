@@ -53,17 +53,22 @@ function letter(mail: MailView): HTMLElement[] {
   const subject = h('h2');
   setText(subject, mail.subject);
   const state = [mailState(mail), mail.reason].filter(Boolean).join(': ');
-  const incident = h('a', { href: `#/incident/${encodeURIComponent(mail.incidentId)}` }, 'Open the incident');
+  const { incidentId } = mail;
+  const incident =
+    incidentId === null
+      ? []
+      : [
+          h(
+            'p',
+            { class: 'letter-link' },
+            h('a', { href: `#/incident/${encodeURIComponent(incidentId)}` }, 'Open the incident'),
+          ),
+        ];
   const facts = [
     fact('From', mail.from),
     fact('To', mail.to.join(', ')),
     fact('Written', moment(mail.createdMs)),
     fact('State', state),
   ];
-  return [
-    subject,
-    h('dl', { class: 'letterhead' }, ...facts),
-    h('p', { class: 'letter-link' }, incident),
-    frame,
-  ];
+  return [subject, h('dl', { class: 'letterhead' }, ...facts), ...incident, frame];
 }

@@ -66,6 +66,11 @@ export const commandTable: readonly TableEntry[] = [
     summary: 'which models gateways run; give them another one, or the one before',
   },
   {
+    word: 'mail',
+    module: '@edgeward/collector/mail-command',
+    summary: 'write sample mails as files, to see what will be sent',
+  },
+  {
     word: 'fsck',
     module: '@edgeward/shared/fsck-command',
     summary: 'check and repair the stores of a stopped agent or collector',
