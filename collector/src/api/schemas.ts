@@ -139,6 +139,13 @@ export const incident = z.strictObject({
   recommendations: list(z.string()),
   timeline: list(z.strictObject({ atMs: z.number(), text: z.string() })),
   diagnosis: diagnosis.optional().meta({ description: 'What it is thought to be, and why' }),
+  wording: z
+    .strictObject({
+      text: z.string().meta({ description: 'Plain text; paragraphs stand apart by an empty line' }),
+      model: z.string().meta({ description: 'Who worded it' }),
+    })
+    .optional()
+    .meta({ description: 'What a language model made of the diagnosis, checked against its evidence' }),
 });
 
 export const mailView = z.strictObject({
