@@ -18,21 +18,34 @@ export interface DeviceMemory {
   readonly numbers: Float64Array;
 }
 
+const firstRoom = 256;
+
 /** @param pass  hands over all that is to be written */
 export function written(pass: (memory: Memory) => void): Float64Array {
-  const numbers: number[] = [];
+  let numbers = new Float64Array(firstRoom);
+  let count = 0;
+  const makeRoom = (more: number) => {
+    if (count + more <= numbers.length) return;
+    const grown = new Float64Array(2 * (count + more));
+    grown.set(numbers);
+    numbers = grown;
+  };
   const number = (value: number) => {
-    numbers.push(value);
+    makeRoom(1);
+    numbers[count] = value;
+    count += 1;
     return value;
   };
   pass({
     number,
     count: number,
     array: values => {
-      for (const value of values) numbers.push(value);
+      makeRoom(values.length);
+      numbers.set(values, count);
+      count += values.length;
     },
   });
-  return Float64Array.from(numbers);
+  return numbers.slice(0, count);
 }
 
 /** @throws RangeError unless it is just what `pass` takes */

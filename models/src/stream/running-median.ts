@@ -38,13 +38,14 @@ export class RunningMedian {
     this.#count += 1;
   }
 
+  /** What is read back goes into one that is new. */
   remember(memory: Memory): void {
+    const isNew = this.#count === 0;
     this.#count = memory.count(this.#count);
     const n = Math.min(this.#count, this.size);
     if (n > this.#ring.length) this.#resize(n);
     memory.array(this.#ring.subarray(0, n));
-    this.#sorted.set(this.#ring.subarray(0, n));
-    this.#sorted.subarray(0, n).sort();
+    if (isNew) this.#sorted.set(this.#ring.slice(0, n).sort());
   }
 
   #resize(room: number): void {

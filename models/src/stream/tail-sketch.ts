@@ -71,7 +71,7 @@ export class TailSketch {
     const length = memory.count(this.#counts.length);
     if (this.#from + length > buckets) throw new RangeError(`${this.#from} and ${length} are no buckets`);
     if (length !== this.#counts.length) this.#counts = new Uint32Array(length);
-    for (let i = 0; i < length; i++) this.#counts[i] = memory.count(this.#counts[i]!);
+    memory.array(this.#counts);
   }
 
   /** The buckets are placed by the first values. */
