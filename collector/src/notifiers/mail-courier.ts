@@ -9,7 +9,7 @@ import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { setTrace } from '@edgeward/shared/trace/log-scope';
 import type { MailQueue } from './mail-queue.js';
-import type { QueuedMail } from './queued-mail.js';
+import { outgoing, type QueuedMail } from './queued-mail.js';
 import type { MailOutcome, MailSender } from './smtp.js';
 
 export interface MailCourierOptions {
@@ -70,16 +70,12 @@ export class MailCourier {
 
   async #attempt(mail: QueuedMail, stop: AbortSignal): Promise<void> {
     const { queue, sender, clock, log } = this.#options;
-    const { view, pending, references, messageId } = mail;
-    const { from, to, createdMs } = view;
+    const { view, pending } = mail;
     setTrace(log, mail.trace);
     try {
       const letter = await queue.letter(view.id);
       if (!letter) return await queue.save(failed(mail, 'its text was lost with a damaged store'));
-      const { kind, severity } = mail;
-      const { incidentId } = view;
-      const outgoing = { ...letter, from, to, createdMs, references, messageId, kind, severity, incidentId };
-      const outcome = await sender.send(outgoing, pending, stop);
+      const outcome = await sender.send(outgoing(mail, letter), pending, stop);
       this.#outage.backoff.reset();
       await queue.save(this.#after(mail, outcome));
     } catch (error) {

@@ -4,7 +4,7 @@
  */
 import type { CauseFacts, ChannelFacts, MailFacts } from './facts.js';
 import { escapeHtml } from './format.js';
-import { wordingTitle } from './mail-text.js';
+import { footNote, wordingTitle } from './mail-text.js';
 
 const font = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
 const line = 'rgba(128,128,128,.35)';
@@ -173,7 +173,7 @@ function channelRow({ name, value, range, direction, percent }: ChannelFacts, co
 <td style="padding:8px 6px 8px 0;${border}"><b>${breakable(name)}</b>
 <div style="font-size:13px;white-space:nowrap">${arrows[direction]} ${direction} <span style="${quiet}">· share ${percent}&nbsp;%</span></div>
 ${bar(percent, colour)}</td>
-<td style="${number};font-weight:600${value.length > 16 ? '' : ';white-space:nowrap'}">${named(value)}</td>
+<td style="${number};font-weight:600"><div style="min-width:84px">${named(value)}</div></td>
 <td style="${number}">${named(range)}</td>
 </tr>`;
 }
@@ -205,5 +205,5 @@ function pairs(entries: readonly (readonly [string, string])[]): string {
 
 function footer({ ids }: MailFacts): string {
   const text = ids.map(([label, value]) => `${label} ${value}`).join(' · ');
-  return `<p style="margin:24px 0 0;padding-top:10px;border-top:1px solid ${line};font-size:12px;overflow-wrap:anywhere;${quiet}">${named(text)}<br>Sent by Edgeward. Answering this mail reaches nobody who can change the machine.</p>`;
+  return `<p style="margin:24px 0 0;padding-top:10px;border-top:1px solid ${line};font-size:12px;overflow-wrap:anywhere;${quiet}">${named(text)}<br>${footNote}</p>`;
 }

@@ -1,5 +1,7 @@
 import type { ChannelFacts, MailFacts } from './facts.js';
 
+export const footNote = 'Sent by Edgeward. Answering this mail reaches nobody who can change the machine.';
+
 /** The mail for readers and clients that want no HTML. */
 export function mailText(facts: MailFacts): string {
   const parts = [
@@ -19,6 +21,7 @@ export function mailText(facts: MailFacts): string {
     ),
     facts.link ? `Details: ${facts.link}` : '',
     pairs(facts.ids).join('\n'),
+    footNote,
   ];
   return `${parts.filter(part => part !== '').join('\n\n')}\n`;
 }

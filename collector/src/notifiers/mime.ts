@@ -1,5 +1,6 @@
 /** A mail as it goes over the wire; the same mail always gives the same bytes. */
 import { createHash } from 'node:crypto';
+import { createTransport } from 'nodemailer';
 import type { Severity } from '../alerts/incident.js';
 import type { StoredChart } from './charts.js';
 import { hostOf } from './mail.js';
@@ -56,4 +57,11 @@ function attachment({ png }: StoredChart, cid: string) {
     contentDisposition: 'inline' as const,
     cid,
   };
+}
+
+/** The bytes themselves, for whoever has no server. */
+export async function wireOf(mail: OutgoingMail, collector: string | undefined): Promise<Buffer> {
+  const transport = createTransport({ streamTransport: true, buffer: true });
+  const { message } = await transport.sendMail(messageOptions(mail, collector));
+  return message as Buffer;
 }

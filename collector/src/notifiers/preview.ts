@@ -1,16 +1,14 @@
 /** Sample mails as files: to see what will be sent, without a server. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { createTransport } from 'nodemailer';
 import { drawPlot } from './chart-svg.js';
 import type { StoredChart } from './charts.js';
 import type { MailConfig } from './config.js';
 import { withChart } from './mail-html.js';
-import type { Letter } from './mail-queue.js';
-import { messageOptions } from './mime.js';
+import { wireOf } from './mime.js';
 import { Painter } from './painter.js';
 import type { Plot } from './plot.js';
-import { type NewMail, newDigest, newMail, type QueuedMail } from './queued-mail.js';
+import { type NewMail, newDigest, newMail, outgoing, type QueuedMail } from './queued-mail.js';
 import { type Sample, samples } from './samples.js';
 
 const paintMs = 20_000;
@@ -74,20 +72,11 @@ async function write(
 ): Promise<string[]> {
   const inline = chart && { ...chart, src: `data:image/png;base64,${chart.png}` };
   const contents: Record<string, string | Buffer> = {
-    [`${name}.eml`]: await wireOf(mail, { ...body, chart }, collector),
+    [`${name}.eml`]: await wireOf(outgoing(mail, { ...body, chart }), collector),
     [`${name}.html`]: withChart(body.html, inline),
     [`${name}.txt`]: `Subject: ${body.subject}\n\n${body.text}`,
     ...(chart && { [`${name}.png`]: Buffer.from(chart.png, 'base64') }),
   };
   for (const [file, content] of Object.entries(contents)) await writeFile(path.join(folder, file), content);
   return Object.keys(contents);
-}
-
-async function wireOf(mail: QueuedMail, letter: Letter, collector: string): Promise<Buffer> {
-  const { view, messageId, references, kind, severity } = mail;
-  const { from, to, createdMs, incidentId } = view;
-  const outgoing = { ...letter, from, to, createdMs, references, messageId, kind, severity, incidentId };
-  const transport = createTransport({ streamTransport: true, buffer: true });
-  const { message } = await transport.sendMail(messageOptions(outgoing, collector));
-  return message as Buffer;
 }

@@ -5,6 +5,8 @@ import type { MailConfig } from './config.js';
 import { type DigestEntry, digestEntry, digestId, renderDigest } from './digest.js';
 import { linkTo, mailFacts } from './facts.js';
 import { type MailKind, type MailRequest, mailId, messageId, type RenderedMail, renderMail } from './mail.js';
+import type { Letter } from './mail-queue.js';
+import type { OutgoingMail } from './mime.js';
 import { type PlotSpec, plotSpec } from './plot.js';
 import { isHeld, recipientsOf } from './recipients.js';
 
@@ -126,4 +128,11 @@ export function merged({ entry: _, plot: __, ...mail }: QueuedMail, digest: stri
 /** The only one of its digest: it goes as it is. */
 export function released({ entry: _, ...mail }: QueuedMail): QueuedMail {
   return { ...mail, view: { ...mail.view, state: 'queued', reason: null } };
+}
+
+/** Together with what it says, all that is sent. */
+export function outgoing(mail: QueuedMail, letter: Letter): OutgoingMail {
+  const { view, messageId, references, kind, severity } = mail;
+  const { from, to, createdMs, incidentId } = view;
+  return { ...letter, from, to, createdMs, references, messageId, kind, severity, incidentId };
 }

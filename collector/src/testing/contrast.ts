@@ -22,11 +22,14 @@ const collect = `[...document.body.querySelectorAll('*')]
     return { text: node.textContent.trim().slice(0, 40), colour: getComputedStyle(node).color, grounds };
   })`;
 
-/** Contrast of every visible text against what lies under it (WCAG 2.2, 1.4.3). */
-export async function textContrast(page: Page): Promise<TextContrast[]> {
+/**
+ * Contrast of every visible text against what lies under it (WCAG 2.2, 1.4.3).
+ * @param canvas  what lies under all of it: Chromium's is rgb(18, 18, 18) for pages that follow a dark scheme
+ */
+export async function textContrast(page: Page, canvas = 'rgb(255, 255, 255)'): Promise<TextContrast[]> {
   const painted = await page.evaluate<Painted[]>(collect);
   return painted.map(({ text, colour, grounds }) => {
-    const ground = grounds.map(parse).reduceRight(over, [255, 255, 255, 1]);
+    const ground = grounds.map(parse).reduceRight(over, parse(canvas));
     return { text, ratio: contrast(over(ground, parse(colour)), ground) };
   });
 }
