@@ -2,6 +2,7 @@
 import type { AgentEvent, Clock, Delivery } from '@edgeward/shared/contracts';
 import { qualityReasons } from '@edgeward/shared/quality';
 import type { IncidentEngine } from './alerts/engine.js';
+import type { HandlingAction } from './alerts/handling.js';
 import { booksJson } from './audit/books.js';
 import type { Gateway, Gateways } from './gateways.js';
 import type { Journal } from './journal/journal.js';
@@ -106,6 +107,10 @@ export class Views implements CollectorViews, Disposable {
 
   incident(id: string) {
     return this.#parts.engine.get(id);
+  }
+
+  handle(id: string, action: HandlingAction, by: string | undefined) {
+    return this.#parts.engine.handle(id, action, by);
   }
 
   mails(limit: number) {

@@ -10,6 +10,7 @@ import type {
   ModelDeployment,
   ShadowReport,
 } from '@edgeward/shared/contracts';
+import type { HandlingAction } from './alerts/handling.js';
 import type { Incident } from './alerts/incident.js';
 import type { BlockPage } from './audit/block-list.js';
 import type { BooksJson } from './audit/books.js';
@@ -419,6 +420,8 @@ export interface CollectorViews {
   series(query: SeriesQuery): SeriesView | undefined;
   incidents(limit: number): readonly Incident[];
   incident(id: string): Incident | undefined;
+  /** Durable when it resolves. */
+  handle(id: string, action: HandlingAction, by: string | undefined): Promise<Incident>;
   mails(limit: number): readonly MailView[];
   mail(id: string): Promise<MailBody | undefined>;
   ledger(): LedgerView;

@@ -8,6 +8,7 @@ import type { AlertStore, Operation } from './alert-store.js';
 import { detectorsOf } from './detectors.js';
 import { type AlarmState, isIdle } from './device-alarm.js';
 import type { Incident } from './incident.js';
+import type { Adjustment } from './sensitivity.js';
 import { calm, type StormState } from './storm.js';
 
 export interface IncidentRecord {
@@ -26,12 +27,15 @@ const gatewayIn = (key: string) => key.slice(0, key.indexOf('/'));
 
 const stormKey = 'storm';
 const statePrefix = 'device/';
+const leastPrefix = 'least/';
 const recordPrefix = 'incident/';
 
 export class Board {
   readonly states = new Map<string, AlarmState>();
   readonly records = new Map<string, IncidentRecord>();
   storm: StormState = calm;
+  /** What people's feedback has moved. */
+  readonly sensitivity = new Map<string, number>();
   /** Keys in the store that are older than what is here. */
   readonly unsaved = new Set<string>();
 
@@ -44,12 +48,14 @@ export class Board {
       if (standing) board.states.set(key, value as AlarmState);
       else board.unsaved.add(statePrefix + key);
     }
+    for (const [key, value] of await store.list(leastPrefix)) board.sensitivity.set(key, value as number);
     board.storm = ((await store.get(stormKey)) as StormState | undefined) ?? calm;
     return board;
   }
 
   valueOf(key: string): unknown {
     if (key === stormKey) return this.storm;
+    if (key.startsWith(leastPrefix)) return this.sensitivity.get(key.slice(leastPrefix.length));
     if (key.startsWith(statePrefix)) return this.states.get(key.slice(statePrefix.length));
     return this.records.get(key.slice(recordPrefix.length));
   }
@@ -60,6 +66,7 @@ export class Draft {
   readonly #states = new Map<string, AlarmState | undefined>();
   readonly #records = new Map<string, IncidentRecord | undefined>();
   readonly #settled = new Set<string>();
+  readonly #least = new Map<string, number | undefined>();
   /** Gateways that have a device with a state; made when it is asked for. */
   #known: Set<string> | undefined;
   #storm: StormState | undefined;
@@ -103,6 +110,15 @@ export class Draft {
     return this.#settled.has(id);
   }
 
+  get sensitivity(): ReadonlyMap<string, number> {
+    return this.#board.sensitivity;
+  }
+
+  /** From the next draft on. */
+  adjust({ key, least }: Adjustment): void {
+    this.#least.set(key, least);
+  }
+
   get storm(): StormState {
     return this.#storm ?? this.#board.storm;
   }
@@ -115,6 +131,10 @@ export class Draft {
   touched(): IncidentRecord[] {
     const ids = new Set([...this.#records.keys(), ...this.#settled]);
     return [...ids].flatMap(id => this.record(id) ?? []);
+  }
+
+  isNew(id: string): boolean {
+    return !this.#board.records.has(id);
   }
 
   /** All that there would be. */
@@ -139,6 +159,7 @@ export class Draft {
     const own: Operation[] = [];
     for (const [key, value] of this.#states) own.push({ key: statePrefix + key, value });
     for (const [id, value] of this.#records) own.push({ key: recordPrefix + id, value });
+    for (const [key, value] of this.#least) own.push({ key: leastPrefix + key, value });
     if (this.#storm) own.push({ key: stormKey, value: this.#storm });
     const mine = new Set(own.map(operation => operation.key));
     const older = [...this.#board.unsaved].filter(key => !mine.has(key));
@@ -152,6 +173,7 @@ export class Draft {
     else for (const { key } of this.operations()) unsaved.add(key);
     for (const [key, state] of this.#states) replace(states, key, state);
     for (const [id, record] of this.#records) replace(records, id, record);
+    for (const [key, least] of this.#least) replace(this.#board.sensitivity, key, least);
     this.#board.storm = this.storm;
   }
 }

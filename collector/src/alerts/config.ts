@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { maintenanceWindow } from './maintenance.js';
 
 /** When rows become incidents. Times are in row time unless said otherwise. */
 export const alertsConfig = z
@@ -27,6 +28,11 @@ export const alertsConfig = z
       .min(1)
       .default(5)
       .meta({ description: 'Stuck or out-of-range rows without a break that count as flagged from then on' }),
+    maintenance: z
+      .array(maintenanceWindow)
+      .max(1000)
+      .default([])
+      .meta({ description: 'Times of work: incidents that open then are not mailed before its end' }),
     stormDevices: z
       .int()
       .min(1)

@@ -25,7 +25,7 @@ const leak: LikelyCause = {
 
 function diagnosis(atMs: number, more: Partial<Diagnosis> = {}): Diagnosis {
   const evidence = [{ id: 'E1', text: 'flow is low', device: 'pump-1', field: 'flow' }];
-  return { atMs, verdict: 'likely', causes: [blocked, leak], unknown: 0.05, evidence, ...more };
+  return { atMs, verdict: 'likely', causes: [blocked, leak], unknown: 0.05, evidence, agreed: 1, ...more };
 }
 
 const devices = ['pump-1'];
@@ -47,7 +47,12 @@ test('it is looked at again the more seldom, the longer it lasts; the timeline t
   const looks: number[] = [];
   const diagnose: Diagnose = ({ firstMs, lastMs }) => {
     looks.push((lastMs - firstMs) / 1000);
-    return diagnosis(lastMs, looks.length > 2 ? { causes: [leak] } : {});
+    return diagnosis(
+      lastMs,
+      looks.length > 2
+        ? { causes: [{ ...leak, probability: 0.9 }] }
+        : { causes: [{ ...blocked, probability: 0.7 }] },
+    );
   };
   const bench = await AlertBench.open(t, { diagnose });
   const tape = tapeOf();
@@ -78,22 +83,27 @@ test('when hundreds open at once, the first are looked at, and the others with t
   const tape = tapeOf(names);
   const all = () => tape.block(names.flatMap(name => pattern(name, 'xxx')));
   await bench.feed(all());
-  assert.equal(looks, 20);
-  await bench.feed(all());
-  await bench.feed(all());
+  assert.ok(looks >= 1 && looks <= 20, String(looks));
+  for (let i = 0; i < 60 && looks < 50; i++) await bench.feed(all());
   const known = bench.engine.list(100).filter(({ diagnosis: found }) => found);
   assert.equal(known.length, 50);
 });
 
-test('where the search fails, incidents and mails go on', async t => {
-  const diagnose: Diagnose = () => {
-    throw new RangeError('made to fail');
+test('where the search fails for one, incidents, mails and the search for others go on', async t => {
+  const looks: string[] = [];
+  const diagnose: Diagnose = ({ device, lastMs }) => {
+    looks.push(device);
+    if (device === 'pump-1') throw new RangeError('made to fail');
+    return diagnosis(lastMs);
   };
   const bench = await AlertBench.open(t, { diagnose });
-  await bench.feed(tapeOf().block(pattern('pump-1', 'xxx')));
-  const [incident] = bench.engine.list(1);
-  assert.equal(incident?.diagnosis, undefined);
-  assert.deepEqual(bench.mailIds(), [`${incident?.id}-opened`]);
+  const tape = tapeOf(['pump-1', 'pump-2']);
+  for (let i = 0; i < 3; i++)
+    await bench.feed(tape.block([...pattern('pump-1', 'xxx'), ...pattern('pump-2', 'xxx')]));
+  const found = bench.engine.list(2).map(({ device, diagnosis: known }) => `${device} ${known?.verdict}`);
+  assert.deepEqual(found.sort(), ['pump-1 undefined', 'pump-2 likely']);
+  assert.equal(bench.mailIds().length, 2);
+  assert.equal(looks.filter(device => device === 'pump-1').length, 1, 'it waits like any other');
 });
 
 test('what is likely no fault is no critical incident, unless a rule says so', async t => {
@@ -107,4 +117,19 @@ test('what is likely no fault is no critical incident, unless a rule says so', a
   const severities = bench.engine.list(2).map(({ device, severity }) => `${device} ${severity}`);
   assert.deepEqual(severities.sort(), ['pump-1 warning', 'pump-2 critical']);
   assert.ok(bench.mailIds().every(id => !id.endsWith('-critical')));
+});
+
+test('what begins an incident is its cause: a sure one is not replaced by how the way back looks', async t => {
+  let looks = 0;
+  const diagnose: Diagnose = ({ lastMs }) => {
+    looks += 1;
+    return diagnosis(lastMs, looks > 2 ? { causes: [{ ...leak, probability: 0.98 }] } : {});
+  };
+  const bench = await AlertBench.open(t, { diagnose });
+  const tape = tapeOf();
+  for (let i = 0; i < 12; i++) await bench.feed(tape.block(pattern('pump-1', 'xxx')));
+  const [incident] = bench.engine.list(1);
+  assert.ok(looks > 2);
+  assert.equal(incident!.diagnosis!.causes[0]!.id, 'blocked');
+  assert.deepEqual(incident!.recommendations, ['Open the valve.']);
 });

@@ -1,4 +1,5 @@
 /** When incidents are looked at for their cause, and what becomes of that. */
+import type { Logger } from '@edgeward/shared/log';
 import type { Diagnosis } from '../diagnosis/diagnosis.js';
 import type { Draft, IncidentRecord } from './board.js';
 import type { Incident, Severity } from './incident.js';
@@ -12,45 +13,99 @@ export type Diagnose = (incident: Incident, incidents: readonly Incident[]) => D
 /** So many milliseconds of row time after the last look at the earliest, and the longer it lasts, the more seldom. */
 const againAfterMs = 10_000;
 const againAfterShare = 0.5;
+/** After that nothing new is to be learned, and what was before it is forgotten. */
+const lookedAtForMs = 1_800_000;
 /** When a plant trips, hundreds open at once: the rest is looked at with its next rows. */
 const mostAtOnce = 20;
+/** So long a write may be held up, ms; one look is always made. */
+const budgetMs = 30;
 
-/** Looks at those incidents of the draft that are due. */
-export function diagnoseDue(draft: Draft, diagnose: Diagnose): void {
-  const due = draft.touched().filter(isDue).slice(0, mostAtOnce);
-  if (due.length === 0) return;
-  const incidents = draft.incidents();
-  for (const record of due) {
-    const diagnosis = diagnose(record.incident, incidents);
-    if (!diagnosis) continue;
-    const incident = withDiagnosis(record.incident, diagnosis);
-    if (incident.severity !== record.incident.severity) draft.urgent = true;
-    draft.setRecord({ ...record, incident });
+/** Looks for the causes of incidents. */
+export class Diagnosing {
+  /** Of incidents at which a look failed: when, in row time. They wait for the next one like the others. */
+  readonly #failed = new Map<string, number>();
+
+  constructor(
+    private readonly diagnose: Diagnose,
+    private readonly log: Logger,
+  ) {}
+
+  /** Looks at those incidents of the draft that are due. An incident matters more than what is thought of it. */
+  look(draft: Draft): void {
+    const due = draft.touched().filter(record => this.#isDue(record));
+    if (due.length === 0) return;
+    const incidents = draft.incidents();
+    const begun = performance.now();
+    for (const record of due.slice(0, mostAtOnce)) {
+      const diagnosis = this.#find(record.incident, incidents);
+      if (diagnosis) put(draft, record, diagnosis);
+      if (performance.now() - begun > budgetMs) return;
+    }
+  }
+
+  #find(incident: Incident, incidents: readonly Incident[]): Diagnosis | undefined {
+    try {
+      const found = this.diagnose(incident, incidents);
+      this.#failed.delete(incident.id);
+      return found;
+    } catch (err) {
+      if (!this.#failed.has(incident.id))
+        this.log.error({ incident: incident.id, err }, 'the cause of an incident could not be looked for');
+      if (this.#failed.size >= mostFailed) this.#failed.clear();
+      this.#failed.set(incident.id, incident.lastMs);
+      return undefined;
+    }
+  }
+
+  #isDue({ incident, held }: IncidentRecord): boolean {
+    const { id, state, detector, diagnosis, firstMs, lastMs } = incident;
+    if (held || state !== 'open' || detector === 'drift') return false;
+    const lookedMs = diagnosis?.atMs ?? this.#failed.get(id);
+    if (lookedMs === undefined) return true;
+    if (lastMs - firstMs > lookedAtForMs) return false;
+    return lastMs - lookedMs >= Math.max(againAfterMs, againAfterShare * (lookedMs - firstMs));
   }
 }
 
-function isDue({ incident, held }: IncidentRecord): boolean {
-  const { state, detector, diagnosis, firstMs, lastMs } = incident;
-  if (held || state !== 'open' || detector === 'drift') return false;
-  if (!diagnosis) return true;
-  return lastMs - diagnosis.atMs >= Math.max(againAfterMs, againAfterShare * (diagnosis.atMs - firstMs));
+const mostFailed = 1000;
+
+function put(draft: Draft, record: IncidentRecord, diagnosis: Diagnosis): void {
+  const { incident: before } = record;
+  const incident = withDiagnosis(before, diagnosis, draft.isNew(before.id));
+  if (incident.severity !== before.severity) draft.urgent = true;
+  draft.setRecord({ ...record, incident });
+}
+
+/** Later than this, or surer than this, a likely cause stays: what follows is often the way back. */
+const settledAfterMs = 120_000;
+const settledAt = 0.8;
+
+/** A cause is what began it: pumps whose valve opens again look as if they leaked. */
+function agreedOn(found: Diagnosis, { diagnosis: before, firstMs, lastMs }: Incident): Diagnosis {
+  const [known] = before?.causes ?? [];
+  if (!before || !known) return found;
+  if (found.causes[0]?.id === known.id) return { ...found, agreed: before.agreed + 1 };
+  const sure = before.agreed > 1 && known.probability >= settledAt;
+  const settled = before.verdict === 'likely' && (sure || lastMs - firstMs > settledAfterMs);
+  return settled ? { ...before, atMs: found.atMs } : found;
 }
 
 /**
- * A likely cause can raise the severity. One that is no fault, or hardly one, lowers it to a warning at the first look,
- * before anybody was told, unless a rule of the plant says otherwise.
+ * A likely cause can raise the severity. One that is no fault, or hardly one, lowers it to a warning as it opens, unless a rule of the plant says otherwise.
  */
-function severityBy({ verdict, causes }: Diagnosis, before: Incident): Severity {
+function severityBy({ verdict, causes }: Diagnosis, before: Incident, isNew: boolean): Severity {
   const cause = verdict === 'likely' ? causes[0]?.severity : undefined;
   if (cause === undefined || before.detector === 'rule') return before.severity;
   if (cause === 'warning' || cause === 'critical') return worst(before.severity, cause);
-  return before.diagnosis || before.severity !== 'critical' ? before.severity : 'warning';
+  return isNew && before.severity === 'critical' ? 'warning' : before.severity;
 }
 
-function withDiagnosis(before: Incident, diagnosis: Diagnosis): Incident {
+/** @param isNew  it opens just now, and nobody was told of it yet */
+function withDiagnosis(before: Incident, found: Diagnosis, isNew: boolean): Incident {
+  const diagnosis = agreedOn(found, before);
   const incident = { ...before, diagnosis };
   const [first] = diagnosis.causes;
-  const severity = severityBy(diagnosis, before);
+  const severity = severityBy(diagnosis, before, isNew);
   const next = { ...incident, severity, recommendations: recommendationsFor(incident) };
   const known = before.diagnosis?.verdict === 'unknown' ? undefined : before.diagnosis?.causes[0]?.id;
   if (!first || diagnosis.verdict === 'unknown' || first.id === known) return next;

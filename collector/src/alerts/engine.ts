@@ -18,12 +18,14 @@ import type { AlertStore } from './alert-store.js';
 import { Board, Draft, deviceKey } from './board.js';
 import type { AlertsConfig } from './config.js';
 import { observeSilence } from './device-alarm.js';
-import { type Diagnose, diagnoseDue } from './diagnosing.js';
+import { type Diagnose, Diagnosing } from './diagnosing.js';
 import { type DriftReport, observeDrifts } from './drift-incidents.js';
 import { dueMails } from './due-mails.js';
+import { type HandlingAction, handle, unknownIncident } from './handling.js';
 import type { Incident, Severity } from './incident.js';
 import { IncidentNotes } from './incident-notes.js';
 import { applyChanges, observeDelivery } from './observe.js';
+import { adjustmentsFor } from './sensitivity.js';
 
 export interface EngineOptions {
   readonly store: AlertStore;
@@ -63,6 +65,7 @@ export class IncidentEngine implements Sink {
   /** What it tells sinks. */
   readonly notes: IncidentNotes;
   readonly #options: EngineOptions;
+  readonly #diagnosing: Diagnosing | undefined;
   readonly #listeners = new Set<Listener>();
   /** When a device's last row was seen here, and its incident closed, ms by the wall clock of `tick`. */
   readonly #seen = new Map<string, { rowMs: number; closedMs: number }>();
@@ -79,6 +82,7 @@ export class IncidentEngine implements Sink {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.notes = new IncidentNotes(options.store);
+    this.#diagnosing = options.diagnose && new Diagnosing(options.diagnose, options.log);
   }
 
   cursor(): Promise<Cursor | undefined> {
@@ -100,7 +104,7 @@ export class IncidentEngine implements Sink {
         if (trail && trace) trail.around(trace, () => this.#observe(draft, delivery));
         else this.#observe(draft, delivery);
       }
-      this.#diagnose(draft);
+      this.#diagnosing?.look(draft);
       await this.#finish(draft, after);
       trail?.tell();
       this.#count(fresh);
@@ -129,6 +133,26 @@ export class IncidentEngine implements Sink {
       const { config } = this.#options;
       if (observeDrifts(draft, board.records.values(), report, site, config))
         await this.#finish(draft, this.#cursor);
+    });
+  }
+
+  /**
+   * What somebody did with it; durable when it resolves.
+   * @throws EW_USAGE if it is not known; EW_STORE_WRITE
+   */
+  handle(id: string, action: HandlingAction, by: string | undefined): Promise<Incident> {
+    return this.#exclusively(async () => {
+      const board = await this.#loaded();
+      const record = board.records.get(id);
+      if (!record) throw unknownIncident(id);
+      const incident = handle(record.incident, action, by, this.#options.clock.now());
+      if (incident === record.incident) return incident;
+      const draft = new Draft(board);
+      draft.setRecord({ ...record, incident });
+      if (action.kind === 'feedback')
+        for (const one of adjustmentsFor(incident, action.verdict, board.sensitivity)) draft.adjust(one);
+      await this.#commit(draft, this.#cursor);
+      return incident;
     });
   }
 
@@ -213,16 +237,6 @@ export class IncidentEngine implements Sink {
     this.#seen.set(key, { ...seen, closedMs: nowMs });
   }
 
-  /** An incident matters more than what is thought of it. */
-  #diagnose(draft: Draft): void {
-    const { diagnose, log } = this.#options;
-    try {
-      if (diagnose) diagnoseDue(draft, diagnose);
-    } catch (error) {
-      log.error({ err: error }, 'the causes of incidents could not be looked for');
-    }
-  }
-
   /** Commits what matters now, or enough time later; otherwise only memory moves on. */
   async #finish(draft: Draft, after: Cursor | undefined): Promise<void> {
     const board = await this.#loaded();
@@ -239,7 +253,7 @@ export class IncidentEngine implements Sink {
   async #commit(draft: Draft, after: Cursor | undefined): Promise<void> {
     const { store, mails, clock } = this.#options;
     const board = await this.#loaded();
-    const queued = mails?.prepare(dueMails(draft));
+    const queued = mails?.prepare(dueMails(draft, clock.now()));
     const noted = this.notes.prepare(draft, clock.now());
     draft.prune(maxClosed);
     const cursor = after ? [{ key: cursorKey, value: after }] : [];

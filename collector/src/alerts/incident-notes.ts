@@ -88,8 +88,8 @@ export class IncidentNotes implements NoteFeed {
   }
 }
 
-function signOf({ state, severity, title }: Incident): string {
-  return `${state} ${severity} ${title}`;
+function signOf({ state, severity, title, handling }: Incident): string {
+  return `${state} ${severity} ${title}${handling ? ` ${JSON.stringify(handling)}` : ''}`;
 }
 
 function noteOf(incident: Incident, atMs: number): Stored {

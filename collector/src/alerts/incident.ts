@@ -1,5 +1,6 @@
 import type { ChannelEvidence } from '@edgeward/shared/contracts';
 import type { Diagnosis } from '../diagnosis/diagnosis.js';
+import type { Handling } from './handling.js';
 
 export type Severity = 'info' | 'warning' | 'critical';
 
@@ -73,4 +74,6 @@ export interface Incident {
   readonly diagnosis?: Diagnosis;
   /** For the page and for later mails of the thread; the first one never waits for it. */
   readonly wording?: IncidentWording;
+  /** What people did with it; absent: nothing. */
+  readonly handling?: Handling;
 }

@@ -5,6 +5,7 @@ import { type Draft, deviceKey } from './board.js';
 import type { AlertsConfig } from './config.js';
 import { type AlarmState, type Change, idle, type Observed, observe } from './device-alarm.js';
 import { type DeviceSteps, type Step, stepsOf } from './findings.js';
+import { inMaintenance } from './handling.js';
 import type { Incident } from './incident.js';
 import {
   addLateRows,
@@ -15,6 +16,8 @@ import {
   reopenIncident,
   withStorm,
 } from './incident-change.js';
+import { windowFor } from './maintenance.js';
+import { heeded } from './sensitivity.js';
 import { afterOpening, isStorm } from './storm.js';
 
 export interface ObservedDevice {
@@ -40,7 +43,8 @@ export function observeDelivery(
   if (isCalm(delivery) && !draft.knows(gateway)) return [];
   const { batch } = delivery;
   const observed: ObservedDevice[] = [];
-  for (const { device, steps } of stepsOf(delivery)) {
+  for (const { device, steps: all } of stepsOf(delivery)) {
+    const steps = heeded(all, gateway, device, draft.sensitivity);
     const key = deviceKey(gateway, device);
     const before = draft.state(key);
     if (!before && steps.every(isQuiet)) continue;
@@ -58,7 +62,7 @@ export function observeDelivery(
 }
 
 function isQuiet(step: Step): boolean {
-  return 'quiet' in step;
+  return 'quiet' in step || (step.findings.length === 0 && step.quality === undefined);
 }
 
 function observeSteps(
@@ -141,7 +145,9 @@ function open(
 }
 
 /** A new incident; in a storm of them it is held back. */
-export function putOpened(draft: Draft, incident: Incident, atMs: number, config: AlertsConfig): void {
+export function putOpened(draft: Draft, opened: Incident, atMs: number, config: AlertsConfig): void {
+  const window = windowFor(config.maintenance, opened, atMs);
+  const incident = window ? inMaintenance(opened, window) : opened;
   const place = `${incident.gateway}/${incident.device}`;
   draft.storm = afterOpening(draft.storm, { atMs, incidentId: incident.id, place }, config);
   const held = isStorm(draft.storm);

@@ -99,6 +99,7 @@ const diagnosis = z.strictObject({
     }),
   ),
   unknown: probability,
+  agreed: count.meta({ description: 'Looks in a row that named the same first cause' }),
   evidence: list(
     z.strictObject({ id: z.string(), text: z.string(), device: z.string(), field: z.string().optional() }),
   ),
@@ -138,6 +139,17 @@ export const incident = z.strictObject({
   ).meta({ description: 'Each detector that gave reasons, the clearest first' }),
   recommendations: list(z.string()),
   timeline: list(z.strictObject({ atMs: z.number(), text: z.string() })),
+  handling: z
+    .strictObject({
+      acknowledged: z.strictObject({ atMs: z.number(), by: z.string() }).optional(),
+      mutedUntilMs: z.number().optional(),
+      feedback: z
+        .strictObject({ verdict: z.enum(['real', 'false-alarm']), atMs: z.number(), by: z.string() })
+        .optional(),
+      maintenance: z.strictObject({ name: z.string(), untilMs: z.number() }).optional(),
+    })
+    .optional()
+    .meta({ description: 'What people did with it' }),
   diagnosis: diagnosis.optional().meta({ description: 'What it is thought to be, and why' }),
   wording: z
     .strictObject({

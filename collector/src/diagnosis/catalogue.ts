@@ -94,12 +94,21 @@ function twice(id: string, first: string, second: string): EdgewardError {
 
 /** `bearingTemperature`, `bearing_temperature` and `Bearing-Temperature` are the same words. */
 export function wordsOf(name: string): string {
-  return name
+  const known = wordsByName.get(name);
+  if (known !== undefined) return known;
+  const words = name
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
     .replaceAll(/[^\p{L}\p{N}]+/gu, ' ')
     .trim()
     .toLowerCase();
+  if (wordsByName.size >= mostNames) wordsByName.clear();
+  wordsByName.set(name, words);
+  return words;
 }
+
+/** Each look asks for the same few names, once for each symptom of each cause. */
+const wordsByName = new Map<string, string>();
+const mostNames = 10_000;
 
 /** Whether one of the alternatives stands in the name as whole words. */
 export function names(alternatives: string, name: string): boolean {

@@ -10,8 +10,9 @@ import { type Rows, type Sign, signsOf } from './signs.js';
 
 /** Trouble on other devices that began so close to it may be the same. */
 const togetherMs = 120_000;
-/** What channels showed before is looked for so far back. */
+/** What channels showed before is looked for so far back, or for so many rows of slow devices. */
 const pastMs = 3_600_000;
+const pastRows = 600;
 /** Devices of a gateway that are looked at besides the incident's own: those in trouble, then the others. */
 const mostOthers = 50;
 
@@ -29,7 +30,13 @@ export function diagnose(
   const own = live.get(incident.gateway, incident.device);
   if (!own || own.size === 0) return undefined;
   const facts = factsOf(live, incident, incidents);
+  // Of a long incident the history has forgotten what was before it.
+  if (incident.diagnosis && facts.signs.every(isPastUnknown)) return undefined;
   return explain(rank(catalogue, facts), facts, own.last().time);
+}
+
+function isPastUnknown({ usual, since }: Sign): boolean {
+  return usual === null || since === 'training';
 }
 
 export function factsOf(live: Live, incident: Incident, incidents: readonly Incident[]): Facts {
@@ -52,12 +59,16 @@ export function factsOf(live: Live, incident: Incident, incidents: readonly Inci
   return {
     device,
     deviceType,
-    signs: own ? signsOf(rowsIn(own, firstMs), firstMs) : [],
+    signs: own ? signsOf(rowsIn(own, firstMs), firstMs, trainedIn(incident)) : [],
     blamed: incident.channels,
     marked: markedIn(incident),
     others: others.map(history => new OtherDevice(history, firstMs)),
     company: together.size,
   };
+}
+
+function trainedIn({ channels }: Incident): Map<string, readonly [number, number]> {
+  return new Map(channels.flatMap(({ field, of, expected }) => (expected && !of ? [[field, expected]] : [])));
 }
 
 function markedIn({ detectors }: Incident): Facts['marked'] {
@@ -93,18 +104,22 @@ function rowsIn(history: History, sinceMs: number): Rows {
     gateway: history.gateway,
     device: history.device,
     fields: fields.map(({ name }) => name),
-    fromMs: sinceMs - pastMs,
+    fromMs: Number.MIN_SAFE_INTEGER,
     toMs: Number.MAX_SAFE_INTEGER,
     maxPoints: Number.MAX_SAFE_INTEGER,
   });
+  const onset = time.findIndex(timeMs => timeMs >= sinceMs);
+  const before = onset < 0 ? time.length : onset;
+  const recent = time.findIndex(timeMs => timeMs >= sinceMs - pastMs);
+  const from = Math.max(0, Math.min(recent, before - pastRows));
   return {
-    time,
+    time: time.slice(from),
     channels: fields.map(({ name, unit, kind, min, max }) => ({
       field: name,
       unit: unit ?? null,
       isSwitch: kind === 'bool',
       span: min === undefined || max === undefined ? undefined : max - min,
-      values: values[name]!,
+      values: values[name]!.slice(from),
     })),
   };
 }

@@ -41,4 +41,6 @@ export interface Diagnosis {
   /** Probability that it is none of the catalogue's causes. */
   readonly unknown: number;
   readonly evidence: readonly EvidenceItem[];
+  /** Looks in a row that named the same first cause, this one included; 1 at the first. */
+  readonly agreed: number;
 }

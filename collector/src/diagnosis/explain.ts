@@ -22,7 +22,7 @@ export function explain({ causes, unknown, telling }: Ranking, facts: Facts, atM
     .map(ranked => likelyCause(ranked, telling, evidence));
   const best = named[0]?.probability ?? 0;
   const verdict = best >= likely ? 'likely' : best >= possible && best > unknown / 2 ? 'possible' : 'unknown';
-  return { atMs, verdict, causes: named, unknown: share(unknown), evidence: evidence.items };
+  return { atMs, verdict, causes: named, unknown: share(unknown), evidence: evidence.items, agreed: 1 };
 }
 
 function likelyCause(
@@ -50,7 +50,7 @@ function likelyCause(
 }
 
 function componentOf({ component }: Cause, telling: Sign | undefined): string {
-  return component.replace('{channel}', telling ? clean(telling.field, 60) : 'one channel');
+  return component.replace('{channel}', () => (telling ? clean(telling.field, 60) : 'one channel'));
 }
 
 /** Two decimals; never 1, which nobody can know. */
@@ -113,7 +113,9 @@ function textOf({ is, how }: Symptom, sign: Sign): string {
     case 'outOfRange':
       return `${name} lies outside what is physically possible`;
     case 'usual':
-      return Math.abs(sign.shift) < 1 ? `${name} is as before: ${valueText(sign)}` : shiftText(sign);
+      return Math.abs(sign.shift) < 1
+        ? `${name} is as ${sign.since === 'past' ? 'before' : 'usual'}: ${valueText(sign)}`
+        : shiftText(sign);
     default:
       return how === undefined || !sign.stepped
         ? shiftText(sign)
@@ -124,16 +126,17 @@ function textOf({ is, how }: Symptom, sign: Sign): string {
 /** `flow is low: 12.1 m³/h, 35 – 41 m³/h before, since 11:36:02 UTC` */
 function shiftText(sign: Sign): string {
   const name = clean(sign.field, 60);
-  if (sign.before === null) return `${name} is ${valueText(sign)}`;
+  if (sign.usual === null) return `${name} is ${valueText(sign)}`;
   const side = sign.shift > 1 ? 'high' : sign.shift < -1 ? 'low' : 'changed';
-  const scale = Math.max(Math.abs(sign.now ?? 0), ...sign.before.map(Math.abs));
-  const range = withUnit(formatRange(sign.before, scale), sign.unit);
+  const scale = Math.max(Math.abs(sign.now ?? 0), ...sign.usual.map(Math.abs));
+  const range = withUnit(formatRange(sign.usual, scale), sign.unit);
   const since = sign.leftMs === null ? '' : `, since ${formatClock(sign.leftMs)} UTC`;
-  return `${name} is ${side}: ${valueText(sign)}, ${range} before${since}`;
+  const usual = sign.since === 'past' ? `${range} before` : `usually ${range}`;
+  return `${name} is ${side}: ${valueText(sign)}, ${usual}${since}`;
 }
 
-function valueText({ now, unit, before }: Sign): string {
+function valueText({ now, unit, usual }: Sign): string {
   if (now === null) return 'without a value';
-  const scale = Math.max(Math.abs(now), ...(before ?? []).map(Math.abs));
+  const scale = Math.max(Math.abs(now), ...(usual ?? []).map(Math.abs));
   return withUnit(formatBound(now, scale), unit);
 }

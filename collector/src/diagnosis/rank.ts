@@ -20,6 +20,7 @@ export interface Blamed {
   readonly field: string;
   readonly direction: 'high' | 'low' | 'unusual';
   readonly weight: number;
+  readonly expected?: readonly [low: number, high: number];
 }
 
 export interface Facts extends DeviceSigns {
@@ -63,7 +64,7 @@ export interface Ranking {
 
 /** Weight of "none of these", beside causes of prior 1. */
 const unknownWeight = 3;
-/** Half widths of what a channel showed before, from where it is unusual a little, and clearly. */
+/** Half widths of what is usual for a channel, from where it is unusual a little, and clearly. */
 const shifted = [1.4, 2.8] as const;
 /** What is left of a cause for a channel that clearly shows something it does not explain. */
 const leftOver = 0.25;
@@ -122,7 +123,11 @@ function lookFor(symptom: Symptom, facts: Facts, telling: Sign | undefined): See
   const { of } = symptom;
   const places = of === undefined ? [facts] : facts.others.filter(other => names(of, other.deviceType));
   const found = places.flatMap(place =>
-    channelsFor(symptom, place.signs, telling).map(sign => ({
+    channelsFor(
+      symptom,
+      place.signs.filter(sign => isKnown(sign, facts)),
+      telling,
+    ).map(sign => ({
       symptom,
       sign,
       device: place.device,
@@ -133,6 +138,11 @@ function lookFor(symptom: Symptom, facts: Facts, telling: Sign | undefined): See
   if (!first) return undefined;
   const best = rest.reduce((a, b) => (b.degree > a.degree ? b : a), first);
   return { ...best, ratio: ratioOf(symptom, best.degree) };
+}
+
+/** Of others it cannot be said that they show nothing. */
+function isKnown(sign: Sign, { blamed }: Facts): boolean {
+  return sign.usual !== null || blamed.some(({ field }) => field === sign.field);
 }
 
 function channelsFor({ channel, of }: Symptom, signs: readonly Sign[], telling: Sign | undefined): Sign[] {
@@ -184,7 +194,7 @@ function sideOf(side: 'high' | 'low', sign: Sign, facts: Facts | undefined): num
   const shift = side === 'high' ? sign.shift : -sign.shift;
   const blamed = facts?.blamed.find(({ field }) => field === sign.field);
   const word = blamed && blamed.direction === side ? Math.min(1, 2 * blamed.weight) : 0;
-  if (sign.before === null) return word;
+  if (sign.usual === null) return word;
   return shift < 1 ? 0 : Math.max(between(shift, ...shifted), word);
 }
 

@@ -74,7 +74,14 @@ test('a switch is unusual once it stays for longer than it ever did', () => {
 
 test('too few rows before say nothing', () => {
   const time = Array.from({ length: 80 }, (_, i) => startMs + 1000 * i);
-  const channel = { field: 'flow', unit: null, values: time.map((_, i) => (i < 70 ? 1 : 100)) };
-  const [sign] = signsOf({ time, channels: [channel] }, time[70]!);
-  assert.deepEqual([sign!.now, sign!.before, sign!.shift], [100, null, 0]);
+  const channel = { field: 'flow', unit: null, values: time.map((_, i) => (i < 25 ? 1 : 100)) };
+  const [sign] = signsOf({ time, channels: [channel] }, time[25]!);
+  assert.deepEqual([sign!.now, sign!.usual, sign!.shift], [100, null, 0]);
+});
+
+test('where the own past is too short, what the model was trained on counts', () => {
+  const time = Array.from({ length: 20 }, (_, i) => startMs + 1000 * i);
+  const channel = { field: 'flow', unit: null, values: time.map(() => 16) };
+  const [sign] = signsOf({ time, channels: [channel] }, time[10]!, new Map([['flow', [4, 8]]]));
+  assert.deepEqual([sign!.usual, sign!.since, sign!.shift], [[4, 8], 'training', 5]);
 });

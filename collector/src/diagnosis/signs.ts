@@ -25,9 +25,11 @@ export interface Sign {
   readonly unit: string | null;
   /** Middle of its last rows; null = it says nothing. */
   readonly now: number | null;
-  /** Where it lay before, 2nd to 98th percentile; null = too few rows to tell. */
-  readonly before: readonly [low: number, high: number] | null;
-  /** Distance of `now` from the middle of `before`, in half widths of it; 0 where that is not known. */
+  /** Where it usually lies, 2nd to 98th percentile; null = too little is known. */
+  readonly usual: readonly [low: number, high: number] | null;
+  /** Where that is from: its own past, or the rows its model was trained on. */
+  readonly since: 'past' | 'training';
+  /** Distance of `now` from the middle of `usual`, in half widths of it; 0 where that is not known. */
   readonly shift: number;
   /** When it left the range it had before for good, ms; null = it has not. */
   readonly leftMs: number | null;
@@ -44,14 +46,18 @@ export interface Sign {
 }
 
 /** Fewer rows say too little of how a channel varies. */
-const leastBefore = 40;
+const leastBefore = 20;
 const mostBefore = 3000;
 /**
- * Rows before the first flagged one that may be part of the trouble already, since faults that grow are not seen at once;
- * fewer of a short record.
+ * What came so shortly before the first flagged row may be part of the trouble already, since faults that grow are not
+ * seen at once; less of a short record.
  */
-const leadRows = 240;
+const leadMs = 240_000;
 const leadShare = 0.1;
+const leastLead = 10;
+/** Fewer rows before than these have not seen all that is usual: a part of what training saw is usual as well. */
+const shortBefore = 300;
+const trainedShare = 0.25;
 /** Rows that `now` is the middle of. */
 const nowRows = 15;
 /** Off is below, on above this share of the highest value; some of the time it is either. */
@@ -71,33 +77,56 @@ const stillRows = 20;
 /** Rows of a step, from inside to where it stays. */
 const stepRows = 4;
 
-/** @param sinceMs  time of the first flagged row */
-export function signsOf(rows: Rows, sinceMs: number): Sign[] {
+/**
+ * @param sinceMs  time of the first flagged row
+ * @param trained  what models know of channels, for those whose own past is too short
+ */
+export function signsOf(
+  rows: Rows,
+  sinceMs: number,
+  trained: ReadonlyMap<string, readonly [low: number, high: number]> = new Map(),
+): Sign[] {
   const first = rows.time.findIndex(timeMs => timeMs >= sinceMs);
   const onset = first < 0 ? rows.time.length : first;
-  return rows.channels.map(channel => signOf(rows.time, channel, onset));
+  const early = rows.time.findIndex(timeMs => timeMs >= sinceMs - leadMs);
+  const lead = Math.max(leastLead, Math.min(onset - Math.max(0, early), Math.floor(leadShare * onset)));
+  const at = { lead: Math.max(0, onset - lead), onset };
+  return rows.channels.map(channel => signOf(rows.time, channel, at, trained.get(channel.field)));
 }
 
 function signOf(
   time: readonly number[],
   { field, unit, values, span = 0, isSwitch = false }: Rows['channels'][number],
-  onset: number,
+  { lead, onset }: { readonly lead: number; readonly onset: number },
+  trained: readonly [number, number] | undefined,
 ): Sign {
-  const lead = Math.max(0, onset - Math.max(leastBefore, Math.min(leadRows, Math.floor(leadShare * onset))));
   const start = Math.max(0, lead - mostBefore);
   const shown = isSwitch ? values : atWork(values, start, lead);
   const base = finite(shown.slice(start, lead));
   const recent = finite(shown.slice(Math.max(onset, values.length - nowRows)));
   const now = recent.length > 0 ? middle(recent) : null;
-  const blank = { field, unit, now, before: null, shift: 0, leftMs: null, jumps: 0, noise: 1, isSwitch };
-  if (base.length < leastBefore) return { ...blank, stepped: false, still: false };
+  const blank = {
+    field,
+    unit,
+    now,
+    usual: null,
+    since: 'past' as const,
+    shift: 0,
+    leftMs: null,
+    jumps: 0,
+    noise: 1,
+    isSwitch,
+  };
+  if (base.length < leastBefore)
+    return { ...blank, ...byTraining(now, trained), stepped: false, still: false };
   if (isSwitch) return { ...blank, ...heldOf(time, values, lead), stepped: false, still: false };
-  const usual = usualOf(base, spanShare * span);
+  const seen = base.length < shortBefore && trained ? (trainedShare * (trained[1] - trained[0])) / 2 : 0;
+  const usual = usualOf(base, Math.max(spanShare * span, seen));
   const noise = noiseOf(finite(shown.slice(onset)));
   const departed = departure(shown, lead, usual);
   return {
     ...blank,
-    before: [usual.low, usual.high],
+    usual: [usual.low, usual.high],
     shift: now === null ? 0 : (now - usual.center) / usual.half,
     leftMs: departed < 0 ? null : time[departed]!,
     jumps: jumpsOf(shown.slice(lead), usual, noise),
@@ -105,6 +134,15 @@ function signOf(
     stepped: departed >= 0 && isStep(shown, departed, usual),
     still: longestRest(finite(shown.slice(lead))) >= stillRows && longestRest(base) < stillRows / 2,
   };
+}
+
+function byTraining(
+  now: number | null,
+  trained: readonly [number, number] | undefined,
+): Partial<Pick<Sign, 'usual' | 'since' | 'shift'>> {
+  if (!trained || now === null || !(trained[1] > trained[0])) return {};
+  const [low, high] = trained;
+  return { usual: trained, since: 'training', shift: (2 * now - low - high) / (high - low) };
 }
 
 /** Of a channel that is off for some of the time, as a compressor's current, only what it shows when on. */
@@ -124,7 +162,7 @@ function heldOf(
   time: readonly number[],
   values: readonly (number | null)[],
   lead: number,
-): Pick<Sign, 'before' | 'shift' | 'leftMs'> {
+): Pick<Sign, 'usual' | 'shift' | 'leftMs'> {
   const state = values.at(-1);
   const runs = [0];
   let since = values.length - 1;
@@ -134,7 +172,7 @@ function heldOf(
     else if (runs.at(-1)! > 0) runs.push(0);
   const held = (values.length - since) / Math.max(nowRows, ...runs);
   const shift = held > 1 ? (state === 1 ? held : -held) : 0;
-  return { before: [0, 1], shift, leftMs: Math.abs(shift) > leftAt ? time[since]! : null };
+  return { usual: [0, 1], shift, leftMs: Math.abs(shift) > leftAt ? time[since]! : null };
 }
 
 interface Usual {
@@ -200,11 +238,16 @@ function jumpsOf(values: readonly (number | null)[], usual: Usual, noise: number
   const least = Math.max(jumpNoises * Math.max(noise, usual.noise), usual.half);
   let count = 0;
   for (let i = 2; i < known.length - 2; i++) {
-    const around = middle([known[i - 2]!, known[i - 1]!, known[i + 1]!, known[i + 2]!]);
+    const around = middleOfFour(known[i - 2]!, known[i - 1]!, known[i + 1]!, known[i + 2]!);
     const agree = Math.abs(known[i - 1]! - known[i + 1]!) < least / 2;
     if (agree && Math.abs(known[i]! - around) > least) count += 1;
   }
   return count;
+}
+
+/** Without an array a row. */
+function middleOfFour(a: number, b: number, c: number, d: number): number {
+  return (a + b + c + d - Math.min(a, b, c, d) - Math.max(a, b, c, d)) / 2;
 }
 
 /** All the way within a few rows, however far that is. */

@@ -152,6 +152,7 @@ const cause = fc.record({
   actions: fc.array(name, { maxLength: 2 }),
 });
 const diagnosis: fc.Arbitrary<Diagnosis> = fc.record({
+  agreed: fc.constant(1),
   atMs: fc.constant(0),
   verdict: fc.constantFrom('likely' as const, 'possible' as const, 'unknown' as const),
   causes: fc.array(cause, { maxLength: 3 }),

@@ -46,6 +46,7 @@ const diagnosis: Diagnosis = {
     },
   ],
   unknown: 0.1,
+  agreed: 2,
   evidence: [
     item('E1', 'dischargePressure is high: 8.43 bar, 3.9 – 5.1 bar before, since 11:36:02 UTC'),
     item('E2', 'flow is low: 3.1 m³/h, 35.2 – 40.8 m³/h before, since 11:36:02 UTC'),

@@ -16,6 +16,7 @@ export function aDiagnosis(changes: Partial<Diagnosis> = {}): Diagnosis {
   return {
     atMs: Date.UTC(2026, 0, 1, 0, 0, 16),
     verdict: 'likely',
+    agreed: 1,
     causes: [
       blocked,
       {

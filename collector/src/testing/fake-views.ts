@@ -1,3 +1,4 @@
+import { type HandlingAction, handle, unknownIncident } from '../alerts/handling.js';
 import type { Incident } from '../alerts/incident.js';
 import type {
   CollectorViews,
@@ -163,6 +164,14 @@ export class FakeViews implements CollectorViews {
 
   incident(id: string): Incident | undefined {
     return this.#incidents.get(id);
+  }
+
+  async handle(id: string, action: HandlingAction, by: string | undefined): Promise<Incident> {
+    const found = this.#incidents.get(id);
+    if (!found) throw unknownIncident(id);
+    const incident = handle(found, action, by, found.lastMs);
+    this.#incidents.set(id, incident);
+    return incident;
   }
 
   mails(limit: number): readonly MailView[] {

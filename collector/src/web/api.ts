@@ -1,3 +1,4 @@
+import type { Feedback } from '../alerts/handling.js';
 import type { Incident } from '../alerts/incident.js';
 import type {
   DemoAction,
@@ -30,7 +31,10 @@ export function collectorNow(): number {
 
 export const api = {
   devices: () => ask<readonly DeviceView[]>('/api/devices'),
-  incident: (id: string) => ask<Incident>(`/api/incidents/${encodeURIComponent(id)}`),
+  incident: (id: string) => ask<Incident>(incidentAt(id)),
+  acknowledge: (id: string) => ask<Incident>(`${incidentAt(id)}/acknowledge`, {}),
+  mute: (id: string, minutes: number) => ask<Incident>(`${incidentAt(id)}/mute`, { minutes }),
+  feedback: (id: string, verdict: Feedback) => ask<Incident>(`${incidentAt(id)}/feedback`, { verdict }),
   sinkLetters: (name: string, limit: number) =>
     ask<SinkLettersView>(`${sinkAt(name)}/dead-letters?limit=${limit}`),
   replaySink: (name: string) => ask<SinkReplayView>(`${sinkAt(name)}/dead-letters/replay`, {}),
@@ -50,6 +54,10 @@ export const api = {
     return ask<SeriesView>(`/api/series?${query}`);
   },
 };
+
+function incidentAt(id: string): string {
+  return `/api/incidents/${encodeURIComponent(id)}`;
+}
 
 function sinkAt(name: string): string {
   return `/api/sinks/${encodeURIComponent(name)}`;

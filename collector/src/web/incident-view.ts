@@ -2,9 +2,11 @@ import type { Incident, IncidentNote } from '../alerts/incident.js';
 import type { MailView } from '../views.js';
 import { alarmPlot } from './alarm-plot.js';
 import { api } from './api.js';
+import { causesPanel } from './causes-panel.js';
 import { empty, h, heading, KeyedList, type Part, setAttribute, setText } from './dom.js';
 import { deviceAddress } from './fleet-device.js';
 import { count, score, setMoment } from './format.js';
+import { handlingBar } from './handling-bar.js';
 import { durationOf, severityMark } from './incident-parts.js';
 import { mailRow } from './mail-parts.js';
 import { OnsetPlot } from './onset-plot.js';
@@ -33,7 +35,7 @@ export const incidentView: OpenView = (store, [id = '']) => {
       const incident = store.incidents.get(id);
       if (!incident && store.loaded && !asked) void fetchOld();
       if (!incident) return;
-      report ??= new Report(store);
+      report ??= new Report(store, id);
       if (body.firstChild !== report.root) body.replaceChildren(report.root);
       setText(title, incident.title);
       report.update(incident, changed.has('theme'));
@@ -46,6 +48,8 @@ class Report {
   readonly root: HTMLElement;
   readonly #head = headLine();
   readonly #facts = factList();
+  readonly #handling: Part<Incident>;
+  readonly #causes = causesPanel();
   readonly #why = alarmPlot();
   readonly #plot: OnsetPlot;
   readonly #advice: KeyedList<string>;
@@ -53,17 +57,21 @@ class Report {
   readonly #mails: KeyedList<MailView>;
   readonly #mailPanel: HTMLElement;
 
-  constructor(private readonly store: Store) {
+  constructor(
+    private readonly store: Store,
+    id: string,
+  ) {
     const advice = h('ol', { class: 'advice' });
     const notes = h('ol', { class: 'timeline plain' });
     const mails = h('ul', { class: 'rows plain' });
     this.#advice = new KeyedList(advice, text => text, adviceRow);
     this.#timeline = new KeyedList(notes, one => `${one.atMs} ${one.text}`, noteRow);
     this.#mails = new KeyedList(mails, one => one.id, mailRow);
+    this.#handling = handlingBar(id, incident => store.apply({ kind: 'incident', incident }));
     this.#plot = new OnsetPlot(store);
     this.#mailPanel = panel('Mails', mails);
     const why = panel('Why this alarm', this.#why.node, 'why-panel');
-    const main = h('div', {}, why, panel('Around the onset', this.#plot.root));
+    const main = h('div', {}, this.#causes.node, why, panel('Around the onset', this.#plot.root));
     const side = h(
       'div',
       {},
@@ -76,6 +84,7 @@ class Report {
       {},
       this.#head.node,
       this.#facts.node,
+      this.#handling.node,
       h('div', { class: 'two report' }, main, side),
     );
   }
@@ -83,6 +92,8 @@ class Report {
   update(incident: Incident, repaint: boolean): void {
     this.#head.update(incident);
     this.#facts.update(incident);
+    this.#handling.update(incident);
+    this.#causes.update(incident);
     this.#why.update(incident);
     this.#advice.set([...new Set(incident.recommendations)]);
     this.#timeline.set(incident.timeline);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { Validate } from '@edgeward/agent/stages/validate';
 import { Board, Draft } from '@edgeward/collector/alerts/board';
 import { type AlertsConfig, alertsConfig } from '@edgeward/collector/alerts/config';
-import { type Diagnose, diagnoseDue } from '@edgeward/collector/alerts/diagnosing';
+import { Diagnosing } from '@edgeward/collector/alerts/diagnosing';
 import type { Incident } from '@edgeward/collector/alerts/incident';
 import { observeDelivery } from '@edgeward/collector/alerts/observe';
 import type { Cause } from '@edgeward/collector/diagnosis/catalogue';
@@ -48,6 +48,10 @@ export async function runCase(
   const validate = new Validate();
   const [board, live] = [new Board(), new Live()];
   const alerts = alertsConfig.parse({});
+  const diagnosing = new Diagnosing(
+    (incident, all) => diagnose(catalogue, live, incident, all),
+    silentLogger,
+  );
   let position = 0;
   const builders = buildersOf(plant);
   const hand = async (batch: RecordBatch) => {
@@ -55,7 +59,7 @@ export async function runCase(
     position += 1;
     const delivery = deliveryOf(judged, position);
     live.add([delivery], false);
-    take(board, delivery, alerts, (incident, all) => diagnose(catalogue, live, incident, all));
+    take(board, delivery, alerts, diagnosing);
   };
   for (let step = 0; step * config.stepMs < seconds * 1000; step++) {
     const { timeMs, rows } = plant.step();
@@ -87,9 +91,9 @@ function deliveryOf(batch: RecordBatch, position: number): Delivery {
 }
 
 /** As the engine does it. */
-function take(board: Board, delivery: Delivery, config: AlertsConfig, diagnoseOne: Diagnose): void {
+function take(board: Board, delivery: Delivery, config: AlertsConfig, diagnosing: Diagnosing): void {
   const draft = new Draft(board);
   observeDelivery(draft, delivery, null, config);
-  diagnoseDue(draft, diagnoseOne);
+  diagnosing.look(draft);
   draft.merge(true);
 }
