@@ -87,6 +87,11 @@ export class ModelDesk {
     });
   }
 
+  /** Nothing that is wanted is under way or due. */
+  get idle(): boolean {
+    return !this.#current && !this.#ripe() && !this.#wanted.some(wanted => this.#isDue(wanted));
+  }
+
   /** Ends on stop; what is half done then goes on at the next start. Never fails: readings do not depend on it. */
   async run(stop: AbortSignal): Promise<void> {
     using _ = this.#changed.openOn(stop);
