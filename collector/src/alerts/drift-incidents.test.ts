@@ -146,4 +146,25 @@ test('of a gateway that reports no more it closes after a week, in which it stay
   assert.equal(bench.engine.counts().open, 1);
   assert.equal(closed!.gateway, 'edge-1');
   assert.match(closed!.timeline.at(-1)!.text, /has not reported for a week/);
+  tell('edge-1');
+  await reports.heed();
+  const again = bench.engine.get(closed!.id);
+  assert.deepEqual([again?.state, again?.closedMs], ['open', null]);
+  assert.match(again!.timeline.at(-1)!.text, /^Reopened, its gateway is back: 80 %/);
+  assert.equal(bench.engine.list(10).length, 2);
+});
+
+test('a collector that is started anew each day closes what is of a gateway that is gone, and waits for those that come back', async t => {
+  const bench = await opened(t);
+  const said = report(0, [drifting(pressure)]) as unknown as GatewayReport;
+  const clock = new FakeClock({ nowMs: said.atMs });
+  for (let day = 0; day < 9; day++) {
+    const reports = new DriftReports(new Gateways(clock, [said]), bench.engine, clock);
+    await reports.heed();
+    assert.equal(bench.engine.counts().open, day <= 7 ? 1 : 0, `at the start of day ${day}`);
+    await clock.advance(12 * 3_600_000);
+    await reports.heed();
+    assert.equal(bench.engine.counts().open, day < 7 ? 1 : 0, `on day ${day}`);
+    await clock.advance(12 * 3_600_000);
+  }
 });

@@ -25,6 +25,7 @@ export interface DriftReport {
 
 /** Share from which on an agent tells a drift. */
 const farShare = 0.5;
+const goneText = 'Closed: its gateway has not reported for a week';
 
 /** @returns whether anything has changed */
 export function observeDrifts(
@@ -39,15 +40,14 @@ export function observeDrifts(
   let changed = false;
   for (const drift of drifts) {
     const record = open.find(({ incident }) => isOf(incident, drift));
-    const next = record ? renewed(record.incident, drift, report) : opened(drift, report, site);
-    if (!next || (!record && draft.record(next.id))) continue;
-    changed = true;
-    if (record) {
-      draft.setRecord({ ...record, incident: next });
+    if (!record) {
+      changed = openOrReopen(draft, drift, report, site, config) || changed;
       continue;
     }
-    draft.urgent = true;
-    putOpened(draft, next, report.atMs, config);
+    const next = renewed(record.incident, drift, report);
+    if (!next) continue;
+    changed = true;
+    draft.setRecord({ ...record, incident: next });
   }
   for (const record of open) {
     const text = endOf(record.incident, drifts, report);
@@ -61,6 +61,38 @@ export function observeDrifts(
   return changed;
 }
 
+/** Anew, or again if only its gateway was away. @returns whether anything has changed */
+function openOrReopen(
+  draft: Draft,
+  drift: DeviceDrift,
+  report: DriftReport,
+  site: string | null,
+  config: AlertsConfig,
+): boolean {
+  const fresh = opened(drift, report, site);
+  const known = draft.record(fresh.id);
+  if (known && !wasGone(known.incident)) return false;
+  draft.urgent = true;
+  if (!known) {
+    putOpened(draft, fresh, report.atMs, config);
+    return true;
+  }
+  const { atMs } = report;
+  const open: Incident = {
+    ...withChannels(known.incident, drift),
+    state: 'open',
+    closedMs: null,
+    lastMs: atMs,
+  };
+  const text = `Reopened, its gateway is back: ${saidOf(drift)}`;
+  draft.setRecord({ ...known, incident: noted(open, { atMs, text }) });
+  return true;
+}
+
+function wasGone({ state, timeline }: Incident): boolean {
+  return state === 'closed' && timeline.findLast(({ text }) => text.startsWith('Closed'))?.text === goneText;
+}
+
 function isOpenDrift({ detector, state, gateway }: Incident, of: string): boolean {
   return detector === 'drift' && state === 'open' && gateway === of;
 }
@@ -71,7 +103,7 @@ function isOf({ device, deviceType, model }: Incident, drift: DeviceDrift): bool
 
 /** Undefined = it goes on. */
 function endOf(incident: Incident, drifts: readonly DeviceDrift[], report: DriftReport): string | undefined {
-  if (report.isGone) return 'Closed: its gateway has not reported for a week';
+  if (report.isGone) return goneText;
   const inUse = report.models[incident.deviceType];
   if (inUse !== incident.model)
     return `Closed: model ${incident.model} is no longer in use, ${inUse ?? 'none'} is`;

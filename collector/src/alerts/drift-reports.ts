@@ -5,6 +5,8 @@ import type { IncidentEngine } from './engine.js';
 
 /** As long as an agent waits for a device. */
 const goneAfterMs = 7 * 24 * 3_600_000;
+/** After a start gateways need a while to come back. */
+const graceMs = 3_600_000;
 
 export class DriftReports {
   readonly #gateways: Pick<Gateways, 'all'>;
@@ -27,7 +29,8 @@ export class DriftReports {
     const atMs = this.#clock.now();
     for (const { report, reportedMs } of this.#gateways.all()) {
       if (!report) continue;
-      const isGone = atMs - (reportedMs ?? this.#startMs) > goneAfterMs;
+      const isGone = atMs - (reportedMs ?? Math.min(report.atMs, this.#startMs)) > goneAfterMs;
+      if (isGone && atMs - this.#startMs < graceMs) continue;
       const done = isGone ? this.#ended : this.#heeded;
       if (done.has(report)) continue;
       await this.#engine.drifts(isGone ? { ...report, atMs, drifts: [], isGone } : report);

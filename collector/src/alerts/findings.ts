@@ -137,10 +137,14 @@ function unexplained(
 ): readonly Evidence[] {
   const score = batch.score?.[at] ?? Number.NaN;
   const known = Number.isNaN(score) ? 1 : score;
-  // Rules give reasons in each block.
-  const detector = batch.model === undefined ? 'surprise' : 'forest';
-  const nobody = { detector, source: batch.model ?? 'unknown', threshold: known } as const;
+  const nobody = { detector: likelyOf(batch), source: batch.model ?? 'unknown', threshold: known };
   return (last ?? [nobody]).map(one => ({ ...one, at, score: known, channels: [] }));
+}
+
+/** Rules give reasons in each block, but of a block that is full of them some devices have none. */
+function likelyOf({ model, evidence = [] }: RecordBatch): Evidence['detector'] {
+  if (model !== undefined) return 'forest';
+  return evidence.some(({ detector }) => detector === 'rule') ? 'rule' : 'surprise';
 }
 
 /** Numbers that JSON cannot hold would come back from the store as something else. */

@@ -55,6 +55,22 @@ test('rows that come without reasons, as most of a long surprise do, are no word
   assert.equal(incident?.source, 'range, past 6 days');
 });
 
+test('a rule that so many devices break that the reasons of some have no room is no surprise to any', async t => {
+  const devices = Array.from({ length: 50 }, (_, i) => `probe-${i}`);
+  const bench = await AlertBench.open(t);
+  const tape = new Tape({ seed: 5, devices });
+  const rows = devices.map((device, i) => ({ device, flag: ruleFlag(1), unexplained: i >= 30 }));
+  const { batch, ...delivery } = tape.block([...rows, ...rows, ...rows]);
+  const { model: _, ...plain } = batch;
+  await bench.feed({ ...delivery, batch: plain });
+  const told = bench.engine.list(100).map(({ detector, title }) => `${detector} ${title}`);
+  assert.equal(told.length, 50);
+  assert.deepEqual(
+    told.filter(text => !text.startsWith('rule ') || /past|surprise/.test(text)),
+    [],
+  );
+});
+
 test('a surprise is never critical, and one just above the threshold is only told', async t => {
   const bench = await AlertBench.open(t);
   const tape = new Tape({ seed: 2, devices: ['probe-1', 'probe-2'] });
