@@ -87,7 +87,7 @@ test('nothing is drawn where there is nothing to draw', async t => {
 });
 
 test(
-  'makes a PNG off the event loop, the same for the same data, and none if there is no time',
+  'makes a PNG in a process of its own, the same for the same data, and none if there is no time',
   limit,
   async t => {
     const { live, incident } = plant();
@@ -105,7 +105,7 @@ test(
     assert.deepEqual(
       await charts.chartOf(plotSpec(incident)!, 20_000),
       chart,
-      'the next one has a new thread',
+      'the next one has a new process',
     );
   },
 );
@@ -116,12 +116,10 @@ test('no name breaks the drawing', limit, async t => {
   const painter = new Painter();
   afterwards(t, () => painter[Symbol.asyncDispose]());
   const names = ['</text><script>', ']]>', '&#0;', '\ud800', '\uffff', '\u0000', '漢字 سلام', '"\'`', '<!--'];
-  for (const name of names) {
-    const panels = plot.panels.map(panel => ({ ...panel, name, unit: name }));
-    const { svg } = drawPlot({ ...plot, panels });
-    assert.doesNotMatch(svg, /<script|<!--/);
-    assert.ok((await painter.paint(svg, 20_000)).length > 1000, JSON.stringify(name));
-  }
+  const panels = names.map(name => ({ ...plot.panels[0]!, name, unit: name }));
+  const { svg } = drawPlot({ ...plot, panels });
+  assert.doesNotMatch(svg, /<script|<!--/);
+  assert.ok((await painter.paint(svg, 20_000)).length > 1000);
 });
 
 test('values that are missing, infinite in span or all alike are drawn without harm', () => {

@@ -45,7 +45,7 @@ export function mailHtml(facts: MailFacts): string {
       'What happened',
       facts.happened.map(paragraph).join('') + chartSlot + channelTable(facts, colour),
     ),
-    section('Likely cause', causeList(facts, colour)),
+    section('Cause', causeList(facts, colour)),
     section('What to do', list(facts.actions)),
     facts.link ? button(facts.link, colour) : '',
     section('Affected', pairs(facts.affected)),

@@ -7,7 +7,7 @@ export function mailText(facts: MailFacts): string {
   const parts = [
     `${headlineOf(facts)}\n${facts.place}\n\n${facts.lead}`,
     section('What happened', [...facts.happened, ...channelLines(facts)]),
-    section('Likely cause', causeLines(facts)),
+    section('Cause', causeLines(facts)),
     section(
       'What to do',
       facts.actions.map((action, i) => `${i + 1}. ${action}`),

@@ -74,6 +74,7 @@ export interface MailProcessOptions {
   readonly clock?: Clock;
   readonly charts?: ChartMaker;
   readonly sender?: SenderOptions;
+  readonly store?: AlertStore;
 }
 
 export async function mailProcess(
@@ -84,7 +85,7 @@ export async function mailProcess(
 ) {
   const { clock = systemClock, charts } = options;
   const log = silentLogger;
-  const store = new AlertStore({ directory: `${folder}/incidents`, log });
+  const store = options.store ?? new AlertStore({ directory: `${folder}/incidents`, log });
   const queue = new MailQueue({ store, config, charts, log, clock });
   await queue.open();
   const stopping = new AbortController();
@@ -106,7 +107,7 @@ export async function mailProcess(
     await store.commit(operations);
     committed();
   };
-  return { queue, put, stop, kill: () => store[Symbol.asyncDispose]() };
+  return { queue, put, stop };
 }
 
 /** Resolves at the first change, or now, after which the mail is as wanted. */
