@@ -1,11 +1,16 @@
 /** Mails over a real SMTP server: nothing of ours is faked but the clock's patience. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '@edgeward/shared/clock';
+import { silentLogger } from '@edgeward/shared/log';
+import { AlertStore } from '../alerts/alert-store.js';
 import { afterwards, temporaryFolder } from '../testing/alert-bench.js';
 import { anIncident } from '../testing/an-incident.js';
 import { answer, configFor, kindsOf, mailProcess, mailServer, until } from '../testing/mail-server.js';
 import type { MailView } from '../views.js';
+import type { ChartMaker, StoredChart } from './charts.js';
 import { mailConfig } from './config.js';
+import { MailQueue } from './mail-queue.js';
 
 const opened = 'inc-0123456789abcdef-opened';
 const isSent = (mail: MailView) => mail.state === 'sent';
@@ -25,6 +30,35 @@ test('without SMTP mails are kept and shown', limit, async t => {
   assert.match(body?.text ?? '', /CRITICAL: pump-1/);
   assert.equal(await queue.body('unknown'), undefined);
 });
+
+test(
+  'whoever opens a new mail on the page sees its chart, though that is still being drawn',
+  limit,
+  async t => {
+    const folder = await temporaryFolder(t);
+    const clock = systemClock;
+    const store = new AlertStore({ directory: `${folder}/incidents`, log: silentLogger });
+    let finish: (chart: StoredChart) => void = () => undefined;
+    const charts: ChartMaker = { chartOf: () => new Promise(resolve => (finish = resolve)) };
+    const queue = new MailQueue({ store, config: configFor(undefined), charts, log: silentLogger, clock });
+    const stopping = new AbortController();
+    const running = queue.run(stopping.signal);
+    afterwards(t, async () => {
+      stopping.abort();
+      await running;
+      await store[Symbol.asyncDispose]();
+    });
+    await queue.open();
+    const { operations, committed } = queue.prepare([{ kind: 'opened', incident: anIncident() }]);
+    await store.commit(operations);
+    committed();
+    const body = queue.body(opened);
+    // The store answers in order: without waiting, its answer would be there before this one.
+  await queue.letter(opened);
+    finish({ png: 'AAAA', alt: 'x', width: 1, height: 1 });
+    assert.match((await body)?.html ?? '', /src="data:image\/png;base64,AAAA"/);
+  },
+);
 
 test('sends HTML and text to everybody, threaded by stable ids', limit, async t => {
   const server = await mailServer(t);
