@@ -4,6 +4,7 @@ import type { Diagnosis } from '../diagnosis/diagnosis.js';
 import type { Draft, IncidentRecord } from './board.js';
 import type { Incident, Severity } from './incident.js';
 import { noted } from './incident-change.js';
+import { join } from './joining.js';
 import { recommendationsFor } from './recommendations.js';
 import { worst } from './severity.js';
 
@@ -38,7 +39,10 @@ export class Diagnosing {
     const begun = performance.now();
     for (const record of due.slice(0, mostAtOnce)) {
       const diagnosis = this.#find(record.incident, incidents);
-      if (diagnosis) put(draft, record, diagnosis);
+      if (diagnosis) {
+        put(draft, record, diagnosis);
+        join(draft, record.incident.id, draft.incidents());
+      }
       if (performance.now() - begun > budgetMs) return;
     }
   }

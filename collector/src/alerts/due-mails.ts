@@ -1,11 +1,12 @@
 import type { MailKind, MailRequest } from '../notifiers/mail.js';
 import type { Draft, IncidentRecord } from './board.js';
 import { isMuted } from './handling.js';
+import { isCovered } from './joining.js';
 
 /** The mails that the draft's incidents are due, each noted on its incident so that it is due only once. */
 export function dueMails(draft: Draft, nowMs: number): MailRequest[] {
   return draft.touched().flatMap(record => {
-    if (isMuted(record.incident, nowMs)) return [];
+    if (isMuted(record.incident, nowMs) || isCovered(record, draft)) return [];
     const kinds = dueKinds(record, draft.isSettled(record.incident.id));
     if (kinds.length === 0) return [];
     draft.setRecord({ ...record, mailed: [...record.mailed, ...withImplied(kinds, record)] });

@@ -74,6 +74,10 @@ export interface Incident {
   readonly diagnosis?: Diagnosis;
   /** For the page and for later mails of the thread; the first one never waits for it. */
   readonly wording?: IncidentWording;
+  /** Id of the incident that has the same cause, and mails for both. */
+  readonly partOf?: string;
+  /** Incidents that are part of it, the first ones. */
+  readonly parts?: readonly { readonly id: string; readonly device: string }[];
   /** What people did with it; absent: nothing. */
   readonly handling?: Handling;
 }

@@ -96,6 +96,7 @@ const diagnosis = z.strictObject({
       evidence: list(z.string()),
       against: list(z.string()),
       actions: list(z.string()),
+      shared: z.literal(true).optional(),
     }),
   ),
   unknown: probability,
@@ -139,6 +140,8 @@ export const incident = z.strictObject({
   ).meta({ description: 'Each detector that gave reasons, the clearest first' }),
   recommendations: list(z.string()),
   timeline: list(z.strictObject({ atMs: z.number(), text: z.string() })),
+  partOf: z.string().optional().meta({ description: 'Incident with the same cause, that mails for both' }),
+  parts: list(z.strictObject({ id: z.string(), device: z.string() })).optional(),
   handling: z
     .strictObject({
       acknowledged: z.strictObject({ atMs: z.number(), by: z.string() }).optional(),

@@ -26,6 +26,8 @@ export interface LikelyCause {
   /** Ids of what speaks against it. */
   readonly against: readonly string[];
   readonly actions: readonly string[];
+  /** It befalls several devices at once. */
+  readonly shared?: true;
 }
 
 export interface Diagnosis {

@@ -46,6 +46,7 @@ function likelyCause(
     evidence: [...new Set(speaking.flatMap(one => evidence.idOf(one) ?? []))],
     against: [...new Set(against)],
     actions: cause.actions,
+    ...(cause.spread === true && { shared: true as const }),
   };
 }
 

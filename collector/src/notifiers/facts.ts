@@ -127,6 +127,15 @@ function rangeLabel(detector: string): string {
   return detector === 'quality' ? 'Possible' : 'Usual';
 }
 
+const mostAlso = 10;
+
+/** Devices that the same cause disturbs. */
+function alsoOf(parts: NonNullable<Incident['parts']>): string {
+  const names = parts.slice(0, mostAlso).map(({ device }) => clean(device, 60));
+  const more = parts.length - names.length;
+  return more > 0 ? `${names.join(', ')} and ${more} more` : names.join(', ');
+}
+
 function affectedBy(incident: Incident): [string, string][] {
   const names = mainChannels(incident.channels).map(channel => clean(channel.field, 60));
   const components = componentsOf(incident);
@@ -136,6 +145,7 @@ function affectedBy(incident: Incident): [string, string][] {
     ['Device', `${clean(incident.device)} (${clean(incident.deviceType, 60)})`],
     ...(components.length > 0 ? [['Component', components.join('; or ')] as [string, string]] : []),
     ...(names.length > 0 ? [['Channels', names.join(', ')] as [string, string]] : []),
+    ...(incident.parts ? [['Also', alsoOf(incident.parts)] as [string, string]] : []),
   ];
 }
 

@@ -112,13 +112,17 @@ function headLine(): Part<Incident> {
   const mark = h('span');
   const state = h('span', { class: 'state' });
   const place = h('a');
+  const whole = h('a');
   return {
-    node: h('p', { class: 'incident-state' }, mark, state, place),
+    node: h('p', { class: 'incident-state' }, mark, state, place, whole),
     update: incident => {
       mark.replaceChildren(severityMark(incident));
       setText(state, incident.state);
       setText(place, [incident.site, incident.gateway, incident.device].filter(Boolean).join(' / '));
       setAttribute(place, 'href', deviceAddress(incident));
+      whole.hidden = incident.partOf === undefined;
+      setText(whole, 'part of a larger incident');
+      setAttribute(whole, 'href', `#/incident/${encodeURIComponent(incident.partOf ?? '')}`);
     },
   };
 }
