@@ -19,6 +19,7 @@ import { shadowConfig } from './models/config.js';
 import { mailConfig } from './notifiers/config.js';
 import { type SinkConfig, sinkConfig } from './sinks/index.js';
 import { trainingConfig } from './training/config.js';
+import { llmConfig } from './wording/config.js';
 
 const scoreRule = z.strictObject({
   name: nameOption().meta({ description: 'Name in the reasons of an answer' }),
@@ -146,6 +147,10 @@ const options = z.strictObject({
   mail: mailConfig
     .prefault({ from: 'edgeward@localhost', to: ['operator@localhost'] })
     .meta({ description: 'Mails about incidents; without smtp they are kept and shown' }),
+  llm: llmConfig.optional().meta({
+    description:
+      'A language model that puts diagnoses into words (deploy/llm.md); it decides nothing. Absent: off, nothing is sent anywhere',
+  }),
   shadow: shadowConfig.prefault({}).meta({
     description:
       'For models that gateways first run in the shadow of the active one (edgeward models --shadow)',

@@ -15,7 +15,7 @@ import { openLink } from './broker/open.js';
 import { Views } from './collector-views.js';
 import type { CollectorConfig } from './config.js';
 import { Consumer } from './consumer.js';
-import { loadCatalogue } from './diagnosis/catalogue.js';
+import { type Cause, loadCatalogue } from './diagnosis/catalogue.js';
 import { diagnose } from './diagnosis/diagnose.js';
 import { Gateways } from './gateways.js';
 import { healthOf } from './health.js';
@@ -40,6 +40,9 @@ import { createSink, type SinkConfig } from './sinks/index.js';
 import { CollectorTrace } from './trace/collector-trace.js';
 import { afterIngest } from './trace/ingest-spans.js';
 import type { DemoControls } from './views.js';
+import { Budget } from './wording/budget.js';
+import { LlmClient } from './wording/client.js';
+import { Wordings } from './wording/wordings.js';
 
 export interface CollectorOptions {
   readonly config: CollectorConfig;
@@ -142,12 +145,14 @@ export async function runCollector(
     clock,
     log: log.child({ component: 'ingest' }),
   });
+  using wordings = openWordings(config, stores, clock, log.child({ component: 'llm' }));
   using metrics = new CollectorMetrics({
     ...stores,
     ingest,
     broker: () => broker,
     followers,
     trainings: models.trainings,
+    wordings: () => wordings?.counts(),
     live,
     blocked: () => retention.blocked,
     dataDir: config.dataDir,
@@ -191,6 +196,7 @@ export async function runCollector(
     stores.mails.run(stored.signal),
     every(1000, 'incidents by the clock', () => engine.tick(clock.now()), chores),
     every(1000, 'incidents of drift', () => drifts.heed(), chores),
+    wordings && every(1000, 'wording of incidents', () => wordings.next(stop), { ...chores, stop }),
     retention.run(stored.signal),
     releases.run(stored.signal),
     models.trainings.run(stop),
@@ -230,6 +236,21 @@ interface Stores extends AsyncDisposable {
   readonly gateways: Gateways;
   readonly engine: IncidentEngine;
   readonly mails: MailQueue;
+  readonly alerts: AlertStore;
+  readonly catalogue: readonly Cause[];
+}
+
+/** Undefined unless a language model is configured. */
+function openWordings(
+  { llm }: CollectorConfig,
+  { engine, alerts, catalogue }: Stores,
+  clock: Clock,
+  log: Logger,
+): Wordings | undefined {
+  if (!llm) return undefined;
+  const model = new LlmClient(llm, clock);
+  const budget = new Budget(alerts, llm, clock);
+  return new Wordings({ engine, model, catalogue, budget, maxTokens: llm.maxTokens, log, clock });
 }
 
 async function openStores(
@@ -278,6 +299,8 @@ async function openStores(
     gateways,
     engine,
     mails,
+    alerts: store,
+    catalogue,
     [Symbol.asyncDispose]: async () => {
       await engine[Symbol.asyncDispose]();
       await charts[Symbol.asyncDispose]();

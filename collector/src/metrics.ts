@@ -19,8 +19,10 @@ import { addJournalMetrics } from './metrics/journal-metrics.js';
 import { addLedgerMetrics } from './metrics/ledger-metrics.js';
 import { addSinkMetrics, type Followed } from './metrics/sink-metrics.js';
 import { addTrainingMetrics } from './metrics/training-metrics.js';
+import { addWordingMetrics } from './metrics/wording-metrics.js';
 import type { MailQueue } from './notifiers/mail-queue.js';
 import type { Trainings } from './training/trainings.js';
+import type { WordingCounts } from './wording/wordings.js';
 
 export interface MetricSources {
   readonly ingest: Pick<Ingest, 'counts' | 'delays' | 'failure' | 'queuedBytes' | 'traffic'>;
@@ -32,6 +34,8 @@ export interface MetricSources {
   readonly engine: Pick<IncidentEngine, 'counts'>;
   readonly mails: Pick<MailQueue, 'counts' | 'delays'>;
   readonly trainings: Pick<Trainings, 'view'>;
+  /** Undefined where no language model is configured. */
+  readonly wordings: () => WordingCounts | undefined;
   readonly live: { readonly bytes: number };
   /** Why nothing may be stored now; null = there is room. */
   readonly blocked: () => string | null;
@@ -79,6 +83,7 @@ function collectorMetrics(sources: () => MetricSources, loop: () => LoopDelay): 
   addSinkMetrics(metrics, sources);
   addLedgerMetrics(metrics, sources);
   addAlertMetrics(metrics, sources);
+  addWordingMetrics(metrics, sources);
   addTrainingMetrics(metrics, sources);
   addFleetMetrics(metrics, sources);
   addDiskMetrics(metrics, 'collector', () => sources().dataDir);

@@ -1,6 +1,6 @@
 /** When incidents are looked at for their cause, and what becomes of that. */
 import type { Logger } from '@edgeward/shared/log';
-import type { Diagnosis } from '../diagnosis/diagnosis.js';
+import { type Diagnosis, saysTheSame } from '../diagnosis/diagnosis.js';
 import type { Draft, IncidentRecord } from './board.js';
 import type { Incident, Severity } from './incident.js';
 import { noted } from './incident-change.js';
@@ -104,10 +104,15 @@ function severityBy({ verdict, causes }: Diagnosis, before: Incident, isNew: boo
   return isNew && before.severity === 'critical' ? 'warning' : before.severity;
 }
 
+/** Its numbers and the ids that it cites are those of one diagnosis. */
+function withoutStale({ wording, ...incident }: Incident, diagnosis: Diagnosis): Incident {
+  return wording && saysTheSame(incident.diagnosis, diagnosis) ? { ...incident, wording } : incident;
+}
+
 /** @param isNew  it opens just now, and nobody was told of it yet */
 function withDiagnosis(before: Incident, found: Diagnosis, isNew: boolean): Incident {
   const diagnosis = agreedOn(found, before);
-  const incident = { ...before, diagnosis };
+  const incident = { ...withoutStale(before, diagnosis), diagnosis };
   const [first] = diagnosis.causes;
   const severity = severityBy(diagnosis, before, isNew);
   const next = { ...incident, severity, recommendations: recommendationsFor(incident) };

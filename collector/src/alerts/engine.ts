@@ -10,6 +10,7 @@ import type { Clock, Cursor, Delivery, Sink } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { settled } from '@edgeward/shared/settled';
+import { type Diagnosis, saysTheSame } from '../diagnosis/diagnosis.js';
 import { rowsOf } from '../journal/kept-delivery.js';
 import type { MailOutlet } from '../notifiers/mail-queue.js';
 import { notYetStored } from '../sinks/received.js';
@@ -22,7 +23,7 @@ import { type Diagnose, Diagnosing } from './diagnosing.js';
 import { type DriftReport, observeDrifts } from './drift-incidents.js';
 import { dueMails } from './due-mails.js';
 import { type HandlingAction, handle, unknownIncident } from './handling.js';
-import type { Incident, Severity } from './incident.js';
+import type { Incident, IncidentWording, Severity } from './incident.js';
 import { IncidentNotes } from './incident-notes.js';
 import { applyChanges, observeDelivery } from './observe.js';
 import { adjustmentsFor } from './sensitivity.js';
@@ -153,6 +154,22 @@ export class IncidentEngine implements Sink {
         for (const one of adjustmentsFor(incident, action.verdict, board.sensitivity)) draft.adjust(one);
       await this.#commit(draft, this.#cursor);
       return incident;
+    });
+  }
+
+  /**
+   * Keeps what was made of a diagnosis with its incident; told to listeners, but no reason for a mail.
+   * @returns false if the incident is gone or its diagnosis says something else by now
+   */
+  word(id: string, wording: IncidentWording, of: Diagnosis): Promise<boolean> {
+    return this.#exclusively(async () => {
+      const board = await this.#loaded();
+      const record = board.records.get(id);
+      if (!record || !saysTheSame(record.incident.diagnosis, of)) return false;
+      const draft = new Draft(board);
+      draft.setRecord({ ...record, incident: { ...record.incident, wording } });
+      await this.#commit(draft, this.#cursor);
+      return true;
     });
   }
 

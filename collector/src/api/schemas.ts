@@ -102,7 +102,13 @@ const diagnosis = z.strictObject({
   unknown: probability,
   agreed: count.meta({ description: 'Looks in a row that named the same first cause' }),
   evidence: list(
-    z.strictObject({ id: z.string(), text: z.string(), device: z.string(), field: z.string().optional() }),
+    z.strictObject({
+      id: z.string(),
+      text: z.string(),
+      plain: z.string().optional().meta({ description: 'Without names and units that devices chose' }),
+      device: z.string(),
+      field: z.string().optional(),
+    }),
   ),
 });
 

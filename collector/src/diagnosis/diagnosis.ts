@@ -1,11 +1,17 @@
 /** What is thought of an incident, with the evidence; all numbers and names that texts about it may use. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Severity } from '../alerts/incident.js';
+
+/** Stands for the channel's name in `EvidenceItem.plain`. */
+export const channelMark = '{channel}';
 
 /** One observation, in words for people; other texts cite it by its id. */
 export interface EvidenceItem {
   /** `E1`, `E2`, … within its diagnosis. */
   readonly id: string;
   readonly text: string;
+  /** The same without a name or unit that a device chose; absent in diagnoses of earlier releases. */
+  readonly plain?: string;
   readonly device: string;
   /** Absent where it is about the device as a whole. */
   readonly field?: string;
@@ -45,4 +51,9 @@ export interface Diagnosis {
   readonly evidence: readonly EvidenceItem[];
   /** Looks in a row that named the same first cause, this one included; 1 at the first. */
   readonly agreed: number;
+}
+
+/** Whether both say the same, whenever and however often they looked. */
+export function saysTheSame(a: Diagnosis | undefined, b: Diagnosis | undefined): boolean {
+  return isDeepStrictEqual(a && { ...a, atMs: 0, agreed: 0 }, b && { ...b, atMs: 0, agreed: 0 });
 }

@@ -1,7 +1,8 @@
 /** A ranking in words: evidence with ids, causes that cite it. */
 import { clean, formatBound, formatClock, formatNumber, formatRange, withUnit } from '../notifiers/format.js';
 import type { Cause, Symptom } from './catalogue.js';
-import type { Diagnosis, EvidenceItem, LikelyCause } from './diagnosis.js';
+import { channelMark, type Diagnosis, type EvidenceItem, type LikelyCause } from './diagnosis.js';
+import { isKnownUnit } from './known-units.js';
 import type { Facts, Ranked, Ranking, Seen } from './rank.js';
 import type { Sign } from './signs.js';
 
@@ -67,21 +68,25 @@ class EvidenceList {
 
   /** Undefined for what is no observation of its own. */
   idOf({ symptom, sign, device }: Seen): string | undefined {
-    if (symptom === 'alone')
-      return this.#id('alone', 'No other channel of the device shows anything unusual');
-    if (symptom === 'spread') return this.#id('spread', spreadText(this.facts));
+    if (symptom === 'alone') {
+      const text = 'No other channel of the device shows anything unusual';
+      return this.#id('alone', text, text);
+    }
+    if (symptom === 'spread') return this.#id('spread', spreadText(this.facts), spreadText(this.facts));
     if (!sign) return undefined;
     const other = device !== undefined && device !== this.facts.device ? device : undefined;
     const text = textOf(symptom, sign);
     const key = `${other ?? ''} ${sign.field} ${text}`;
-    return this.#id(key, other ? `${clean(other)}: ${text}` : text, sign.field, other);
+    const plain = textOf(symptom, nameless(sign));
+    return this.#id(key, other ? `${clean(other)}: ${text}` : text, plain, sign.field, other);
   }
 
   idOfSign(sign: Sign): string {
-    return this.#id(` ${sign.field} ${shiftText(sign)}`, shiftText(sign), sign.field);
+    const text = shiftText(sign);
+    return this.#id(` ${sign.field} ${text}`, text, shiftText(nameless(sign)), sign.field);
   }
 
-  #id(key: string, text: string, field?: string, device = this.facts.device): string {
+  #id(key: string, text: string, plain: string, field?: string, device = this.facts.device): string {
     const known = this.#ids.get(key);
     if (known !== undefined) return known;
     const id = `E${this.items.length + 1}`;
@@ -89,11 +94,17 @@ class EvidenceList {
     this.items.push({
       id,
       text,
+      plain,
       device: clean(device),
       ...(field !== undefined && { field: clean(field, 60) }),
     });
     return id;
   }
+}
+
+/** Says the same of a channel without a word that a device chose. */
+function nameless(sign: Sign): Sign {
+  return { ...sign, field: channelMark, unit: isKnownUnit(sign.unit) ? sign.unit : null };
 }
 
 function spreadText({ company }: Facts): string {

@@ -53,19 +53,19 @@ export class AlertBench implements AsyncDisposable {
   readonly clock: FakeClock;
   readonly engine: IncidentEngine;
   readonly mails: MailQueue;
-  readonly #store: AlertStore;
+  readonly store: AlertStore;
   #cursor: Cursor | undefined;
 
   private constructor(directory: string, options: BenchOptions) {
     const log = silentLogger;
     this.clock = options.clock ?? new FakeClock();
-    this.#store = options.store ?? new AlertStore({ directory: path.join(directory, 'incidents'), log });
+    this.store = options.store ?? new AlertStore({ directory: path.join(directory, 'incidents'), log });
     const mail = mailConfig.parse({
       from: 'Edgeward <edgeward@plant.example>',
       to: ['shift@plant.example'],
       ...options.mail,
     });
-    const parts = { store: this.#store, log, clock: this.clock };
+    const parts = { store: this.store, log, clock: this.clock };
     const { tracer } = options;
     const spans = tracer && new MailSpans(tracer, this.clock);
     this.mails = new MailQueue({ ...parts, config: mail, spans });
@@ -108,12 +108,12 @@ export class AlertBench implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.engine[Symbol.asyncDispose]();
-    await this.#store[Symbol.asyncDispose]();
+    await this.store[Symbol.asyncDispose]();
   }
 
   /** Gone without a word, as after kill -9: what waits to be saved is lost. */
   async kill(): Promise<void> {
-    await this.#store[Symbol.asyncDispose]();
+    await this.store[Symbol.asyncDispose]();
   }
 }
 

@@ -12,6 +12,7 @@ import { mailRow } from './mail-parts.js';
 import { OnsetPlot } from './onset-plot.js';
 import type { Store } from './store.js';
 import type { OpenView } from './view.js';
+import { wordingPanel } from './wording-panel.js';
 
 /** `#/incident/<id>`: what happened, which channels, around when, what to do. */
 export const incidentView: OpenView = (store, [id = '']) => {
@@ -52,6 +53,7 @@ class Report {
   readonly #causes = causesPanel();
   readonly #why = alarmPlot();
   readonly #plot: OnsetPlot;
+  readonly #wording = wordingPanel();
   readonly #advice: KeyedList<string>;
   readonly #timeline: KeyedList<IncidentNote>;
   readonly #mails: KeyedList<MailView>;
@@ -71,7 +73,8 @@ class Report {
     this.#plot = new OnsetPlot(store);
     this.#mailPanel = panel('Mails', mails);
     const why = panel('Why this alarm', this.#why.node, 'why-panel');
-    const main = h('div', {}, this.#causes.node, why, panel('Around the onset', this.#plot.root));
+    const plot = panel('Around the onset', this.#plot.root);
+    const main = h('div', {}, this.#causes.node, this.#wording.node, why, plot);
     const side = h(
       'div',
       {},
@@ -95,6 +98,7 @@ class Report {
     this.#handling.update(incident);
     this.#causes.update(incident);
     this.#why.update(incident);
+    this.#wording.update(incident);
     this.#advice.set([...new Set(incident.recommendations)]);
     this.#timeline.set(incident.timeline);
     const mails = [...this.store.mails.values()].filter(one => one.incidentId === incident.id);
