@@ -119,6 +119,7 @@ function withDiagnosis(before: Incident, found: Diagnosis, isNew: boolean): Inci
   const known = before.diagnosis?.verdict === 'unknown' ? undefined : before.diagnosis?.causes[0]?.id;
   if (!first || diagnosis.verdict === 'unknown' || first.id === known) return next;
   const rises = severity === before.severity ? '' : `; severity rose to ${severity}`;
-  const text = `Most likely cause: ${first.cause} (${Math.round(100 * first.probability)} %)${rises}`;
+  const how = diagnosis.verdict === 'likely' ? 'Most likely' : 'Possible';
+  const text = `${how} cause: ${first.cause} (${Math.round(100 * first.probability)} %)${rises}`;
   return noted(next, { atMs: incident.lastMs, text });
 }

@@ -136,13 +136,18 @@ function alsoOf(parts: NonNullable<Incident['parts']>): string {
   return more > 0 ? `${names.join(', ')} and ${more} more` : names.join(', ');
 }
 
+/** Further devices that are named; the page has all. */
+const mostParts = 20;
+
 function affectedBy(incident: Incident): [string, string][] {
   const names = mainChannels(incident.channels).map(channel => clean(channel.field, 60));
   const components = componentsOf(incident);
+  const others = (incident.parts ?? []).slice(0, mostParts).map(({ device }) => clean(device, 60));
   return [
     ...(incident.site === null ? [] : [['Site', clean(incident.site)] as [string, string]]),
     ['Gateway', clean(incident.gateway)],
     ['Device', `${clean(incident.device)} (${clean(incident.deviceType, 60)})`],
+    ...(others.length > 0 ? [['Same cause', others.join(', ')] as [string, string]] : []),
     ...(components.length > 0 ? [['Component', components.join('; or ')] as [string, string]] : []),
     ...(names.length > 0 ? [['Channels', names.join(', ')] as [string, string]] : []),
     ...(incident.parts ? [['Also', alsoOf(incident.parts)] as [string, string]] : []),

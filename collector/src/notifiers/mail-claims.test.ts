@@ -21,7 +21,7 @@ const template = new Set(
   isolation it its judged known language lasted last lay lies likely limit limits look low machine mail main model
   models moved most much name no nobody none not of on one only open or ordinary other outside over own past physically
   points possible quality reaches reading readings recommended rise rose row rows rule s says score scored sends sent
-  severity share showed shown since site so sure than that the these they think this timeline to too told trained unknown
+  severity share showed shown since site so sure than that the these they think this same timeline to too told trained unknown
   unlike unusual unusually until usual usually utc value warning was we weak were what when why wiring with within words
   wording you who counts range without looks do sensor rather a possible at all were which named `.split(
     /\s+/,
@@ -184,6 +184,7 @@ const incident: fc.Arbitrary<Incident> = fc
         maxLength: 4,
       }),
       diagnosis,
+      parts: fc.array(fc.record({ id: name, device: name }), { maxLength: 3 }),
     },
     { noNullPrototype: true },
   )

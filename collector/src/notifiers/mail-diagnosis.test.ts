@@ -73,3 +73,13 @@ test('words of a language model never come first, and stand apart under its name
   }
   assert.doesNotMatch(render({ wording: { text: ' \n\n ', model: 'x' } }, 'closed').text, /In other words/);
 });
+
+test('devices whose incidents have the same cause are named in its mail', () => {
+  const parts = [
+    { id: 'inc-2', device: 'pump-2' },
+    { id: 'inc-3', device: 'tank-1' },
+  ];
+  const { text, html } = render({ parts });
+  assert.match(text, /^Same cause: +pump-2, tank-1$/m);
+  assert.match(wordsOf(html), /Same cause pump-2, tank-1/);
+});

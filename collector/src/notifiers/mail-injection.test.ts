@@ -121,6 +121,10 @@ function tainted(word: string): Incident {
       causes: diagnosis.causes.map(cause => ({ ...cause, cause: word, component: word, id: word })),
       evidence: diagnosis.evidence.map(({ id }) => ({ id, text: word, device: word, field: word })),
     },
+    parts: [
+      { id: 'inc-2', device: word },
+      { id: 'inc-3', device: word },
+    ],
     // Its empty lines part paragraphs, as they should.
     wording: { text: word.replaceAll(/\s+/g, ' '), model: word },
   });

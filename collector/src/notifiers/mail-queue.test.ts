@@ -54,7 +54,7 @@ test(
     committed();
     const body = queue.body(opened);
     // The store answers in order: without waiting, its answer would be there before this one.
-  await queue.letter(opened);
+    await queue.letter(opened);
     finish({ png: 'AAAA', alt: 'x', width: 1, height: 1 });
     assert.match((await body)?.html ?? '', /src="data:image\/png;base64,AAAA"/);
   },
