@@ -10,6 +10,7 @@ import { ledgerView } from './ledger.js';
 import type { Live } from './live.js';
 import type { History } from './live-history.js';
 import type { MailQueue } from './notifiers/mail-queue.js';
+import { pipeline } from './pipeline/rows.js';
 import type { GatewayReport } from './report.js';
 import type { ScoreService } from './score-service.js';
 import type {
@@ -29,6 +30,8 @@ export interface ViewParts {
   readonly journal: Journal;
   readonly gateways: Gateways;
   readonly live: Live;
+  /** Rows of the pipeline's own devices. */
+  readonly pipeline: Live;
   readonly engine: IncidentEngine;
   readonly mails: MailQueue;
   readonly scores: ScoreService;
@@ -85,20 +88,22 @@ export class Views implements CollectorViews, Disposable {
 
   gateways(): GatewayView[] {
     const open = new Map<string, number>();
-    for (const { gateway, state } of this.#parts.engine.list(1000))
-      if (state === 'open') open.set(gateway, (open.get(gateway) ?? 0) + 1);
+    for (const { gateway, device, state } of this.#parts.engine.list(1000)) {
+      const id = gateway === pipeline ? device : gateway;
+      if (state === 'open') open.set(id, (open.get(id) ?? 0) + 1);
+    }
     return this.#parts.gateways.all().map(gateway => this.#gatewayView(gateway, open.get(gateway.id) ?? 0));
   }
 
   devices(gateway?: string): DeviceView[] {
-    return this.#parts.live
+    return this.#liveOf(gateway)
       .all()
       .filter(history => gateway === undefined || history.gateway === gateway)
       .map(history => this.#deviceView(history));
   }
 
   series(query: SeriesQuery) {
-    return this.#parts.live.get(query.gateway, query.device)?.series(query);
+    return this.#liveOf(query.gateway).get(query.gateway, query.device)?.series(query);
   }
 
   incidents(limit: number) {
@@ -163,6 +168,10 @@ export class Views implements CollectorViews, Disposable {
   subscribe(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  #liveOf(gateway: string | undefined): Live {
+    return gateway === pipeline ? this.#parts.pipeline : this.#parts.live;
   }
 
   #pulse(): void {

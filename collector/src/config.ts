@@ -17,6 +17,7 @@ import { brokerConfig } from './broker/config.js';
 import { checkCatalogues, diagnosisConfig } from './diagnosis/config.js';
 import { shadowConfig } from './models/config.js';
 import { mailConfig } from './notifiers/config.js';
+import { healthConfig } from './pipeline/config.js';
 import { type SinkConfig, sinkConfig } from './sinks/index.js';
 import { trainingConfig } from './training/config.js';
 import { llmConfig } from './wording/config.js';
@@ -144,6 +145,9 @@ const options = z.strictObject({
     }),
   alerts: alertsConfig.prefault({}).meta({ description: 'When flagged rows become incidents' }),
   diagnosis: diagnosisConfig.prefault({}).meta({ description: 'How causes of incidents are found' }),
+  health: healthConfig.prefault({}).meta({
+    description: 'How the pipeline itself is watched: gateways, broker, journal, sinks (deploy/health.md)',
+  }),
   mail: mailConfig
     .prefault({ from: 'edgeward@localhost', to: ['operator@localhost'] })
     .meta({ description: 'Mails about incidents; without smtp they are kept and shown' }),

@@ -1,6 +1,7 @@
 import type { AgentEvent, Clock, Delivery, RecordBatch, Schema } from '@edgeward/shared/contracts';
 import { getOrMake } from '@edgeward/shared/maps';
 import type { GatewayState } from './messages.js';
+import { GatewayPulse, type Hops } from './pipeline/pulse.js';
 import type { GatewayReport } from './report.js';
 
 /** What is known of one gateway beside its rows. */
@@ -17,6 +18,7 @@ export interface Gateway {
   /** Which devices of the schema that its last rows had are among them. */
   counted: { readonly schema: Schema; readonly devices: Uint8Array } | undefined;
   readonly rate: RowRate;
+  readonly pulse: GatewayPulse;
 }
 
 /** Rows a second over the last full ten seconds, in one-second buckets. */
@@ -88,9 +90,16 @@ export class Gateways {
       const gateway = this.#of(id);
       gateway.rate.add(nowMs, batch.time.length);
       gateway.rows += batch.time.length;
+      gateway.pulse.heard(this.#clock.monotonic());
+      if (isNewer(batch, gateway.lastRowMs)) gateway.pulse.freshRows += batch.time.length;
       gateway.lastRowMs = newestOf(batch, gateway.lastRowMs);
       countDevices(gateway, batch);
     }
+  }
+
+  /** How long a block that is stored now was on its way. */
+  timed(id: string, hops: Hops): void {
+    this.#of(id).pulse.block(hops);
   }
 
   state(id: string, state: GatewayState): void {
@@ -99,6 +108,7 @@ export class Gateways {
     // A last will travels with a dead connection; the next one may already be up.
     if (!state.online && known?.online && (known.epoch !== state.epoch || known.link > state.link)) return;
     gateway.state = state;
+    if (state.online) gateway.pulse.heard(this.#clock.monotonic());
     this.#tell({ kind: 'gateway', id });
   }
 
@@ -106,6 +116,7 @@ export class Gateways {
     const gateway = this.#of(report.gateway);
     gateway.report = report;
     gateway.reportedMs = this.#clock.now();
+    gateway.pulse.heard(this.#clock.monotonic());
     this.#tell({ kind: 'gateway', id: report.gateway });
   }
 
@@ -126,12 +137,18 @@ export class Gateways {
       devices: new Set<string>(),
       counted: undefined,
       rate: new RowRate(),
+      pulse: new GatewayPulse(),
     }));
   }
 
   #tell(change: Change): void {
     for (const listener of this.#listeners) listener(change);
   }
+}
+
+/** A block that ends later than all before, whatever of it lies earlier. */
+function isNewer({ time }: RecordBatch, knownMs: number | null): boolean {
+  return (time.at(-1) ?? 0) > (knownMs ?? Number.NEGATIVE_INFINITY);
 }
 
 function newestOf({ time }: RecordBatch, knownMs: number | null): number | null {

@@ -3,6 +3,7 @@ import type { Delivery, Receipt } from '@edgeward/shared/contracts';
 import { Histogram, longBounds, shortBounds } from '@edgeward/shared/metrics/histogram';
 import type { TopicKind } from '@edgeward/shared/topics';
 import type { Incoming } from './journal/journal.js';
+import type { Hops } from './pipeline/pulse.js';
 
 const uplinkKinds: readonly TopicKind[] = ['block', 'state', 'reported', 'events', 'json'];
 
@@ -19,8 +20,16 @@ export class IngestDelays {
     ingested: new Histogram(shortBounds),
   };
 
-  /** @param stored  what of the blocks is new, in their order */
-  note(blocks: readonly Incoming[], stored: readonly Delivery[], nowMs: number): void {
+  /**
+   * @param stored  what of the blocks is new, in their order
+   * @param told    gets the same of each block
+   */
+  note(
+    blocks: readonly Incoming[],
+    stored: readonly Delivery[],
+    nowMs: number,
+    told?: (gateway: string, hops: Hops) => void,
+  ): void {
     let at = 0;
     for (const { gateway, batch, header, ingestedMs } of blocks) {
       const next = stored[at];
@@ -28,9 +37,13 @@ export class IngestDelays {
       at += 1;
       const rowMs = batch.time.at(-1) ?? ingestedMs;
       this.whole.observe(seconds(rowMs, nowMs));
-      this.hops.read.observe(seconds(rowMs, header.atMs));
-      this.hops.sent.observe(seconds(header.atMs, ingestedMs));
-      this.hops.ingested.observe(seconds(ingestedMs, nowMs));
+      const readS = seconds(rowMs, header.atMs);
+      const sentS = seconds(header.atMs, ingestedMs);
+      const ingestedS = seconds(ingestedMs, nowMs);
+      this.hops.read.observe(readS);
+      this.hops.sent.observe(sentS);
+      this.hops.ingested.observe(ingestedS);
+      told?.(gateway, { rows: batch.time.length, late: next.late, readS, sentS, ingestedS });
     }
   }
 }

@@ -15,6 +15,7 @@ import type { Incoming, Journal } from './journal/journal.js';
 import type { JsonIntake } from './json-intake.js';
 import { Limiter } from './limiter.js';
 import { parseEvent, parseReport } from './messages.js';
+import type { Hops } from './pipeline/pulse.js';
 import type { Releases } from './releases.js';
 import { isOutdated } from './report.js';
 import type { IngestSpans } from './trace/ingest-spans.js';
@@ -241,7 +242,8 @@ export class Ingest {
       this.#counts.blocks += stored.length;
       this.#counts.duplicates += blocks.length - stored.length;
       for (const { batch } of stored) this.#counts.rows += batch.time.length;
-      this.delays.note(blocks, stored, this.#options.clock.now());
+      const timed = (gateway: string, hops: Hops) => gateways.timed(gateway, hops);
+      this.delays.note(blocks, stored, this.#options.clock.now(), timed);
       releases.journaled(stored);
       gateways.stored(stored);
       this.#options.onStored?.(stored);

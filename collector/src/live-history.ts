@@ -101,6 +101,12 @@ export class History {
     if (this.#size < this.#room) this.#size += 1;
   }
 
+  /** The newest row has no number there. */
+  isMissing(field: number): boolean {
+    const at = (this.#next === 0 ? this.#room : this.#next) - 1;
+    return this.#size > 0 && Number.isNaN(this.#value(at, field));
+  }
+
   last() {
     const at = (this.#next === 0 ? this.#room : this.#next) - 1;
     const values = this.schema.fields.map(({ name }, f) => [name, orNull(this.#value(at, f))] as const);

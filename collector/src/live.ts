@@ -50,6 +50,11 @@ export class Live {
     );
   }
 
+  /** All, in no order. */
+  *each(): Generator<History, void, void> {
+    for (const { byName } of this.#gateways.values()) yield* byName.values();
+  }
+
   /** Of one gateway, in no order. */
   of(gateway: string): History[] {
     return [...(this.#gateways.get(gateway)?.byName.values() ?? [])];

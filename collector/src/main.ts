@@ -30,6 +30,8 @@ import { CollectorMetrics } from './metrics.js';
 import { openModels } from './models/open.js';
 import { Charts } from './notifiers/charts.js';
 import { MailQueue } from './notifiers/mail-queue.js';
+import { read } from './pipeline/read.js';
+import { PipelineWatch } from './pipeline/watch.js';
 import { Releases } from './releases.js';
 import { reload } from './reload.js';
 import { Retention } from './retention.js';
@@ -78,7 +80,7 @@ export async function runCollector(
   let hasSinks = () => config.sinks.length > 0;
   const live = new Live();
   await using stores = await openStores(options, live, trace, () => hasSinks());
-  const { journal, gateways, engine } = stores;
+  const { journal, gateways, engine, catalogue } = stores;
   await using scores = new ScoreService({ ...config.score, log: log.child({ component: 'score' }) });
   const onMoved = () => releases.moved();
   const untilTrimmed = () => retention.untilIdle();
@@ -160,9 +162,31 @@ export async function runCollector(
     queueMaxBytes: config.ingest.maxQueueBytes,
     maxGateways: config.metrics.maxGateways,
   });
+  const watch = new PipelineWatch({
+    config: config.health,
+    live,
+    catalogue,
+    read: () =>
+      read({
+        name: config.name,
+        gateways,
+        ingest,
+        broker: () => broker,
+        external: config.broker.external !== undefined,
+        followers,
+        blocked: () => retention.blocked,
+        dataDir: config.dataDir,
+        queueMaxBytes: config.ingest.maxQueueBytes,
+        stopping: () => stop.aborted,
+        clock,
+      }),
+    tell: news => engine.health(news),
+    clock,
+  });
   using views = new Views({
     ...stores,
     live,
+    pipeline: watch.rows,
     scores,
     metrics,
     health: () =>
@@ -197,6 +221,9 @@ export async function runCollector(
     every(1000, 'incidents by the clock', () => engine.tick(clock.now()), chores),
     every(1000, 'incidents of drift', () => drifts.heed(), chores),
     wordings && every(1000, 'wording of incidents', () => wordings.next(stop), { ...chores, stop }),
+    ...(config.health.enabled
+      ? [every(config.health.everyMs, 'a look at the pipeline', () => watch.look(), chores)]
+      : []),
     retention.run(stored.signal),
     releases.run(stored.signal),
     models.trainings.run(stop),

@@ -11,6 +11,8 @@ const name = z.string().regex(namePattern);
 
 const stateSchema = z.object({
   online: z.boolean(),
+  /** It has ended as it was asked to, and all it had is received. */
+  stopped: z.boolean().exactOptional(),
   epoch,
   outbox: z.string().max(64),
   /** Counts this start's connections: an old connection's last will does not end a newer one. */

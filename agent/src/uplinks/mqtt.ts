@@ -221,7 +221,15 @@ export class MqttUplink implements Uplink {
 
   #state(online: boolean): string {
     const { birth } = this.#options;
-    return JSON.stringify({ ...birth, link: this.#counts.links, online, schemas: this.#schemas });
+    const link = this.#counts.links;
+    // What only a last will says is no end that was asked for.
+    return JSON.stringify({
+      ...birth,
+      link,
+      online,
+      ...(!online && { stopped: true }),
+      schemas: this.#schemas,
+    });
   }
 
   /** Without the schemas: MQTT gives a last will 65,535 bytes (3.1.1, section 3.1.3.3). */

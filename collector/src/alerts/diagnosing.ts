@@ -63,7 +63,7 @@ export class Diagnosing {
 
   #isDue({ incident, held }: IncidentRecord): boolean {
     const { id, state, detector, diagnosis, firstMs, lastMs } = incident;
-    if (held || state !== 'open' || detector === 'drift') return false;
+    if (held || state !== 'open' || undiagnosed.has(detector)) return false;
     const lookedMs = diagnosis?.atMs ?? this.#failed.get(id);
     if (lookedMs === undefined) return true;
     if (lastMs - firstMs > lookedAtForMs) return false;
@@ -72,6 +72,8 @@ export class Diagnosing {
 }
 
 const mostFailed = 1000;
+/** Drift is none of a machine; what is wrong with the pipeline is told with its cause. */
+const undiagnosed: ReadonlySet<string> = new Set(['drift', 'pipeline']);
 
 function put(draft: Draft, record: IncidentRecord, diagnosis: Diagnosis): void {
   const { incident: before } = record;

@@ -23,6 +23,7 @@ import { type Diagnose, Diagnosing } from './diagnosing.js';
 import { type DriftReport, observeDrifts } from './drift-incidents.js';
 import { dueMails } from './due-mails.js';
 import { type HandlingAction, handle, unknownIncident } from './handling.js';
+import { type HealthNews, observeHealth } from './health-incidents.js';
 import type { Incident, IncidentWording, Severity } from './incident.js';
 import { IncidentNotes } from './incident-notes.js';
 import { applyChanges, observeDelivery } from './observe.js';
@@ -170,6 +171,16 @@ export class IncidentEngine implements Sink {
       draft.setRecord({ ...record, incident: { ...record.incident, wording } });
       await this.#commit(draft, this.#cursor);
       return true;
+    });
+  }
+
+  /** Opens, renews and closes incidents of the pipeline itself, by all that is wrong with it now. */
+  health(news: HealthNews): Promise<void> {
+    return this.#exclusively(async () => {
+      const board = await this.#loaded();
+      const draft = new Draft(board);
+      if (observeHealth(draft, board.records.values(), news, this.#options.config))
+        await this.#finish(draft, this.#cursor);
     });
   }
 

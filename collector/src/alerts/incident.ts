@@ -14,7 +14,7 @@ export interface IncidentChannel extends ChannelEvidence {
 
 /** What one detector said, over the whole incident so far. */
 export interface IncidentDetector {
-  /** forest, rule, quality, surprise or drift. */
+  /** forest, rule, quality, surprise, drift or pipeline. */
   readonly detector: string;
   /** Model revision, rule name or quality reason. */
   readonly source: string;
@@ -70,6 +70,8 @@ export interface Incident {
   readonly detectors: readonly IncidentDetector[];
   readonly recommendations: readonly string[];
   readonly timeline: readonly IncidentNote[];
+  /** Of trouble in the pipeline: gateways, devices or channels that it has to do with; absent = the device alone. */
+  readonly affected?: readonly string[];
   /** Absent before the first look, and where nothing is known of the device's channels. */
   readonly diagnosis?: Diagnosis;
   /** For the page and for later mails of the thread; the first one never waits for it. */

@@ -1,5 +1,6 @@
 /** Somebody works there: what opens meanwhile is kept and shown, and mailed only if it lasts longer than the work. */
 import { z } from 'zod';
+import { pipeline } from '../pipeline/rows.js';
 import type { Incident } from './incident.js';
 
 const names = () => z.array(z.string().min(1).max(120)).min(1);
@@ -36,7 +37,7 @@ export function windowFor(
     Date.parse(from) <= atMs &&
     atMs < Date.parse(to) &&
     (sites === undefined || (site !== null && sites.includes(site))) &&
-    (gateways === undefined || gateways.includes(gateway)) &&
+    (gateways === undefined || gateways.includes(gateway === pipeline ? device : gateway)) &&
     (devices === undefined || devices.includes(device));
   return windows.filter(covers).sort((a, b) => Date.parse(b.to) - Date.parse(a.to))[0];
 }

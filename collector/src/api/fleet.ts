@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CollectorViews } from '../views.js';
 import { errorBody } from './errors.js';
-import { deviceView, eventView, gatewayView, ledgerView, limitQuery, name, noQuery } from './schemas.js';
+import { anyName, deviceView, eventView, gatewayView, ledgerView, limitQuery, noQuery } from './schemas.js';
 import type { Api } from './zod.js';
 
 const tags = ['fleet'];
@@ -27,7 +27,10 @@ export function fleet(app: Api, views: CollectorViews): void {
         tags,
         summary: 'Devices with their fields and newest values',
         querystring: z.strictObject({
-          gateway: name.optional().meta({ description: 'Only of this gateway' }),
+          gateway: anyName.optional().meta({
+            description:
+              'Only of this gateway; `_pipeline`: the collector, its sinks and the gateways themselves, which are not among all',
+          }),
         }),
         response: { 200: z.array(deviceView).readonly(), default: errorBody },
       },

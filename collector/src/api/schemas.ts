@@ -9,6 +9,10 @@ const count = z.number().min(0);
 const column = list(z.number().nullable());
 
 export const name = z.string().regex(namePattern, 'is not a name: letters, digits, _ . - only, at most 64');
+/** Also the pipeline's own, which begin with an underscore: `_pipeline`, `_collector`, `_sink-kafka`. */
+export const anyName = z
+  .string()
+  .regex(/^_?[A-Za-z0-9][A-Za-z0-9_.-]{0,69}$/, 'is not a name: letters, digits, _ . - only, at most 64');
 /** Ids are only looked up, never built into anything; the limit keeps log lines and errors short. */
 export const id = z.string().min(1).max(200);
 
@@ -136,7 +140,7 @@ export const incident = z.strictObject({
   channels: incidentChannels,
   detectors: list(
     z.strictObject({
-      detector: z.string().meta({ description: 'forest, rule, quality, surprise or drift' }),
+      detector: z.string().meta({ description: 'forest, rule, quality, surprise, drift or pipeline' }),
       source: z.string().meta({ description: 'Model revision, rule name or quality reason' }),
       score: z.number(),
       threshold: z.number(),
@@ -159,6 +163,9 @@ export const incident = z.strictObject({
     })
     .optional()
     .meta({ description: 'What people did with it' }),
+  affected: list(z.string())
+    .optional()
+    .meta({ description: 'Of trouble in the pipeline: the gateways, devices or channels it has to do with' }),
   diagnosis: diagnosis.optional().meta({ description: 'What it is thought to be, and why' }),
   wording: z
     .strictObject({

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import type { CollectorViews, DeviceView } from '../views.js';
 import { errorBody, HttpError, notFound } from './errors.js';
-import { name, seriesView } from './schemas.js';
+import { anyName, seriesView } from './schemas.js';
 import type { Api } from './zod.js';
 
 const timeMs = z.coerce.number().min(1).max(8.64e15);
 
 const query = z.strictObject({
-  gateway: name,
-  device: name,
+  gateway: anyName,
+  device: anyName,
   fields: z
     .string()
     .min(1)

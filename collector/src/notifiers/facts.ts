@@ -3,6 +3,8 @@ import { mainChannels } from '../alerts/channels.js';
 import type { Incident, IncidentChannel, Severity } from '../alerts/incident.js';
 import { surprisePast, surpriseWords } from '../alerts/surprise-text.js';
 import type { Diagnosis, LikelyCause } from '../diagnosis/diagnosis.js';
+import { listed } from '../pipeline/finding.js';
+import { pipeline } from '../pipeline/rows.js';
 import {
   clean,
   formatBound,
@@ -90,19 +92,26 @@ export function linkTo({ id }: Pick<Incident, 'id'>, linkBase: string | undefine
 }
 
 /** `north/pump-station-1` */
-export function placeOf({ site, gateway }: Incident): string {
+export function placeOf({ site, gateway, device, deviceType }: Incident): string {
+  if (gateway === pipeline) {
+    const name = deviceType === 'pipeline-gateway' ? clean(device) : 'pipeline';
+    return site === null ? name : `${clean(site)}/${name}`;
+  }
   return site === null ? clean(gateway) : `${clean(site)}/${clean(gateway)}`;
 }
 
 function leadOf(kind: MailKind, incident: Incident): string {
-  const device = clean(incident.device);
+  const device = clean(incident.detector === 'pipeline' ? incident.title : incident.device, 160);
   const span = formatDuration((incident.closedMs ?? incident.lastMs) - incident.firstMs);
   switch (kind) {
     case 'opened':
-      return openingLead(device, incident);
+      return incident.detector === 'pipeline' ? `${upper(device)}.` : openingLead(device, incident);
     case 'critical':
+      if (incident.detector === 'pipeline')
+        return `${upper(device)}. This is critical now, ${span} after it began.`;
       return `The incident on ${device} has become critical, ${span} after it began.`;
     case 'closed':
+      if (incident.detector === 'pipeline') return `Over: ${device}. It lasted ${span}.`;
       return `The incident on ${device} is over. It lasted ${span}.`;
   }
 }
@@ -122,8 +131,12 @@ function openingLead(device: string, { firstMs, detector, channels }: Incident):
   return `${since}: ${first.name} ${first.value}, ${rangeLabel(detector).toLowerCase()} ${first.range}.`;
 }
 
+function upper(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
 function rangeLabel(detector: string): string {
-  if (detector === 'rule') return 'Limit';
+  if (detector === 'rule' || detector === 'pipeline') return 'Limit';
   return detector === 'quality' ? 'Possible' : 'Usual';
 }
 
@@ -140,6 +153,7 @@ function alsoOf(parts: NonNullable<Incident['parts']>): string {
 const mostParts = 20;
 
 function affectedBy(incident: Incident): [string, string][] {
+  if (incident.detector === 'pipeline') return pipelineAffected(incident);
   const names = mainChannels(incident.channels).map(channel => clean(channel.field, 60));
   const components = componentsOf(incident);
   const others = (incident.parts ?? []).slice(0, mostParts).map(({ device }) => clean(device, 60));
@@ -204,7 +218,29 @@ function wordingOf({ wording }: Incident): MailFacts['wording'] {
   return told.length === 0 ? undefined : { paragraphs: told, model: clean(wording.model, 80) };
 }
 
-function happenedIn({ firstMs, lastMs, closedMs, rows, detector }: Incident): string[] {
+/** What has to be looked at, and what it has to do with. */
+function pipelineAffected({
+  site,
+  device,
+  deviceType,
+  diagnosis,
+  affected = [],
+}: Incident): [string, string][] {
+  const [first] = diagnosis?.causes ?? [];
+  return [
+    ...(site === null ? [] : [['Site', clean(site)] as [string, string]]),
+    ...(first ? [['Component', clean(first.component, 120)] as [string, string]] : []),
+    ...(deviceType === 'pipeline-gateway' ? [['Gateway', clean(device)] as [string, string]] : []),
+    ...(affected.length > 0 ? [['Affected', clean(listed(affected, 40), 3000)] as [string, string]] : []),
+  ];
+}
+
+function happenedIn({ firstMs, lastMs, closedMs, rows, detector, diagnosis }: Incident): string[] {
+  if (detector === 'pipeline') {
+    const over = closedMs === null ? '' : `; over ${formatTime(closedMs)}`;
+    const seen = diagnosis?.evidence.map(({ text }) => clean(text, 400)) ?? [];
+    return [`It began ${formatTime(firstMs)}${over}.`, ...seen];
+  }
   if (detector === 'drift') {
     const over = closedMs === null ? '' : `; closed ${formatTime(closedMs)}`;
     return [`It began about ${formatTime(firstMs)}${over}.`];
@@ -232,7 +268,7 @@ function channelFacts(channel: IncidentChannel, detector: string): ChannelFacts 
 
 /** Under the label of the detector; what another one knows of the channel says so. */
 function rangeOf({ unit, expected, limit }: IncidentChannel, detector: string, scale: number): string {
-  const ofRule = detector === 'rule';
+  const ofRule = detector === 'rule' || detector === 'pipeline';
   const bound = limit === undefined ? undefined : withUnit(formatBound(limit, scale), unit);
   const range = expected && withUnit(formatRange(expected, scale), unit);
   if (ofRule) return bound ?? (range ? `usually ${range}` : unknownRange);
@@ -240,6 +276,8 @@ function rangeOf({ unit, expected, limit }: IncidentChannel, detector: string, s
 }
 
 function reasonsFor({ detector, source, peakScore, threshold, model }: Incident): string[] {
+  if (detector === 'pipeline')
+    return [`The collector watches its own pipeline by rules; this is ${clean(source, 80)}.`];
   const name = clean(source, 80);
   if (detector === 'rule') return [`Rule “${name}” is broken.`, ...modelLine(model)];
   if (detector === 'quality') {

@@ -6,6 +6,7 @@ import { measured, score, unitText, words } from './format.js';
 export function detectorName({ detector, source }: IncidentDetector): string {
   if (detector === 'rule') return `Rule ${source}`;
   if (detector === 'drift') return `Drift from model ${source}`;
+  if (detector === 'pipeline') return `Pipeline: ${words(source)}`;
   if (detector === 'quality') return source === 'stuck' ? 'Stuck sensor' : 'Impossible reading';
   if (detector === 'surprise') return `Own past: ${source}`;
   return `Model ${source}`;
@@ -18,6 +19,8 @@ export function verdictOf(one: IncidentDetector): string {
       return `score ${score(one.score)}, as the rule says`;
     case 'quality':
       return 'This points to the sensor or its wiring rather than to the machine.';
+    case 'pipeline':
+      return 'The collector watches its own pipeline by rules.';
     case 'drift':
       return `${percent(one.score)} of a day's rows outside of what is usual, told from ${percent(one.threshold)} on`;
     default:
@@ -27,7 +30,7 @@ export function verdictOf(one: IncidentDetector): string {
 
 /** What the second track compares values with. */
 export function rangeName(detector: string): string {
-  if (detector === 'rule') return 'limit';
+  if (detector === 'rule' || detector === 'pipeline') return 'limit';
   return detector === 'quality' ? 'possible' : 'usual';
 }
 

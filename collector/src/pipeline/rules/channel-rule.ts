@@ -1,0 +1,175 @@
+/** Devices, and fields of them, that no longer come while the rest of their gateway does. */
+import { getOrMake } from '@edgeward/shared/maps';
+import type { Live } from '../../live.js';
+import type { History } from '../../live-history.js';
+import { type Finding, listed, plural, secondsText } from '../finding.js';
+import type { GatewayReading } from '../readings.js';
+import type { Look } from './context.js';
+
+/** Looks at which a device had something new, before its silence means anything. */
+const knownGaps = 5;
+/** Looks at which a field was there nearly always, before its absence does; and how many without it are enough. */
+const knownLooks = 24;
+const absentLooks = 5;
+const nearlyAlways = 0.95;
+/** How far one look counts for how often a field is there. */
+const step = 0.02;
+const halfLifeMs = 30 * 60_000;
+const leastLearnedMs = 10_000;
+
+/** What is known of a device, by looks. */
+interface Watched {
+  history: History;
+  updated: number;
+  /** When it had something new, by the monotonic clock. */
+  seenMs: number;
+  usualGapMs: number;
+  gaps: number;
+  looks: number;
+  fields: readonly string[];
+  /** [F] how often each is there; in how many looks in a row it has not been. */
+  there: Float32Array;
+  absent: Uint8Array;
+}
+
+export class ChannelRule {
+  readonly #live: Pick<Live, 'each'>;
+  #watched = new Map<string, Map<string, Watched>>();
+
+  constructor(live: Pick<Live, 'each'>) {
+    this.#live = live;
+  }
+
+  /** @param isHeard  nothing is said of gateways that are silent themselves */
+  judge(look: Look, isHeard: (gateway: GatewayReading) => boolean): Finding[] {
+    this.#note(look.reading.atMs);
+    return look.reading.gateways.flatMap(gateway => {
+      const devices = this.#watched.get(gateway.id);
+      return devices && isHeard(gateway) ? findingsOf(gateway, [...devices.values()], look) : [];
+    });
+  }
+
+  #note(atMs: number): void {
+    const before = this.#watched;
+    this.#watched = new Map();
+    for (const history of this.#live.each()) {
+      const { gateway, device } = history;
+      const own = getOrMake(this.#watched, gateway, () => new Map<string, Watched>());
+      const known = before.get(gateway)?.get(device);
+      own.set(device, known ?? freshOf(history, atMs));
+      if (known) noted(known, history, atMs);
+    }
+  }
+}
+
+function freshOf(history: History, atMs: number): Watched {
+  const fields = history.schema.fields.map(({ name }) => name);
+  const empty = { usualGapMs: 0, gaps: 0, looks: 0 };
+  const there = new Float32Array(fields.length).fill(1);
+  const absent = new Uint8Array(fields.length);
+  return { history, updated: history.updated, seenMs: atMs, ...empty, fields, there, absent };
+}
+
+function noted(known: Watched, history: History, atMs: number): void {
+  known.history = history;
+  if (history.updated === known.updated) return;
+  const gapMs = atMs - known.seenMs;
+  known.gaps += 1;
+  const most = Math.max(2 * known.usualGapMs, leastLearnedMs);
+  const learned = known.gaps < knownGaps ? gapMs : Math.min(gapMs, most);
+  known.usualGapMs = Math.max(learned, known.usualGapMs * 2 ** (-gapMs / halfLifeMs));
+  known.updated = history.updated;
+  known.seenMs = atMs;
+  const { fields } = history.schema;
+  if (fields.length !== known.fields.length || fields.some(({ name }, f) => name !== known.fields[f]))
+    return void Object.assign(known, {
+      ...freshOf(history, atMs),
+      gaps: known.gaps,
+      usualGapMs: known.usualGapMs,
+    });
+  known.looks += 1;
+  for (let f = 0; f < fields.length; f++) {
+    if (fields[f]!.kind === 'string') continue;
+    const isAbsent = history.isMissing(f);
+    known.absent[f] = isAbsent ? Math.min(255, known.absent[f]! + 1) : 0;
+    // A field that has gone stays one that was there, until that is usual.
+    if (known.absent[f]! <= absentLooks) known.there[f]! += step * ((isAbsent ? 0 : 1) - known.there[f]!);
+  }
+}
+
+function findingsOf(gateway: GatewayReading, devices: readonly Watched[], look: Look): Finding[] {
+  const { config, reading } = look;
+  const { atMs } = reading;
+  const isKnown = ({ gaps }: Watched) => gaps >= knownGaps;
+  const isSilent = (one: Watched, least: number, times: number) =>
+    atMs - one.seenMs > Math.max(least * config.silentMs, times * one.usualGapMs);
+  const known = devices.filter(isKnown);
+  if (known.length === 0) return [];
+  if (known.every(one => isSilent(one, 4, 5)))
+    return gateway.isAgent ? [rowsSilent(gateway, known, look)] : [];
+  const newest = Math.max(...devices.map(({ seenMs }) => seenMs));
+  if (atMs - newest > config.silentMs) return []; // the rest does not come either
+  const silent = known.filter(one => isSilent(one, 1.5, 3));
+  const absent = devices.flatMap(one => (silent.includes(one) ? [] : fieldsAbsent(one)));
+  if (silent.length + absent.length === 0) return [];
+  return [channelSilent(gateway, silent, absent, look)];
+}
+
+function fieldsAbsent({ looks, fields, there, absent, history }: Watched): string[] {
+  if (looks < knownLooks) return [];
+  return fields
+    .filter((_, f) => absent[f]! >= absentLooks && there[f]! > nearlyAlways - absentLooks * step)
+    .map(field => `${history.device}.${field}`);
+}
+
+function about({ id, site }: GatewayReading) {
+  return { device: id, deviceType: 'pipeline-gateway' as const, site, named: id };
+}
+
+function rowsSilent(gateway: GatewayReading, known: readonly Watched[], { reading }: Look): Finding {
+  const silentMs = reading.atMs - Math.max(...known.map(({ seenMs }) => seenMs));
+  return {
+    ...about(gateway),
+    kind: 'rows-silent',
+    severity: 'warning',
+    title: `gateway ${gateway.id} reports but sends no rows`,
+    facts: [`No row came for ${secondsText(silentMs)}; ${plural(known.length, 'device')} affected.`],
+    sinceMs: reading.nowMs - silentMs,
+    channels: [{ field: 'rows_a_minute', unit: '1/min', value: 0, direction: 'low' }],
+    causes: [
+      ['pipeline-source-silent', 0.8],
+      ['pipeline-gateway-hangs', 0.1],
+    ],
+    affected: known.map(({ history }) => history.device).sort(),
+  };
+}
+
+function channelSilent(
+  gateway: GatewayReading,
+  silent: readonly Watched[],
+  absent: readonly string[],
+  { reading }: Look,
+): Finding {
+  const devices = silent.map(({ history }) => history.device).sort();
+  const sinceMs = silent.reduce((first, { seenMs }) => Math.min(first, seenMs), reading.atMs);
+  const names = [...devices, ...absent];
+  const one = names.length === 1 ? names[0]! : undefined;
+  const what = devices.length === 0 ? 'channel' : absent.length === 0 ? 'device' : 'device or channel';
+  const parts = [
+    devices.length > 0 && `No row of ${listed(devices)} comes any more`,
+    absent.length > 0 && `no value of ${listed(absent)} comes any more`,
+  ].filter(Boolean);
+  return {
+    ...about(gateway),
+    kind: 'channel-silent',
+    severity: 'warning',
+    title: one
+      ? `${what} ${one} of gateway ${gateway.id} is silent`
+      : `${names.length} ${devices.length === 0 ? 'channels' : 'devices or channels'} of gateway ${gateway.id} are silent`,
+    facts: [`${parts.join('; ')}, while the rest of the gateway does.`],
+    sinceMs: reading.nowMs - (reading.atMs - sinceMs),
+    channels: [],
+    causes: [['pipeline-channel-silent', 0.85]],
+    affected: names,
+  };
+}

@@ -1,0 +1,153 @@
+/**
+ * Pipeline health as a device: at each look one row of the collector, of each sink and of each gateway, and what rules
+ * find in them. Nothing of this goes through the journal: what has to tell that it cannot be written must not need it,
+ * and what is measured must not count as input.
+ */
+import type { Clock } from '@edgeward/shared/contracts';
+import type { HealthNews } from '../alerts/health-incidents.js';
+import type { Incident } from '../alerts/incident.js';
+import type { Cause } from '../diagnosis/catalogue.js';
+import { Live } from '../live.js';
+import type { HealthConfig } from './config.js';
+import { diagnosisOf } from './diagnosis.js';
+import { type Finding, keyOf } from './finding.js';
+import { Groups } from './grouping.js';
+import type { GatewayReading, Reading } from './readings.js';
+import { RowMaker } from './rows.js';
+import { ChannelRule } from './rules/channel-rule.js';
+import { CollectorRules, stalledMs } from './rules/collector-rules.js';
+import { Lasting } from './rules/context.js';
+import { GatewayRules } from './rules/gateway-rules.js';
+import { SilenceRule } from './rules/silence-rule.js';
+import { SinkRules } from './rules/sink-rules.js';
+
+export interface WatchOptions {
+  readonly config: HealthConfig;
+  /** The devices' newest rows. */
+  readonly live: Pick<Live, 'each'>;
+  readonly catalogue: readonly Cause[];
+  readonly read: () => Promise<Reading> | Reading;
+  readonly tell: (news: HealthNews) => Promise<void>;
+  readonly clock: Clock;
+}
+
+/** Rows of gateways, sinks and the collector, apart from those of devices, so that neither takes the other's room. */
+const mostBytes = 16 * 1024 * 1024;
+/** After a jump of the collector's clock offsets are not those of gateways. */
+const jumpedMs = 60_000;
+
+interface Held {
+  readonly finding: Finding;
+  /** By the monotonic clock. */
+  readonly seenMs: number;
+}
+
+export class PipelineWatch {
+  /** The newest rows of the pipeline's devices. */
+  readonly rows = new Live({ maxBytes: mostBytes });
+  readonly #options: WatchOptions;
+  readonly #catalogue: ReadonlyMap<string, Cause>;
+  readonly #maker = new RowMaker();
+  readonly #lasting = new Lasting();
+  readonly #collector = new CollectorRules();
+  readonly #sinks = new SinkRules();
+  readonly #silence = new SilenceRule();
+  readonly #gateways = new GatewayRules();
+  readonly #channels: ChannelRule;
+  readonly #groups = new Groups();
+  readonly #held = new Map<string, Held>();
+  #before: Reading | undefined;
+  #startedAtMs: number | undefined;
+  /** Since when all gateways could reach us, by the monotonic clock. */
+  #wellSinceMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    this.#catalogue = new Map(options.catalogue.map(cause => [cause.id, cause]));
+    this.#channels = new ChannelRule(options.live);
+  }
+
+  /** Call every `everyMs`. */
+  async look(): Promise<void> {
+    const reading = await this.#options.read();
+    this.#startedAtMs ??= reading.atMs;
+    this.rows.add(this.#maker.make(reading), false);
+    const found = this.#judge(reading);
+    this.#before = reading;
+    this.#hold(found, reading.atMs);
+    await this.#options.tell(this.#news(reading));
+  }
+
+  #judge(reading: Reading): Finding[] {
+    const { config } = this.#options;
+    const before = this.#before;
+    const look = { reading, before, config, lasting: this.#lasting.count };
+    this.#lasting.next();
+    const own = this.#collector.judge(look);
+    const sinks = this.#sinks.judge(look);
+    const stalled =
+      before !== undefined && reading.atMs - before.atMs - config.everyMs > stalledMs(config.everyMs);
+    const isDown = own.some(({ kind }) => takesNothing.has(kind));
+    if (stalled || isDown || reading.collector.stopping || reading.collector.broker?.ok === false)
+      this.#wellSinceMs = reading.atMs;
+    const wellMs = reading.atMs - this.#wellSinceMs;
+    const silent = this.#silence.judge(look, wellMs);
+    const silentIds = new Set(silent.map(({ device }) => device));
+    const isHeard = ({ id, silentMs, stopped }: GatewayReading) =>
+      wellMs >= config.graceMs &&
+      !silentIds.has(id) &&
+      !stopped &&
+      silentMs !== undefined &&
+      silentMs < config.silentMs;
+    const { jumpedAtMs } = this.#collector;
+    const jumped = jumpedAtMs !== undefined && reading.atMs - jumpedAtMs < jumpedMs;
+    const gateways = [
+      ...silent,
+      ...this.#gateways.judge(look, jumped),
+      ...this.#channels.judge(look, isHeard),
+    ].filter(({ kind }) => !isDown || kind === 'gateway-burst');
+    return [...own, ...sinks, ...this.#groups.join(gateways, reading, config.groupFrom)];
+  }
+
+  /** What comes and goes is one trouble. */
+  #hold(found: readonly Finding[], atMs: number): void {
+    const { closeAfterMs } = this.#options.config;
+    for (const finding of found) this.#held.set(keyOf(finding), { finding, seenMs: atMs });
+    for (const [key, { finding, seenMs }] of this.#held) {
+      const isBack = this.#silence.endings.has(finding.device);
+      if (seenMs < atMs && (isBack || this.#isGrouped(finding, found) || atMs - seenMs >= closeAfterMs))
+        this.#held.delete(key);
+    }
+  }
+
+  #isGrouped({ kind, device }: Finding, found: readonly Finding[]): boolean {
+    return found.some(other => other.kind === kind && other.affected.includes(device));
+  }
+
+  #news(reading: Reading): HealthNews {
+    const { nowMs, atMs } = reading;
+    const unheard = new Set(
+      reading.gateways.filter(one => one.silentMs === undefined && !one.stopped).map(({ id }) => id),
+    );
+    const isNew = atMs - this.#startedAtMs! < this.#options.config.graceMs;
+    const all = [...this.#held.values()].map(({ finding }) => finding);
+    return {
+      nowMs,
+      findings: all,
+      diagnose: finding => diagnosisOf(finding, this.#catalogue, nowMs),
+      // What was open before a start is over once the gateway has been heard, not because nothing is known of it.
+      stays: ({ device }: Incident) => isNew || unheard.has(device),
+      endOf: ({ device, source }: Incident) => {
+        if (source === 'gateway-silent') {
+          const ending = this.#silence.endings.get(device);
+          if (ending !== undefined) return ending;
+        }
+        const group = all.find(other => other.kind === source && other.affected.includes(device));
+        return group && `it is one of many: ${group.title}`;
+      },
+    };
+  }
+}
+
+/** Then nothing comes from anybody, and nobody is to blame for it. */
+const takesNothing: ReadonlySet<string> = new Set(['collector-journal', 'collector-blocked', 'broker-down']);
