@@ -127,6 +127,32 @@ test('minor incidents are gathered for an hour; one that stays alone comes as it
   assert.match(server.received.at(-1)!.raw, /^X-Edgeward-Kind: opened/m);
 });
 
+test('a digest does not tell what later mails have made old', limit, async t => {
+  const { server, config, folder } = await quietPlant(t, {
+    digest: { severities: ['info'], everyMs: hourMs },
+  });
+  const first = await mailProcess(t, folder, config, { clock: new FakeClock({ nowMs: noonMs }) });
+  for (const id of ['inc-1', 'inc-2', 'inc-3'])
+    await first.put('opened', anIncident({ id, severity: 'info', device: id, title: `${id}: hot` }));
+  await first.put('critical', anIncident({ id: 'inc-1', severity: 'critical' }));
+  await until(first.queue, 'inc-1-critical', mail => mail.state === 'sent');
+  await first.stop();
+  const due = await mailProcess(t, folder, config, { clock: new FakeClock({ nowMs: noonMs + hourMs }) });
+  await until(due.queue, 'inc-1-opened', mail => mail.state === 'merged');
+  const digest = await new Promise<string>(resolve => {
+    const look = () => {
+      const found = due.queue.list(10).find(({ id, state }) => id.startsWith('digest') && state === 'sent');
+      if (found) resolve(found.id);
+    };
+    due.queue.onChange(look);
+    look();
+  });
+  const { subject, text } = (await due.queue.body(digest))!;
+  assert.match(subject, /2 incidents/);
+  assert.doesNotMatch(text, /inc-1/);
+  assert.equal(server.received.length, 2);
+});
+
 test('who was told that it began is told how it went on', limit, async t => {
   const routes = [{ to: ['desk@plant.example'], severities: ['warning' as const] }];
   const { server, config, folder } = await quietPlant(t, { routes });

@@ -174,6 +174,8 @@ export class MailQueue implements MailOutlet {
   async releaseDue(): Promise<void> {
     const { config, collector, clock } = this.#options;
     const nowMs = clock.now();
+    const outdated = this.#outdated();
+    if (outdated.length > 0) await this.#saveAll(outdated, []);
     for (const mails of this.#dueGroups(nowMs)) {
       const [only] = mails;
       if (mails.length === 1 && only) {
@@ -185,6 +187,19 @@ export class MailQueue implements MailOutlet {
       const members = mails.map(mail => merged(mail, digest.mail.view.id));
       await this.#saveAll([...members, digest.mail], stored(digest));
     }
+  }
+
+  /** Held mails of which the recipients have had later news of the same incident: they are not told what was before. */
+  #outdated(): QueuedMail[] {
+    const told = new Map<string | null, QueuedMail>();
+    for (const mail of this.#oldestFirst())
+      if (mail.view.state === 'sent' || mail.view.state === 'queued') told.set(mail.view.incidentId, mail);
+    return this.#oldestFirst().flatMap(mail => {
+      const later = mail.view.incidentId === null ? undefined : told.get(mail.view.incidentId);
+      const isOld =
+        mail.view.state === 'held' && !mail.plot && later !== undefined && later.order > mail.order;
+      return isOld ? [merged(mail, later.view.id)] : [];
+    });
   }
 
   #dueGroups(nowMs: number): QueuedMail[][] {
