@@ -1,6 +1,6 @@
 /** Asks a running collector through its API, as its own commands do. */
 import { readSecret, type SecretRef } from '@edgeward/shared/config';
-import { EdgewardError, type ErrorCode, errorTable, messageOf } from '@edgeward/shared/errors';
+import { detailOf, EdgewardError, type ErrorCode, errorTable, messageOf } from '@edgeward/shared/errors';
 import { isWildcard } from '@edgeward/shared/hosts';
 import { z } from 'zod';
 
@@ -89,11 +89,7 @@ async function failureOf(answer: Response, url: string): Promise<EdgewardError> 
     return new EdgewardError('EW_HTTP_FAILED', `${url} answered ${answer.status}: ${text.slice(0, 200)}`);
   const code = data.error.code as ErrorCode;
   const { message, remedy } = data.error;
-  // The table's text stands before the rest anyway.
-  const detail = message.startsWith(errorTable[code].text)
-    ? message.slice(errorTable[code].text.length)
-    : message;
-  return new EdgewardError(code, [detail.trimStart(), remedy].filter(Boolean).join(' '));
+  return new EdgewardError(code, [detailOf(code, message), remedy].filter(Boolean).join(' '));
 }
 
 function parse(text: string): unknown {

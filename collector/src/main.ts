@@ -195,7 +195,7 @@ export async function runCollector(
         journal,
         broker,
         followers: followers(),
-        trainings: models.trainings.view(),
+        trainings: models.trainings.standing(),
         stopping: stop.aborted,
         clock,
       }),

@@ -33,7 +33,7 @@ export interface MetricSources {
   readonly followers: () => readonly Followed[];
   readonly engine: Pick<IncidentEngine, 'counts'>;
   readonly mails: Pick<MailQueue, 'counts' | 'delays'>;
-  readonly trainings: Pick<Trainings, 'view'>;
+  readonly trainings: Pick<Trainings, 'standing'>;
   /** Undefined where no language model is configured. */
   readonly wordings: () => WordingCounts | undefined;
   readonly live: { readonly bytes: number };

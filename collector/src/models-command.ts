@@ -3,7 +3,7 @@ import path from 'node:path';
 import { systemClock } from '@edgeward/shared/clock';
 import { type Command, type CommandIo, configFileOption } from '@edgeward/shared/command';
 import { loadConfig } from '@edgeward/shared/config';
-import { EdgewardError, type ErrorCode, errorTable, messageOf } from '@edgeward/shared/errors';
+import { detailOf, EdgewardError, type ErrorCode, messageOf } from '@edgeward/shared/errors';
 import { modelFilePattern, modelLimits } from '@edgeward/shared/models/manifest';
 import { z } from 'zod';
 import { assignedView, bundleView, modelsView, trainingView } from './api/model-schemas.js';
@@ -141,7 +141,7 @@ async function train(
     const { startedMs } = await client.post('/api/models/train', trainingView, order);
     const ended = await endOf(client, types[i]!, startedMs, stop);
     if (ended.text !== null && ended.code !== null)
-      throw new EdgewardError(ended.code as ErrorCode, withoutTable(ended.code as ErrorCode, ended.text));
+      throw new EdgewardError(ended.code as ErrorCode, detailOf(ended.code as ErrorCode, ended.text));
     notes.push(trainingText(ended));
   }
   return notes;
@@ -156,11 +156,6 @@ async function endOf(client: ApiClient, type: string, startedMs: number | null, 
     if (one.state !== 'running') return one;
     await systemClock.sleep(pollMs, stop);
   }
-}
-
-function withoutTable(code: ErrorCode, text: string): string {
-  const table = errorTable[code].text;
-  return text.startsWith(table) ? text.slice(table.length).trimStart() : text;
 }
 
 function trainingOrders(values: Values): object[] {

@@ -82,6 +82,12 @@ export function hasCode(error: unknown, code: ErrorCode): error is EdgewardError
   return error instanceof EdgewardError && error.code === code;
 }
 
+/** What was said beside the table's text, which is put before it anew where it is thrown again. */
+export function detailOf(code: ErrorCode, message: string): string {
+  const { text } = errorTable[code];
+  return message.startsWith(text) ? message.slice(text.length).trimStart() : message;
+}
+
 /** The text of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

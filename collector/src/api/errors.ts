@@ -24,6 +24,7 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   EW_CONFIG_INVALID: 422,
   EW_MODEL_BUNDLE: 422,
   EW_MODEL_GOLDEN: 422,
+  EW_TRAIN_INPUT: 422,
   EW_HTTP_PASSWORD: 401,
   EW_HTTP_REFUSED: 403,
   EW_HTTP_NOT_FOUND: 404,

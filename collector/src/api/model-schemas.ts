@@ -31,11 +31,13 @@ export const trainingView = runSchema.extend({
   type: z.string().meta({ description: 'Device type' }),
   by: runSchema.shape.by.meta({ description: 'schedule: by itself; demand: somebody asked' }),
   state: z.enum(['waiting', ...runSchema.shape.state.options]).meta({
-    description: 'unchanged: it came to a model that is there already; refused: text says why',
+    description:
+      'unchanged: it came to a model that is there already; refused: text says why; interrupted: the collector ended',
   }),
   startedMs: ms('When it began').nullable(),
   endedMs: ms('When it ended').nullable(),
   rows: z.number().nullable().meta({ description: 'Rows it learned from' }),
+  fieldsLeftOut: runSchema.shape.fieldsLeftOut.meta({ description: 'Fields that most of the rows lack' }),
   revision: revision.meta({ description: 'Of the model that came of it' }),
   assigned: z.boolean().meta({ description: 'Gateways were told to try it in the shadow' }),
   nextMs: ms('When the schedule trains it next').nullable(),

@@ -227,6 +227,11 @@ export class Journal implements AsyncDisposable {
     return this.#schemas.get(id);
   }
 
+  /** Device types of which it has, or had, rows or a schema. */
+  get types(): ReadonlySet<string> {
+    return new Set([...this.#schemas.values()].map(({ schema }) => schema.type));
+  }
+
   /** Kept on disk once a block needs it. */
   learn(schemas: readonly Described[]): void {
     for (const described of schemas) this.#schemas.set(described.id, described);

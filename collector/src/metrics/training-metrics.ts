@@ -2,13 +2,13 @@ import type { Metrics } from '@edgeward/shared/metrics/metrics';
 import type { MetricSources } from '../metrics.js';
 import { outcomes } from '../training/runs.js';
 
-/** The last training of each device type that somebody asked for or that has a schedule. */
+/** Of each device type the last training of its schedule or, where it has none, the last that somebody asked for. */
 export function addTrainingMetrics(metrics: Metrics, sources: () => Pick<MetricSources, 'trainings'>): void {
-  type View = ReturnType<MetricSources['trainings']['view']>[number];
+  type View = ReturnType<MetricSources['trainings']['standing']>[number];
   /** Of those of which it is known. */
   const each = (of: (view: View) => number | null) => () =>
     sources()
-      .trainings.view()
+      .trainings.standing()
       .flatMap((view): [string, number][] => {
         const value = of(view);
         return value === null ? [] : [[view.type, value]];
@@ -19,7 +19,7 @@ export function addTrainingMetrics(metrics: Metrics, sources: () => Pick<MetricS
     ['type', 'outcome'],
     () =>
       sources()
-        .trainings.view()
+        .trainings.standing()
         .filter(({ state }) => outcomes.some(outcome => outcome === state))
         .flatMap(({ type, state }) =>
           outcomes.map((outcome): [string, string, number] => [type, outcome, state === outcome ? 1 : 0]),

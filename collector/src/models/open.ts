@@ -44,7 +44,11 @@ export async function openModels(options: OpenOptions) {
   const trainings: Trainings = new Trainings({
     config: training,
     collector: name,
-    runs: await Runs.open(directory, log),
+    runs: await Runs.open(
+      directory,
+      training.schedule.map(({ deviceType }) => deviceType),
+      log,
+    ),
     journal,
     models: controls,
     incidents: () => engine.list(Number.POSITIVE_INFINITY),

@@ -7,7 +7,7 @@ import { open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promis
 import path from 'node:path';
 import { openModel } from '@edgeward/models/engines';
 import type { Clock } from '@edgeward/shared/contracts';
-import { EdgewardError, messageOf } from '@edgeward/shared/errors';
+import { detailOf, EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { makeFolder, removeFolder, syncFolder, writeFileAtomic } from '@edgeward/shared/files';
 import type { Logger } from '@edgeward/shared/log';
 import {
@@ -160,13 +160,8 @@ async function cardOf(folder: string, log: Logger) {
   } catch (error) {
     if (!(error instanceof EdgewardError)) throw error;
     const text = error.message.replaceAll(`${folder}: `, '').replaceAll(`${folder}${path.sep}`, '');
-    throw new EdgewardError(error.code, withoutTable(text), { cause: error });
+    throw new EdgewardError(error.code, detailOf(error.code, text), { cause: error });
   }
-}
-
-/** The table's text is put before it anew. */
-function withoutTable(text: string): string {
-  return text.slice(text.indexOf('. ') + 2);
 }
 
 async function writeSynced(file: string, data: Uint8Array): Promise<void> {

@@ -1,4 +1,5 @@
 import { EdgewardError } from '@edgeward/shared/errors';
+import { blankTraining } from '../training/trainings.js';
 import type {
   AssignedView,
   BundleView,
@@ -82,17 +83,9 @@ export class FakeModels implements ModelControls {
   train({ type, hours, method, assign }: TrainingOrder): TrainingView {
     this.asked.push(`train ${[type, hours, method, assign && 'assign'].filter(Boolean).join(' ')}`);
     const begun = {
-      type,
-      by: 'demand' as const,
+      ...blankTraining(type, 'demand'),
       state: 'running' as const,
       startedMs: 1000,
-      endedMs: null,
-      rows: null,
-      leftOut: null,
-      revision: null,
-      assigned: false,
-      code: null,
-      text: null,
       nextMs: null,
     };
     this.trainings = [{ ...begun, endedMs: 3000, assigned: assign, ...this.outcome }];

@@ -1,6 +1,7 @@
 import { methods } from '@edgeward/models/train-table';
 import { distinct, nameOption } from '@edgeward/shared/config';
 import { z } from 'zod';
+import { maxTypes } from './runs.js';
 
 const scheduled = z.strictObject({
   deviceType: nameOption().meta({ description: 'Device type to train a model for', examples: ['pump'] }),
@@ -10,7 +11,7 @@ const scheduled = z.strictObject({
     .max(8760)
     .meta({
       description:
-        'So often; after a refusal or a failure sooner, after an eighth of it but at least an hour',
+        'So often; after a refusal or a failure sooner, after an eighth of it but at least an hour; after an interruption soon',
       unit: 'h',
       examples: [168],
     }),
@@ -39,6 +40,7 @@ export type ScheduledTraining = z.output<typeof scheduled>;
 export const trainingConfig = z.strictObject({
   schedule: z
     .array(scheduled)
+    .max(maxTypes)
     .default([])
     .superRefine(
       distinct<ScheduledTraining>({

@@ -156,7 +156,7 @@ test('rows of impossible or unsure times go', () => {
   assert.throws(() => tableOf({ batches: [one], sinceMs: since }), /no rows since 2025-01-01T00:00:00\.000Z/);
 });
 
-test('fields are those of the newest block; what older rows lack is missing there', () => {
+test('fields are those of most rows, of equals the newest; what other rows lack is missing there', () => {
   const { schema, values } = one;
   const texts = Array.from(one.time, () => 'auto');
   const fields = [
@@ -170,7 +170,9 @@ test('fields are those of the newest block; what older rows lack is missing ther
     values: [values[1]!, values[2]!, BigInt64Array.from(one.time, (_, r) => BigInt(r)), texts],
     time: one.time.map(timeMs => timeMs + rows * stepMs),
   };
-  const { batch } = tableOf({ batches: [one, newer] });
+  const { batch, fieldsLeftOut, source } = tableOf({ batches: [one, newer] });
+  assert.deepEqual(fieldsLeftOut, ['pressure']);
+  assert.match(source, /; fields left out, since most rows lack them: pressure$/);
   assert.deepEqual(
     batch.schema.fields.map(({ name }) => name),
     ['flow', 'current', 'level'],
@@ -178,6 +180,24 @@ test('fields are those of the newest block; what older rows lack is missing ther
   assert.equal(batch.values[0]![0], values[1]![0]);
   assert.ok(Number.isNaN(Number(batch.values[2]![rows - 1])));
   assert.equal(batch.values[2]![rows + 7], 7);
+});
+
+test('one block of a gateway that reads less does not take the fields of all the others', () => {
+  const { schema, values } = one;
+  const less = {
+    ...one,
+    schema: { ...schema, fields: schema.fields.slice(0, 1) },
+    values: values.slice(0, 1),
+  };
+  const few = selectRows(less, Uint32Array.from([0, 1, 2]));
+  const { batch, fieldsLeftOut } = tableOf({
+    batches: [one, [few, { gateway: 'gw-2' }]],
+  });
+  assert.deepEqual(
+    batch.schema.fields.map(({ name }) => name),
+    schema.fields.map(({ name }) => name),
+  );
+  assert.deepEqual([batch.time.length, fieldsLeftOut], [rows + 3, []]);
 });
 
 test('more rows than fit are thinned to whole stretches from all devices and times, never holding more', () => {

@@ -7,7 +7,7 @@ import { EdgewardError } from '@edgeward/shared/errors';
 import { selectRows } from '@edgeward/shared/select-rows';
 import { type History, Mark, stretchRows } from './history.js';
 import type { HistoryRequest, LeftOut, LeftOutReason, Trouble } from './request.js';
-import { leftOutText } from './text.js';
+import { fieldsText, leftOutText } from './text.js';
 
 /**
  * Rows before and after what was unusual, in steps of the device: a fault begins before it is found, and lasts in means
@@ -19,6 +19,8 @@ const besideWrong = 5;
 
 export interface HistoryTable extends TrainingTable {
   readonly leftOut: LeftOut;
+  /** Names of those that most rows lack. */
+  readonly fieldsLeftOut: readonly string[];
   /** What was taken, for the card. */
   readonly source: string;
 }
@@ -26,7 +28,7 @@ export interface HistoryTable extends TrainingTable {
 /** @throws EW_TRAIN_INPUT if what is left is too little, or too much had to be left out */
 export function historyTable(history: History, request: HistoryRequest): HistoryTable {
   const { stride, wrongTimes, damaged } = history;
-  const { batch, marks } = history.finish();
+  const { batch, marks, fieldsLeftOut } = history.finish();
   const reasons = reasonsOf(batch, marks, request.troubles);
   const leftOut = { time: wrongTimes, ...countsOf(reasons) };
   const skippedRows = Object.values(leftOut).reduce((sum, rows) => sum + rows, 0);
@@ -35,8 +37,8 @@ export function historyTable(history: History, request: HistoryRequest): History
   const kept = usable.length === reasons.length ? batch : selectRows(batch, usable);
   const thinned = stride > 1 ? `; of every ${stride} stretches of ${stretchRows} rows of a device one` : '';
   const lost = damaged > 0 ? `; ${damaged} blocks could not be read` : '';
-  const source = `journal of ${request.collector}; left out: ${leftOutText(leftOut)}${thinned}${lost}`;
-  return { batch: kept, skippedRows, leftOut, source };
+  const source = `journal of ${request.collector}; left out: ${leftOutText(leftOut)}${fieldsText(fieldsLeftOut)}${thinned}${lost}`;
+  return { batch: kept, skippedRows, leftOut, fieldsLeftOut, source };
 }
 
 const Reason = { none: 0, alarm: 1, incident: 2, quality: 3, near: 4 } as const;

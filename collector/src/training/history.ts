@@ -6,6 +6,7 @@
  */
 import { hasBit } from '@edgeward/shared/batch';
 import type { Field, RecordBatch } from '@edgeward/shared/contracts';
+import { getOrMake } from '@edgeward/shared/maps';
 import { Quality } from '@edgeward/shared/quality';
 import { type Described, decodeBlock, namedRows, readHeader } from '@edgeward/shared/wire';
 import type { StoredBytes } from './request.js';
@@ -50,7 +51,8 @@ export class History {
   /** Of every so many stretches one is kept. */
   stride = 1;
   #kept = 0;
-  #fields: readonly Field[] = [];
+  /** Lists of fields that kept blocks had, the newest last. */
+  readonly #layouts = new Map<string, readonly string[]>();
   readonly #devices = new Map<string, DeviceHistory>();
 
   constructor(private readonly options: HistoryOptions) {}
@@ -65,7 +67,6 @@ export class History {
       const devices = namedRows(readHeader(bytes).devices, described);
       const wanted = devices.some(({ device, count }) => this.#wants(`${gateway}/${device}`, count));
       const batch = wanted ? decodeBlock(bytes, () => described).batch : undefined;
-      this.#fields = numericOf(described.schema.fields);
       if (batch) this.#add(gateway, batch, ingestedMs);
       else for (const { device, count } of devices) this.#device(`${gateway}/${device}`).rows += count;
     } catch {
@@ -74,11 +75,12 @@ export class History {
   }
 
   /**
-   * All that is kept, in order of time; it is given away. Fields are those of the newest block: what older rows do not
-   * have is missing (NaN) there.
-   * @returns the rows, and what is known of each by itself
+   * All that is kept, in order of time; it is given away. Fields are those that most rows have, of equals the newest;
+   * what other rows do not have of them is missing (NaN) there.
+   * @returns the rows, what is known of each by itself, and the names of the fields that are left out
    */
-  finish(): { batch: RecordBatch; marks: Uint8Array } {
+  finish(): { batch: RecordBatch; marks: Uint8Array; fieldsLeftOut: string[] } {
+    const { names, fieldsLeftOut } = this.#commonFields();
     const kept = [...this.#devices.values()].filter(({ stretches }) => stretches.size > 0);
     const devices = kept.slice(0, maxDevices);
     const parts = devices.flatMap(({ stretches }, d) => [...stretches.values()].map(part => ({ d, part })));
@@ -86,13 +88,13 @@ export class History {
     const time = new Float64Array(n);
     const device = new Uint16Array(n);
     const marks = new Uint8Array(n);
-    const values = this.#fields.map(() => new Float64Array(n).fill(Number.NaN));
+    const values = names.map(() => new Float64Array(n).fill(Number.NaN));
     let at = 0;
     for (const { d, part } of parts) {
       time.set(part.time.subarray(0, part.rows), at);
       marks.set(part.marks.subarray(0, part.rows), at);
       device.fill(d, at, at + part.rows);
-      for (const [f, { name }] of this.#fields.entries()) {
+      for (const [f, name] of names.entries()) {
         const column = part.columns.get(name);
         if (column) values[f]!.set(column.subarray(0, part.rows), at);
       }
@@ -101,7 +103,7 @@ export class History {
     }
     this.#devices.clear();
     const order = Int32Array.from(time.keys()).sort((a, b) => time[a]! - time[b]! || a - b);
-    const fields: Field[] = this.#fields.map(({ name }) => ({ name, kind: 'float' }));
+    const fields: Field[] = names.map(name => ({ name, kind: 'float' }));
     const sorted = (column: Float64Array) => Float64Array.from(order, r => column[r]!);
     const batch = {
       schema: { type: this.options.type, fields, devices: devices.map(({ key }) => key) },
@@ -111,7 +113,20 @@ export class History {
       values: values.map(sorted),
       quality: new Uint16Array(n),
     };
-    return { batch, marks: Uint8Array.from(order, r => marks[r]!) };
+    return { batch, marks: Uint8Array.from(order, r => marks[r]!), fieldsLeftOut };
+  }
+
+  /** One block of a gateway that reads less, or more, does not decide for all. */
+  #commonFields(): { names: readonly string[]; fieldsLeftOut: string[] } {
+    const rows = new Map<string, number>();
+    for (const { stretches } of this.#devices.values())
+      for (const stretch of stretches.values())
+        for (const [layout, count] of stretch.layouts) rows.set(layout, (rows.get(layout) ?? 0) + count);
+    const newestFirst = [...this.#layouts].reverse().filter(([layout]) => rows.has(layout));
+    const [most] = [...newestFirst].sort(([one], [other]) => rows.get(other)! - rows.get(one)!);
+    const names = most?.[1] ?? [];
+    const all = new Set(newestFirst.flatMap(([, own]) => own));
+    return { names, fieldsLeftOut: [...all].filter(name => !names.includes(name)) };
   }
 
   /** Whether something of its next rows is kept. */
@@ -129,6 +144,8 @@ export class History {
   #add(gateway: string, batch: RecordBatch, ingestedMs: number): void {
     const devices = batch.schema.devices.map(name => `${gateway}/${name}`);
     const columns = columnsOf(batch);
+    const layout = this.#layoutOf(columns);
+    const fresh = () => new Stretch();
     for (let r = 0; r < batch.time.length; r++) {
       const device = this.#device(devices[batch.device[r]!]!);
       const stretch = Math.floor(device.rows / stretchRows);
@@ -140,11 +157,19 @@ export class History {
         this.wrongTimes += 1;
         continue;
       }
-      getOrMake(device.stretches, stretch).push(timeMs, markOf(batch, r), columns, r);
+      getOrMake(device.stretches, stretch, fresh).push(timeMs, markOf(batch, r), columns, r, layout);
       this.#kept += 1;
     }
     const most = this.options.maxRows * Math.min(1, fieldsOfFullRows / Math.max(1, columns.length));
     while (this.#kept > most && this.#kept > stretchRows) this.#thin();
+  }
+
+  #layoutOf(columns: readonly NumericColumn[]): string {
+    const names = columns.map(({ name }) => name);
+    const layout = JSON.stringify(names);
+    this.#layouts.delete(layout);
+    this.#layouts.set(layout, names);
+    return layout;
   }
 
   #thin(): void {
@@ -181,10 +206,6 @@ function columnsOf(batch: RecordBatch): NumericColumn[] {
   });
 }
 
-function numericOf(fields: readonly Field[]): Field[] {
-  return fields.filter(({ kind }) => kind !== 'string');
-}
-
 function isPossible(timeMs: number, ingestedMs: number): boolean {
   return timeMs >= earliestMs && timeMs <= ingestedMs + latestAheadMs;
 }
@@ -196,15 +217,6 @@ function markOf({ anomaly, quality, fieldQuality }: RecordBatch, r: number): num
   return (bits & wrongValue) === 0 ? Mark.fine : Mark.quality;
 }
 
-function getOrMake(stretches: Map<number, Stretch>, s: number): Stretch {
-  let stretch = stretches.get(s);
-  if (!stretch) {
-    stretch = new Stretch();
-    stretches.set(s, stretch);
-  }
-  return stretch;
-}
-
 /** Neighbouring rows of one device, in room that grows with them: of many devices most have few. */
 class Stretch {
   rows = 0;
@@ -212,8 +224,11 @@ class Stretch {
   marks = new Uint8Array(64);
   /** By name of the field; NaN where a row has none. */
   readonly columns = new Map<string, Float64Array>();
+  /** Rows by the fields that they have. */
+  readonly layouts = new Map<string, number>();
 
-  push(timeMs: number, mark: number, columns: readonly NumericColumn[], row: number): void {
+  push(timeMs: number, mark: number, columns: readonly NumericColumn[], row: number, layout: string): void {
+    this.layouts.set(layout, (this.layouts.get(layout) ?? 0) + 1);
     if (this.rows === this.time.length) this.#grow();
     this.time[this.rows] = timeMs;
     this.marks[this.rows] = mark;

@@ -64,6 +64,8 @@ export interface TrainedHistory {
   readonly revision: string;
   readonly rows: number;
   readonly leftOut: LeftOut;
+  /** Names of those that most rows lack. */
+  readonly fieldsLeftOut: readonly string[];
 }
 
 export type FromTrainer =

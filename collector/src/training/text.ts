@@ -9,6 +9,7 @@ export function trainingText({
   state,
   rows,
   leftOut,
+  fieldsLeftOut,
   revision,
   assigned,
   text,
@@ -17,9 +18,15 @@ export function trainingText({
   if (state === 'running') return `${type}: is being trained.`;
   if (text !== null) return `${type}: ${state}: ${text}`;
   const out = leftOut ? `; left out: ${leftOutText(leftOut)}` : '';
+  const fields = fieldsText(fieldsLeftOut ?? []);
   const what = state === 'unchanged' ? 'came to the same model as before' : 'was trained';
   const then = assigned ? ', and gateways try it in the shadow' : '';
-  return `${type}: ${revision} ${what}, from ${rows} rows${out}${then}.`;
+  return `${type}: ${revision} ${what}, from ${rows} rows${out}${fields}${then}.`;
+}
+
+/** `; fields left out, since most rows lack them: level`, or nothing. */
+export function fieldsText(names: readonly string[]): string {
+  return names.length === 0 ? '' : `; fields left out, since most rows lack them: ${names.join(', ')}`;
 }
 
 /** `12 in alarm, 3 of bad quality`, or `nothing`. */

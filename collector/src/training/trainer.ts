@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '@edgeward/shared/contracts';
-import { EdgewardError, errorTable } from '@edgeward/shared/errors';
+import { detailOf, EdgewardError } from '@edgeward/shared/errors';
 import { describedToJson } from '@edgeward/shared/wire';
 import type { Journal } from '../journal/journal.js';
 import type { FromTrainer, HistoryRequest, ToTrainer, TrainedHistory } from './request.js';
@@ -12,9 +12,12 @@ export interface TrainerOptions {
   readonly journal: Pick<Journal, 'encoded' | 'described' | 'position' | 'positionBefore'>;
   readonly clock: Clock;
   readonly maxMs: number;
-  /** Told once the process is there; tests end it. */
-  readonly onStarted?: ((process: ChildProcess) => void) | undefined;
+  /** Default: a process of its own, which gives way to whoever delivers. */
+  readonly startProcess?: (() => TrainerProcess) | undefined;
 }
+
+/** What is used of a child process. */
+export type TrainerProcess = Pick<ChildProcess, 'send' | 'on' | 'kill'>;
 
 const program = fileURLToPath(new URL('./training-process.js', import.meta.url));
 /** Of objects; columns lie beside it, and are bounded by the rows. */
@@ -31,15 +34,9 @@ export async function trainFromJournal(
   options: TrainerOptions,
   stop: AbortSignal,
 ): Promise<TrainedHistory> {
-  const child = fork(program, {
-    serialization: 'advanced',
-    execArgv: [`--max-old-space-size=${heapMegabytes}`],
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-  });
+  const child = (options.startProcess ?? startTrainer)();
   const over = new AbortController();
   try {
-    options.onStarted?.(child);
-    giveWay(child);
     const late = options.clock.sleep(options.maxMs, over.signal);
     const answered = answerOf(child);
     const fed = feed(child, request, options, AbortSignal.any([over.signal, stop]));
@@ -56,6 +53,17 @@ export async function trainFromJournal(
   }
 }
 
+/** @param givesWay  false: at the usual priority, so that a busy machine does not starve it */
+export function startTrainer({ givesWay = true } = {}): ChildProcess {
+  const child = fork(program, {
+    serialization: 'advanced',
+    execArgv: [`--max-old-space-size=${heapMegabytes}`],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  if (givesWay) giveWay(child);
+  return child;
+}
+
 /** Whoever delivers goes first; where that is not allowed, it does not. */
 function giveWay({ pid }: ChildProcess): void {
   try {
@@ -65,11 +73,11 @@ function giveWay({ pid }: ChildProcess): void {
   }
 }
 
-function answerOf(child: ChildProcess): Promise<TrainedHistory> {
+function answerOf(child: TrainerProcess): Promise<TrainedHistory> {
   const answered = new Promise<TrainedHistory>((resolve, reject) => {
     child.on('message', (message: FromTrainer) => {
       if (message.kind === 'trained') resolve(message);
-      else reject(new EdgewardError(message.code, withoutTable(message)));
+      else reject(new EdgewardError(message.code, detailOf(message.code, message.message)));
     });
     child.on('error', error => reject(failure(`Its process could not be used: ${error.message}.`)));
     child.on('exit', (code, signal) =>
@@ -84,14 +92,8 @@ function answerOf(child: ChildProcess): Promise<TrainedHistory> {
   return answered;
 }
 
-/** The table's text is put before it anew. */
-function withoutTable({ code, message }: { code: keyof typeof errorTable; message: string }): string {
-  const { text } = errorTable[code];
-  return message.startsWith(text) ? message.slice(text.length).trimStart() : message;
-}
-
 async function feed(
-  child: ChildProcess,
+  child: TrainerProcess,
   request: HistoryRequest,
   { journal }: TrainerOptions,
   stop: AbortSignal,
@@ -124,7 +126,7 @@ async function feed(
  * Resolves once the pipe has taken it: what waits in memory is one slice. Never, if the pipe broke: the process has
  * ended then, and how says more.
  */
-function send(child: ChildProcess, message: ToTrainer): Promise<void> {
+function send(child: TrainerProcess, message: ToTrainer): Promise<void> {
   return new Promise(resolve => {
     child.send(message, error => {
       if (!error) resolve();
@@ -149,9 +151,13 @@ function stopError(stop: AbortSignal, over: AbortSignal): Promise<never> {
 
 function unknownType({ type, sinceMs }: HistoryRequest, types: readonly string[]): EdgewardError {
   const since = Number.isFinite(sinceMs) ? ` since ${new Date(sinceMs).toISOString()}` : '';
-  const others = types.slice(0, 20).join(', ') || 'no device type at all';
-  const detail = `Of ${type} the journal has no rows${since}; it has rows of ${others}. Name one of these, or look further back.`;
-  return new EdgewardError('EW_TRAIN_INPUT', detail);
+  return new EdgewardError('EW_TRAIN_INPUT', unknownTypeText(type, types, since));
+}
+
+/** @param types  that there are */
+export function unknownTypeText(type: string, types: Iterable<string>, since = ''): string {
+  const others = [...types].slice(0, 20).join(', ') || 'no device type at all';
+  return `Of ${type} the journal has no rows${since}; it has rows of ${others}. Name one of these, or look further back.`;
 }
 
 function failure(detail: string): EdgewardError {

@@ -1,4 +1,4 @@
-/** Trainings from a real journal, in processes of their own. */
+/** Trainings from a real journal; the process is a real one where it is what the test is about. */
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,12 +16,17 @@ import { addTrainingMetrics } from '../metrics/training-metrics.js';
 import { ModelRegistry } from '../models/registry.js';
 import type { BundleView } from '../views.js';
 import { trainingConfig } from './config.js';
-import { Runs } from './runs.js';
+import { maxTypes, type Run, Runs } from './runs.js';
+import { fakeTrainer } from './testing/fake-trainer.js';
 import { blocksOf, incoming } from './testing/machines.js';
-import { Trainings, type TrainingsOptions } from './trainings.js';
+import { startTrainer } from './trainer.js';
+import { blankTraining, Trainings, type TrainingsOptions } from './trainings.js';
 
 const order = { type: 'machine', acceptChange: false, assign: false };
 const stepMs = 2000;
+const limit = { timeout: 60_000 };
+/** At the usual priority: a busy machine would starve it. */
+const realProcess = () => startTrainer({ givesWay: false });
 /** Too few to hold some out: each training takes half the time. */
 const record = machineBatch({ rows: 600 });
 
@@ -54,20 +59,24 @@ async function plant(t: TestContext, given: object = {}, more: Partial<Trainings
       return undefined;
     },
   };
+  const config = trainingConfig.parse(given);
+  const scheduled = config.schedule.map(({ deviceType }) => deviceType);
   const open = async (collector = 'plant') =>
     new Trainings({
-      config: trainingConfig.parse(given),
+      config,
       collector,
-      runs: await Runs.open(path.join(folder, 'models'), silentLogger),
+      runs: await Runs.open(path.join(folder, 'models'), scheduled, silentLogger),
       journal,
       models,
       incidents: () => [],
       clock,
       log: silentLogger,
+      startProcess: fakeTrainer,
       ...more,
     });
   const fill = () => journal.append(blocksOf(record).map(incoming));
-  return { folder, clock, journal, registry, asked, open, fill };
+  const runs = () => Runs.open(path.join(folder, 'models'), scheduled, silentLogger);
+  return { folder, clock, journal, registry, asked, assignments, open, fill, runs };
 }
 
 /** What came of one that somebody asks for. */
@@ -77,8 +86,11 @@ async function outcome(trainings: Trainings, more: object = {}) {
   return trainings.view()[0]!;
 }
 
-test('on demand: a bundle that says where it is from; the same again is told as such, and tried once', async t => {
-  const { folder, registry, journal, asked, open, fill } = await plant(t);
+const once = 'on demand: a bundle that says where it is from; the same again is told as such, and tried once';
+test(once, limit, async t => {
+  let started = 0;
+  const real = { startProcess: () => (started++ === 0 ? realProcess() : fakeTrainer()) };
+  const { folder, registry, journal, asked, open, fill } = await plant(t, {}, real);
   await fill();
   const trainings = await open();
   const first = await outcome(trainings);
@@ -128,11 +140,15 @@ test('rows of incidents are not learned from, drift is no such; hours and method
 test('what cannot be learned from is refused with the reason; the next one runs', async t => {
   const { open, fill, registry } = await plant(t);
   const trainings = await open();
-  const empty = await outcome(trainings);
-  assert.deepEqual([empty.state, empty.code], ['refused', 'EW_TRAIN_INPUT']);
-  assert.match(empty.text!, /Of machine the journal has no rows; it has rows of no device type/);
+  assert.throws(() => trainings.start(order), {
+    code: 'EW_TRAIN_INPUT',
+    message: /Of machine the journal has no rows; it has rows of no device type/,
+  });
   await fill();
-  assert.match((await outcome(trainings, { type: 'pump' })).text!, /Of pump .*; it has rows of machine\./);
+  assert.throws(() => trainings.start({ ...order, type: 'pump' }), /Of pump .*; it has rows of machine\./);
+  assert.deepEqual(trainings.view(), [], 'what nobody has is not noted');
+  const tooFew = await outcome(trainings, { hours: 0.01 });
+  assert.deepEqual([tooFew.state, tooFew.code], ['refused', 'EW_TRAIN_INPUT']);
   assert.match((await outcome(trainings, { hours: 0.01 })).text!, /usable rows after 60 of warm-up/);
   assert.deepEqual(registry.all(), []);
 });
@@ -152,18 +168,17 @@ test('a record that ends in another state is refused, unless that is said to be 
   assert.equal((await outcome(trainings, { acceptChange: true })).state, 'trained');
 });
 
-test('its process is killed, or takes too long, or the collector stops: that is told, and nothing else happens', async t => {
-  let act: 'kill' | 'hang' | undefined = 'kill';
-  const { clock, open, fill, journal } = await plant(
-    t,
-    {},
-    {
-      onStarted: child => {
-        if (act === 'kill') child.kill('SIGKILL');
-        if (act === 'hang') child.kill('SIGSTOP');
-      },
-    },
-  );
+const ends =
+  'its process is killed, or takes too long, or the collector stops: that is told, and nothing else';
+test(ends, limit, async t => {
+  let act: 'kill' | 'hang' | 'answer' = 'kill';
+  const startProcess = () => {
+    if (act !== 'kill') return fakeTrainer({ answers: act === 'answer' });
+    const child = realProcess();
+    child.kill('SIGKILL');
+    return child;
+  };
+  const { clock, open, fill, journal } = await plant(t, {}, { startProcess });
   await fill();
   const trainings = await open();
   const killed = await outcome(trainings);
@@ -184,9 +199,10 @@ test('its process is killed, or takes too long, or the collector stops: that is 
   const running = trainings.run(stop.signal);
   stop.abort();
   await running;
-  assert.equal(trainings.view()[0]!.code, 'EW_STOPPED');
+  const [{ state, code } = assert.fail('no training')] = trainings.view();
+  assert.deepEqual([state, code], ['interrupted', 'EW_STOPPED']);
   assert.throws(() => trainings.start(order), { code: 'EW_HTTP_BUSY' });
-  act = undefined;
+  act = 'answer';
   assert.equal((await outcome(await open())).state, 'trained');
   assert.ok(journal.events().some(({ text }) => /ended by itself/.test(text)));
 });
@@ -205,7 +221,7 @@ test('the schedule: not at once, again after its time, sooner after a refusal, a
     for (let left = ms; left > 0; left -= 10 * 60_000) {
       await clock.advance(Math.min(left, 10 * 60_000));
       await trainings.idle();
-      const [{ state, startedMs } = { state: 'none', startedMs: 0 }] = trainings.view();
+      const [{ state, startedMs } = { state: 'none', startedMs: 0 }] = trainings.standing();
       const said = `${state} ${startedMs === null ? '' : Math.round((startedMs - startMs) / hourMs)}`;
       if (runs.at(-1) !== said) runs.push(said);
     }
@@ -214,10 +230,7 @@ test('the schedule: not at once, again after its time, sooner after a refusal, a
   assert.deepEqual(runs, ['waiting '], 'not at once');
   await pass(hourMs);
   assert.deepEqual(runs.slice(1), ['refused 0'], 'it has no rows');
-  const told = () =>
-    healthOf({ ...quiet, trainings: trainings.view(), clock }).checks.find(
-      ({ name }) => name === 'training:machine',
-    );
+  const told = () => checkOf(trainings, clock);
   assert.deepEqual([told()?.ok, /no rows/.test(told()?.detail ?? '')], [false, true]);
   await fill();
   await pass(3 * hourMs);
@@ -244,25 +257,118 @@ test('the schedule: not at once, again after its time, sooner after a refusal, a
   await running;
 });
 
-test('one that ran when the collector was killed has failed; a file that is damaged is begun anew', async t => {
+test('one that ran when the collector was killed was interrupted; a file that is damaged is begun anew', async t => {
   const { folder, open } = await plant(t, { schedule: [{ deviceType: 'machine', everyHours: 24 }] });
   const file = path.join(folder, 'models', 'training.json');
   await mkdir(path.dirname(file), { recursive: true });
-  const run = {
-    type: 'machine',
-    by: 'schedule',
-    state: 'running',
-    startedMs: record.time.at(-1),
-    endedMs: null,
-  };
-  const blank = { rows: null, leftOut: null, revision: null, assigned: false, code: null, text: null };
-  await writeFile(file, JSON.stringify({ format: 1, runs: [{ ...run, ...blank }] }));
+  const run = { ...blankTraining('machine', 'schedule'), state: 'running', startedMs: record.time.at(-1) };
+  await writeFile(file, JSON.stringify({ format: 1, runs: [run] }));
   const [view] = (await open()).view();
-  assert.deepEqual([view!.state, view!.text], ['failed', 'The collector ended while it ran.']);
-  assert.equal(view!.nextMs, record.time.at(-1)! + 3 * 3_600_000);
+  assert.deepEqual([view!.state, view!.text], ['interrupted', 'The collector ended while it ran.']);
+  assert.equal(view!.nextMs, record.time.at(-1)! + 3_600_000);
   await writeFile(file, '{');
   assert.equal((await open()).view()[0]!.state, 'waiting');
 });
+
+test('a stop interrupts: trained soon after the start, and no fault of the schedule', async t => {
+  const schedule = [{ deviceType: 'machine', everyHours: 168 }];
+  const asked = { answers: false };
+  const startProcess = () => fakeTrainer(asked);
+  const limits = { schedule, minRows: 200, minHours: 0 };
+  const { clock, open, fill } = await plant(t, limits, { startProcess });
+  await fill();
+  const first = await open();
+  const stop = new AbortController();
+  const running = first.run(stop.signal);
+  await clock.advance(61_000);
+  await clock.advance(10_000);
+  assert.equal(first.view()[0]?.state, 'running');
+  stop.abort();
+  await running;
+  asked.answers = true;
+  const second = await open();
+  const [{ state, nextMs } = assert.fail('no training')] = second.standing();
+  assert.deepEqual([state, nextMs], ['interrupted', clock.now() + 60_000]);
+  assert.equal(checkOf(second, clock)?.ok, true);
+});
+
+test('the schedule never assigns again what is there: somebody may have rolled it back', async t => {
+  const schedule = [{ deviceType: 'machine', everyHours: 24, assign: true }];
+  const { clock, open, fill, asked, assignments } = await plant(t, { schedule, minRows: 200, minHours: 0 });
+  await fill();
+  const trainings = await open();
+  const stop = new AbortController();
+  const running = trainings.run(stop.signal);
+  const pass = async (ms: number) => {
+    await clock.advance(ms);
+    await trainings.idle();
+  };
+  await pass(70_000);
+  assert.equal(asked.length, 1);
+  assignments.length = 0;
+  await pass(25 * 3_600_000);
+  await pass(10_000);
+  const [{ state, assigned } = assert.fail('no training')] = trainings.standing();
+  assert.deepEqual([state, assigned, asked.length], ['unchanged', false, 1]);
+  stop.abort();
+  await running;
+  assert.equal((await outcome(await open(), { assign: true })).assigned, true, 'who asks for it gets it');
+});
+
+test('what somebody tries neither puts the schedule off nor hides what it came to', async t => {
+  const schedule = [{ deviceType: 'machine', everyHours: 168 }];
+  const { clock, open, fill, runs } = await plant(t, { schedule, minRows: 100_000 });
+  await fill();
+  const trainings = await open();
+  const stop = new AbortController();
+  const running = trainings.run(stop.signal);
+  await clock.advance(70_000);
+  await trainings.idle();
+  const [refused] = trainings.standing();
+  assert.deepEqual([refused?.by, refused?.state], ['schedule', 'refused']);
+  await clock.advance(60_000);
+  assert.equal((await outcome(trainings)).state, 'trained');
+  assert.deepEqual(trainings.standing(), [refused]);
+  assert.equal(trainings.view()[0]?.nextMs, refused?.nextMs);
+  assert.equal(checkOf(trainings, clock)?.ok, false);
+  stop.abort();
+  await running;
+  assert.deepEqual((await open()).standing()[0]?.startedMs, refused?.startedMs);
+  assert.deepEqual([...(await runs()).all()].map(({ by }) => by).sort(), ['demand', 'schedule']);
+});
+
+test('types of the schedule are never forgotten, however many are tried; it has no more than are kept', async t => {
+  const { runs } = await plant(t, { schedule: [{ deviceType: 'machine', everyHours: 24 }] });
+  const kept = await runs();
+  const run = (type: string, by: Run['by']): Run => ({
+    ...blankTraining(type, by),
+    state: 'trained',
+    startedMs: 1,
+  });
+  await kept.put(run('machine', 'schedule'));
+  for (let i = 0; i < maxTypes + 6; i++) await kept.put(run(`type-${i}`, 'demand'));
+  assert.deepEqual((await runs()).get('machine', 'schedule'), run('machine', 'schedule'));
+  assert.equal(kept.all().length, maxTypes + 1);
+  const many = Array.from({ length: maxTypes + 1 }, (_, i) => ({ deviceType: `t${i}`, everyHours: 24 }));
+  assert.throws(() => trainingConfig.parse({ schedule: many }), /64/);
+  trainingConfig.parse({ schedule: many.slice(1) });
+});
+
+test('what another release has written is kept as far as it is understood', async t => {
+  const { folder, runs } = await plant(t, { schedule: [{ deviceType: 'machine', everyHours: 24 }] });
+  const file = path.join(folder, 'models', 'training.json');
+  await mkdir(path.dirname(file), { recursive: true });
+  const { fieldsLeftOut: _, ...older } = blankTraining('machine', 'schedule');
+  const newer = { ...older, state: 'put off', startedMs: 5, leftOut: { novel: 1 }, novel: true };
+  await writeFile(file, JSON.stringify({ format: 1, runs: [newer], novel: {} }));
+  const run = (await runs()).get('machine', 'schedule');
+  assert.deepEqual(run, { ...blankTraining('machine', 'schedule'), state: 'failed', startedMs: 5 });
+});
+
+function checkOf(trainings: Trainings, clock: FakeClock) {
+  const { checks } = healthOf({ ...quiet, trainings: trainings.standing(), clock });
+  return checks.find(({ name }) => name === 'training:machine');
+}
 
 const quiet = {
   ingest: { failure: null },

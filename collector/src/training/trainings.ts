@@ -1,6 +1,6 @@
 /** Trains models from the journal, one after the other: when somebody asks, and by the schedule. */
 import type { Clock } from '@edgeward/shared/contracts';
-import { EdgewardError, messageOf } from '@edgeward/shared/errors';
+import { EdgewardError, type ErrorCode, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import type { Incident } from '../alerts/incident.js';
 import { HttpError } from '../api/errors.js';
@@ -10,19 +10,19 @@ import type { ScheduledTraining, TrainingConfig } from './config.js';
 import type { HistoryRequest, TrainedHistory } from './request.js';
 import type { Run, Runs } from './runs.js';
 import { trainingText } from './text.js';
-import { type TrainerOptions, trainFromJournal } from './trainer.js';
+import { type TrainerOptions, trainFromJournal, unknownTypeText } from './trainer.js';
 
 export interface TrainingsOptions {
   readonly config: TrainingConfig;
   /** Of this collector, for the card. */
   readonly collector: string;
   readonly runs: Runs;
-  readonly journal: TrainerOptions['journal'] & Pick<Journal, 'tell'>;
+  readonly journal: TrainerOptions['journal'] & Pick<Journal, 'tell' | 'types'>;
   readonly models: Pick<ModelControls, 'view' | 'add' | 'assign'>;
   readonly incidents: () => readonly Incident[];
   readonly clock: Clock;
   readonly log: Logger;
-  readonly onStarted?: TrainerOptions['onStarted'];
+  readonly startProcess?: TrainerOptions['startProcess'];
 }
 
 const hourMs = 3_600_000;
@@ -43,20 +43,42 @@ export class Trainings {
 
   /** The last of each type, and what is still to come. */
   view(): TrainingView[] {
-    const { runs, config } = this.#options;
-    const known = runs.all().map(run => ({ ...run, nextMs: this.#nextMs(run.type) }));
-    const waiting = config.schedule.filter(({ deviceType }) => !runs.get(deviceType));
+    const last = new Map<string, Run>();
+    for (const run of this.#options.runs.all()) if (!last.has(run.type)) last.set(run.type, run);
     return [
-      ...known,
-      ...waiting.map(one => ({ ...blank(one.deviceType), nextMs: this.#nextMs(one.deviceType) })),
+      ...[...last.values()].map(run => this.#viewOf(run)),
+      ...this.#scheduled().filter(({ type }) => !last.has(type)),
     ];
+  }
+
+  /** What each schedule came to last, whatever somebody tried meanwhile; of other types the last. */
+  standing(): TrainingView[] {
+    const scheduled = this.#scheduled();
+    return [...scheduled, ...this.view().filter(({ nextMs }) => nextMs === null)];
+  }
+
+  #scheduled(): TrainingView[] {
+    const { runs, config } = this.#options;
+    return config.schedule.map(({ deviceType: type }) =>
+      this.#viewOf(runs.get(type, 'schedule') ?? blankTraining(type, 'schedule')),
+    );
+  }
+
+  #viewOf(run: Omit<TrainingView, 'nextMs'>): TrainingView {
+    return { ...run, nextMs: this.#nextMs(run.type) };
   }
 
   /**
    * Begins one that somebody asks for; `view` tells what becomes of it.
-   * @throws EW_HTTP_BUSY while another one runs
+   * @throws EW_TRAIN_INPUT for a type of which there are no rows; EW_HTTP_BUSY while another one runs
    */
   start(order: TrainingOrder): TrainingView {
+    const { types } = this.#options.journal;
+    if (!types.has(order.type))
+      throw new HttpError('EW_TRAIN_INPUT', unknownTypeText(order.type, types), {
+        field: 'type',
+        value: order.type,
+      });
     const running = this.#options.runs.all().find(({ state }) => state === 'running');
     if (this.#running || this.#stop.signal.aborted)
       throw new HttpError('EW_HTTP_BUSY', `A model of ${running?.type ?? 'another type'} is being trained.`, {
@@ -101,17 +123,14 @@ export class Trainings {
     const scheduled = config.schedule.find(({ deviceType }) => deviceType === type);
     if (!scheduled) return null;
     const first = this.#startedMs + firstAfterMs;
-    const run = runs.get(type);
+    const run = runs.get(type, 'schedule');
     if (!run) return first;
-    const everyMs = scheduled.everyHours * hourMs;
-    const isDone = run.state === 'trained' || run.state === 'unchanged';
-    const waitMs = isDone ? everyMs : Math.min(everyMs, Math.max(hourMs, everyMs / 8));
-    return Math.max(first, Math.min(run.startedMs, clock.now()) + waitMs);
+    return Math.max(first, Math.min(run.startedMs, clock.now()) + waitMsAfter(run, scheduled));
   }
 
   #begin(order: TrainingOrder, by: Run['by']): Promise<void> {
     const { clock } = this.#options;
-    const started: Run = { ...blank(order.type), state: 'running', by, startedMs: clock.now() };
+    const started = { ...blankTraining(order.type, by), state: 'running' as const, startedMs: clock.now() };
     const noted = this.#put(started);
     const running = noted
       .then(() => this.#train(order, started))
@@ -125,14 +144,13 @@ export class Trainings {
 
   async #train(order: TrainingOrder, run: Run): Promise<Run> {
     try {
-      const { journal, clock, config, onStarted } = this.#options;
-      const options = { journal, clock, maxMs: config.maxMinutes * 60_000, onStarted };
+      const { journal, clock, config, startProcess } = this.#options;
+      const options = { journal, clock, maxMs: config.maxMinutes * 60_000, startProcess };
       const trained = await trainFromJournal(this.#request(order, run), options, this.#stop.signal);
       return await this.#keep(order, run, trained);
     } catch (error) {
       const code = error instanceof EdgewardError ? error.code : 'EW_TRAIN_FAILED';
-      const state = code === 'EW_TRAIN_INPUT' ? 'refused' : 'failed';
-      return { ...run, state, code, text: messageOf(error) };
+      return { ...run, state: stateAfter(code), code, text: messageOf(error) };
     }
   }
 
@@ -151,13 +169,13 @@ export class Trainings {
     };
   }
 
-  /** What is there already is not added, and not assigned, once more. */
-  async #keep(
-    order: TrainingOrder,
-    run: Run,
-    { files, revision, rows, leftOut }: TrainedHistory,
-  ): Promise<Run> {
+  /**
+   * What is there already is not added, and not assigned, once more; by the schedule not at all: it may be what somebody
+   * has rolled back.
+   */
+  async #keep(order: TrainingOrder, run: Run, { files, ...trained }: TrainedHistory): Promise<Run> {
     const { models } = this.#options;
+    const { revision } = trained;
     const { type } = order;
     const isOurs = (one: Pick<BundleView, 'type'> & { revision: string | null }) =>
       one.type === type && one.revision === revision;
@@ -165,10 +183,11 @@ export class Trainings {
     const isKnown = bundles.some(isOurs);
     if (!isKnown) await models.add(files);
     const isAssigned = assignments.some(one => one.gateway === null && isOurs(one));
-    const assigned = order.assign && !isAssigned;
+    const assigned = order.assign && !isAssigned && !(isKnown && run.by === 'schedule');
     if (assigned) await models.assign({ type, gateway: null }, revision, true);
     const state = isKnown ? ('unchanged' as const) : ('trained' as const);
-    return { ...run, state, rows, leftOut, revision, assigned };
+    const { rows, leftOut, fieldsLeftOut } = trained;
+    return { ...run, state, rows, leftOut, fieldsLeftOut, revision, assigned };
   }
 
   async #end(run: Run): Promise<void> {
@@ -199,15 +218,30 @@ function troubleOf(type: string) {
       : [];
 }
 
-function blank(type: string) {
+/** One that was stopped is done anew as soon as it may; one during which all ended may be why, and waits for a while. */
+function waitMsAfter({ state, code }: Run, { everyHours }: ScheduledTraining): number {
+  const everyMs = everyHours * hourMs;
+  if (state === 'trained' || state === 'unchanged') return everyMs;
+  if (state === 'interrupted') return code === 'EW_STOPPED' ? 0 : Math.min(everyMs, hourMs);
+  return Math.min(everyMs, Math.max(hourMs, everyMs / 8));
+}
+
+function stateAfter(code: ErrorCode): Run['state'] {
+  if (code === 'EW_STOPPED') return 'interrupted';
+  return code === 'EW_TRAIN_INPUT' ? 'refused' : 'failed';
+}
+
+/** Before it has begun. */
+export function blankTraining(type: string, by: Run['by']) {
   return {
     type,
-    by: 'schedule' as const,
+    by,
     state: 'waiting' as const,
     startedMs: null,
     endedMs: null,
     rows: null,
     leftOut: null,
+    fieldsLeftOut: null,
     revision: null,
     assigned: false,
     code: null,
