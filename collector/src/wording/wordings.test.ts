@@ -3,10 +3,8 @@ import { type TestContext, test } from 'node:test';
 import { silentLogger } from '@edgeward/shared/log';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
 import { loadCatalogue } from '../diagnosis/catalogue.js';
-import { explain } from '../diagnosis/explain.js';
-import { type Facts, rank } from '../diagnosis/rank.js';
-import type { Sign } from '../diagnosis/signs.js';
 import { AlertBench, type BenchOptions, pattern, temporaryFolder } from '../testing/alert-bench.js';
+import { aBlockedPump, aSign } from '../testing/blocked-pump.js';
 import { Tape } from '../testing/deliveries.js';
 import { type Behaviour, completion, LlmServer, sendJson } from '../testing/llm-server.js';
 import { Budget } from './budget.js';
@@ -19,33 +17,9 @@ import { Wordings } from './wordings.js';
 const catalogue = await loadCatalogue();
 const never = new AbortController().signal;
 
-const sign = (field: string, shift: number, now: number, usual: readonly [number, number]): Sign => ({
-  field,
-  unit: 'bar',
-  now,
-  usual,
-  since: 'past',
-  shift,
-  leftMs: null,
-  jumps: 0,
-  noise: 1,
-  stepped: false,
-  still: false,
-  isSwitch: false,
-});
-
-/** A blocked valve. @param now  of the pressure */
-function factsOf(now: number, changes: Partial<Facts> = {}): Facts {
-  return {
-    device: 'pump-1',
-    deviceType: 'pump',
-    signs: [sign('flow', -6, 3.1, [18, 32]), sign('dischargePressure', 5, now, [3.9, 5.1])],
-    blamed: [],
-    marked: {},
-    others: [],
-    company: 0,
-    ...changes,
-  };
+/** @param now  of the pressure */
+function pressureOf(now: number) {
+  return aSign({ field: 'dischargePressure', shift: 5, now, usual: [3.9, 5.1] });
 }
 
 const good = {
@@ -94,8 +68,8 @@ class Rig {
     const bench = await AlertBench.open(t, {
       clock,
       diagnose: ({ lastMs, device }) => {
-        const facts = factsOf(rig?.pressure ?? 0, { device });
-        return explain(rank(catalogue, facts), facts, lastMs);
+        const signs = [aSign({}), pressureOf(rig?.pressure ?? 0)];
+        return aBlockedPump(catalogue, lastMs, { device, signs });
       },
       ...benchOptions,
     });
@@ -309,9 +283,8 @@ test('no name, unit or site of a device is in a request, and none changes anythi
   }
 
   async function prompted(field: string, device: string, unit: string) {
-    const flow = { ...sign(field, -6, 3.1, [18, 32]), unit };
-    const facts = factsOf(8.43, { device, signs: [flow, factsOf(8.43).signs[1]!] });
-    const diagnosis = explain(rank(catalogue, facts), facts, 1000);
+    const signs = [aSign({ field, unit }), pressureOf(8.43)];
+    const diagnosis = aBlockedPump(catalogue, 1000, { device, signs });
     const source = `${device} rule`;
     const named = {
       ...incident!,

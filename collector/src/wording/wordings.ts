@@ -200,8 +200,14 @@ interface Due {
   readonly question: Question;
 }
 
-function wants({ diagnosis, wording }: Incident): boolean {
-  return wording === undefined && diagnosis !== undefined && diagnosis.verdict !== 'unknown';
+/** Parts of another incident send no mails: that one speaks for them. */
+function wants({ diagnosis, wording, partOf }: Incident): boolean {
+  return (
+    partOf === undefined &&
+    wording === undefined &&
+    diagnosis !== undefined &&
+    diagnosis.verdict !== 'unknown'
+  );
 }
 
 /** Rather too many: a token is 3 to 4 characters of English. */

@@ -11,6 +11,7 @@ const caches = {
   kafka: 'kafka-jars/4.3.1',
   influxdb: 'influxdb-2.7.12',
   jaeger: 'jaeger-1.76.0',
+  smollm: 'smollm-3.22.1',
 } as const;
 
 export type ServiceName = keyof typeof caches;
@@ -108,4 +109,11 @@ export async function startJaeger() {
     JAEGER_OTLP_GRPC_PORT: String(grpc),
   });
   return { service, query: `http://127.0.0.1:${port}`, otlp: `http://127.0.0.1:${http}` };
+}
+
+/** A small language model behind chat completions. */
+export async function startSmollm() {
+  const port = await freePort();
+  const service = await Service.start('smollm', { SMOLLM_PORT: String(port) });
+  return { service, url: `http://127.0.0.1:${port}/v1` };
 }
