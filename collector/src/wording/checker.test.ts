@@ -14,6 +14,7 @@ const texts = [
   ['vibration', '{channel} changes 4.2 times as much from row to row as before'],
   ['levelSensor', '{channel} does not move at all, at −1.5 m'],
   [undefined, '2 other devices of the gateway began to show trouble within two minutes of it'],
+  [undefined, 'No other channel of the device shows anything unusual'],
 ] as const;
 
 function causeOf(id: string, probability: number, evidence: string[], against: string[]): LikelyCause {
@@ -100,6 +101,7 @@ test('other ways to say what is in the evidence hold as well', () => {
     ['K2 is less likely.', ['E1']],
     ['C3 contradicts K2.', ['E3']],
     ['2 other devices began to show trouble.', ['E6']],
+    ['No other channel shows anything unusual.', ['E7']],
   ];
   for (const [text, evidence] of sentences) assert.notEqual(kept(text, evidence), undefined, text);
 });
@@ -126,6 +128,10 @@ test('a sentence with a number, time, unit or direction that is not in its evide
     ['2 other devices began to show trouble.', ['E1']],
     ['No other channel shows anything unusual.', ['E1']],
     ['No other device is in trouble.', ['E6']],
+    ['C2 was seen at D1.', ['E1']],
+    ['D7 is part of it.', ['E1']],
+    ['K9 is a possible cause.', ['E1']],
+    ['E3 is part of it.', ['E1']],
   ];
   for (const [text, evidence] of sentences) assert.equal(kept(text, evidence), undefined, text);
 });

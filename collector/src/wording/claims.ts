@@ -134,8 +134,8 @@ function withoutPhrases(text: string): string {
     .replaceAll(/\bas before\b/gi, ' as usual ')
     .replaceAll(new RegExp(`(\\d(?: ?(?:${unitPattern}))?) before\\b`, 'gi'), '$1 ')
     .replaceAll(/\b(?:does|do) not move(?: at all)?\b/gi, ' is stuck ')
-    .replaceAll(/\bno other channels?(?: of \S+)? shows? anything unusual\b/gi, ` ${alone} `)
-    .replaceAll(/\bno other devices?(?: of \S+)? (?:is|are) in trouble\b/gi, ` ${noneElse} `)
+    .replaceAll(/\bno other channels?(?: of \S+)? shows? anything unusual\b/gi, ` D1 ${alone} `)
+    .replaceAll(/\bno other devices?(?: of \S+)? (?:is|are) in trouble\b/gi, ` D1 ${noneElse} `)
     .replaceAll(/\bagainst (?=-?\d)|\bsince (?=\d{1,2}:\d\d)/gi, ' ');
 }
 

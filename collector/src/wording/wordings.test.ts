@@ -183,13 +183,16 @@ test('a server that fails is left alone, longer each time; incidents and mails g
   const rig = await Rig.open(t, (_, response) => sendJson(response, {}, 500));
   await rig.feed('xxx', 'pump-1');
   await rig.feed('xxx', 'pump-2');
-  for (let i = 0; i < 5; i++) {
+  const asked = async (afterMs: number) => {
+    await rig.clock.advance(afterMs);
     await rig.next();
-    await rig.clock.advance(31_000 * (i + 1));
-  }
-  // Two at once, the third after half a minute; then it pauses.
-  assert.equal(rig.seen.outcomes.server, rig.seen.asked);
-  assert.ok(rig.seen.asked <= 5);
+    return rig.seen.asked;
+  };
+  assert.deepEqual([await asked(0), await asked(0), await asked(29_000)], [1, 2, 2]);
+  assert.deepEqual([await asked(1000), await asked(59_000)], [3, 3], 'the third begins a pause');
+  assert.deepEqual([await asked(1000), await asked(119_000)], [4, 4], 'twice as long');
+  for (let i = 0; i < 10; i++) await asked(3_600_000);
+  assert.deepEqual(rig.seen.outcomes, { server: 6 }, 'three times for each incident');
   assert.equal(rig.bench.mailIds().length, 2);
   assert.equal(rig.seen.wording, undefined);
 });
