@@ -189,6 +189,16 @@ test('a device that no longer comes while others do, and a field, are told as ch
   assert.equal(rig.incidents('open').length, 1, 'it does not become usual');
 });
 
+test('a device that only sent for a minute is not missed', async t => {
+  const rig = await settled(t);
+  rig.first.devices = ['pump-1', 'pump-2', 'tried'];
+  await rig.run(60);
+  rig.first.devices = ['pump-1', 'pump-2'];
+  await rig.run(300);
+  assert.ok(rig.live.get('gw-1', 'tried'));
+  assert.deepEqual(rig.incidents(), []);
+});
+
 test('a gateway that reports but sends no rows points to its sources', async t => {
   const rig = await settled(t);
   rig.first.rowsEveryMs = 0;

@@ -65,7 +65,7 @@ export class RigGateway {
     readonly id: string,
     readonly site: string | undefined,
   ) {
-    this.tape = new Tape({ seed: 1, gateway: id });
+    this.tape = new Tape({ seed: 1, gateway: id, devices: ['pump-1', 'pump-2', 'tried'] });
   }
 }
 

@@ -15,6 +15,25 @@ export function noFaketime(): string | false {
   return 'NOT SHOWN on this machine: needs libfaketime (Debian package faketime)';
 }
 
+/** Environment of a process whose wall clock follows the file. */
+export function fakeClock(offsetFile: string): Record<string, string> {
+  return {
+    LD_PRELOAD: library ?? 'libfaketimeMT.so.1',
+    FAKETIME_TIMESTAMP_FILE: offsetFile,
+    FAKETIME_NO_CACHE: '1',
+    // Older releases of the library know the second name.
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    DONT_FAKE_MONOTONIC: '1',
+  };
+}
+
+/** The true time plus this, at once. */
+export function setFakeClock(offsetFile: string, aheadS: number): void {
+  const fresh = `${offsetFile}.new`;
+  writeFileSync(fresh, `${aheadS < 0 ? '' : '+'}${aheadS}\n`);
+  renameSync(fresh, offsetFile); // read at every look at the clock: it must never be half written
+}
+
 interface Ledger {
   readonly balanced: boolean;
   readonly devices: readonly { read: number; stored: number; inFlight: number }[];
@@ -72,20 +91,11 @@ export class ClockMachine {
 
   /** The agent's clock shows the true time plus this, at once. */
   setClock(aheadS: number): void {
-    const fresh = `${this.#offsetFile}.new`;
-    writeFileSync(fresh, `${aheadS < 0 ? '' : '+'}${aheadS}\n`);
-    renameSync(fresh, this.#offsetFile); // read at every look at the clock: it must never be half written
+    setFakeClock(this.#offsetFile, aheadS);
   }
 
   startAgent(): void {
-    this.#agent = this.#bench.start(['agent', '-c', this.#agentConfig], {
-      LD_PRELOAD: library ?? 'libfaketimeMT.so.1',
-      FAKETIME_TIMESTAMP_FILE: this.#offsetFile,
-      FAKETIME_NO_CACHE: '1',
-      // Older releases of the library know the second name.
-      FAKETIME_DONT_FAKE_MONOTONIC: '1',
-      DONT_FAKE_MONOTONIC: '1',
-    });
+    this.#agent = this.#bench.start(['agent', '-c', this.#agentConfig], fakeClock(this.#offsetFile));
     void this.#agent.exited.then(() => {
       this.#ended = true;
     });

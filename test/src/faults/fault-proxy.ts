@@ -12,6 +12,8 @@ export interface Weather {
   readonly bytesPerSecond?: number;
   /** Half-open: connections stay, new ones are taken, and nothing goes through any more. */
   readonly silent?: boolean;
+  /** Silent, and neither side learns that the other has closed: packets are lost on the way. */
+  readonly lost?: boolean;
   /** Refuses and breaks. */
   readonly cut?: boolean;
   /** Breaks each connection once so many bytes of the agent have passed. */
@@ -79,6 +81,7 @@ export class FaultProxy implements AsyncDisposable {
       socket.on('error', () => undefined); // the close that follows is what counts
       socket.on('close', () => {
         this.#sockets.delete(socket);
+        if (this.#weather.lost) return;
         near.destroy();
         far.destroy();
       });
@@ -119,7 +122,7 @@ class Delay extends Transform {
     const { latencyMs = 0, bytesPerSecond = Number.POSITIVE_INFINITY } = this.#weather();
     const waitMs = latencyMs + (piece.length / bytesPerSecond) * 1000;
     const pass = () => {
-      if (this.#weather().silent && !this.destroyed) {
+      if (isSilent(this.#weather()) && !this.destroyed) {
         setTimeout(pass, lookAgainMs).unref();
         return;
       }
@@ -127,7 +130,11 @@ class Delay extends Transform {
       done(null, piece);
       this.#passed(this.#bytes);
     };
-    if (waitMs > 0 || this.#weather().silent) setTimeout(pass, waitMs);
+    if (waitMs > 0 || isSilent(this.#weather())) setTimeout(pass, waitMs);
     else pass();
   }
+}
+
+function isSilent({ silent = false, lost = false }: Weather): boolean {
+  return silent || lost;
 }

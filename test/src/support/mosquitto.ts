@@ -53,6 +53,15 @@ export class Mosquitto implements AsyncDisposable {
     await gone;
   }
 
+  /** Stands still, as on a machine that is suspended; its connections stay. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });

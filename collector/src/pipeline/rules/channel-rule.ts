@@ -6,8 +6,13 @@ import { type Finding, listed, plural, secondsText } from '../finding.js';
 import type { GatewayReading } from '../readings.js';
 import type { Look } from './context.js';
 
-/** Looks at which a device had something new, before its silence means anything. */
+/**
+ * Looks at which a device had something new, and over how many in all, before its silence means anything: somebody may
+ * only have tried to send something. After a day it has been taken away.
+ */
 const knownGaps = 5;
+const knownOver = 24;
+const goneMs = 24 * 3_600_000;
 /** Looks at which a field was there nearly always, before its absence does; and how many without it are enough. */
 const knownLooks = 24;
 const absentLooks = 5;
@@ -21,7 +26,8 @@ const leastLearnedMs = 10_000;
 interface Watched {
   history: History;
   updated: number;
-  /** When it had something new, by the monotonic clock. */
+  /** When it first and last had something new, by the monotonic clock. */
+  firstMs: number;
   seenMs: number;
   usualGapMs: number;
   gaps: number;
@@ -67,7 +73,7 @@ function freshOf(history: History, atMs: number): Watched {
   const empty = { usualGapMs: 0, gaps: 0, looks: 0 };
   const there = new Float32Array(fields.length).fill(1);
   const absent = new Uint8Array(fields.length);
-  return { history, updated: history.updated, seenMs: atMs, ...empty, fields, there, absent };
+  return { history, updated: history.updated, firstMs: atMs, seenMs: atMs, ...empty, fields, there, absent };
 }
 
 function noted(known: Watched, history: History, atMs: number): void {
@@ -84,6 +90,7 @@ function noted(known: Watched, history: History, atMs: number): void {
   if (fields.length !== known.fields.length || fields.some(({ name }, f) => name !== known.fields[f]))
     return void Object.assign(known, {
       ...freshOf(history, atMs),
+      firstMs: known.firstMs,
       gaps: known.gaps,
       usualGapMs: known.usualGapMs,
     });
@@ -100,7 +107,8 @@ function noted(known: Watched, history: History, atMs: number): void {
 function findingsOf(gateway: GatewayReading, devices: readonly Watched[], look: Look): Finding[] {
   const { config, reading } = look;
   const { atMs } = reading;
-  const isKnown = ({ gaps }: Watched) => gaps >= knownGaps;
+  const isKnown = ({ gaps, firstMs, seenMs }: Watched) =>
+    gaps >= knownGaps && seenMs - firstMs >= knownOver * config.everyMs && atMs - seenMs < goneMs;
   const isSilent = (one: Watched, least: number, times: number) =>
     atMs - one.seenMs > Math.max(least * config.silentMs, times * one.usualGapMs);
   const known = devices.filter(isKnown);
