@@ -221,7 +221,8 @@ async function filesOf(folder: string): Promise<{ name: string; base64: string }
     const file = path.join(folder, name);
     const { size } = await stat(file);
     if (!modelFilePattern.test(name)) throw refuse(`${name} is no file of a bundle`);
-    if (size > modelLimits.maxFileBytes) throw refuse(`${name} has ${size} bytes`);
+    const most = name === 'model.onnx' ? modelLimits.maxModelBytes : modelLimits.maxFileBytes;
+    if (size > most) throw refuse(`${name} has ${size} bytes, more than ${most}`);
     files.push({ name, base64: (await readFile(file)).toString('base64') });
     bytes += size;
     if (bytes > modelLimits.maxBundleBytes)

@@ -7,6 +7,7 @@ import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/p
 import { basename, dirname, join, resolve } from 'node:path';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { isAbsent, syncFolder } from '@edgeward/shared/files';
+import { modelLimits } from '@edgeward/shared/models/manifest';
 import { z } from 'zod';
 import {
   type Card,
@@ -33,7 +34,7 @@ export interface Bundle<Kind extends Card = Card> {
   readonly forest: Forest;
 }
 
-const maxJsonBytes = 4 << 20;
+const maxJsonBytes = modelLimits.maxFileBytes;
 
 /** A card before its model is written: `revision` and `modelSha256` are computed from that. */
 type Draft<Kind extends Card> = Omit<Kind, 'format' | 'revision' | 'modelSha256'>;

@@ -1,4 +1,5 @@
 import type { Rng } from '@edgeward/shared/contracts';
+import { EdgewardError } from '@edgeward/shared/errors';
 import { seededRng } from '@edgeward/shared/rng';
 import type { Forest } from './isolation-forest.js';
 import { averagePathLength } from './path-length.js';
@@ -40,13 +41,20 @@ export class Grower {
     this.#maxDepth = Math.ceil(Math.log2(samples));
   }
 
-  grow(trees: number): Pick<Forest, 'roots' | 'feature' | 'value' | 'right'> {
+  /** @throws EW_TRAIN_INPUT once there are more nodes than may be */
+  grow(
+    trees: number,
+    maxNodes = Number.POSITIVE_INFINITY,
+  ): Pick<Forest, 'roots' | 'feature' | 'value' | 'right'> {
     const most = trees * this.#mostNodesATree();
     this.#feature = new Int32Array(most);
     this.#value = new Float32Array(most);
     this.#right = new Int32Array(most);
     return {
-      roots: Int32Array.from({ length: trees }, () => this.#growTree()),
+      roots: Int32Array.from({ length: trees }, (_, tree) => {
+        if (this.#size > maxNodes) throw tooLarge(tree, trees, this.#size, maxNodes);
+        return this.#growTree();
+      }),
       feature: this.#feature.slice(0, this.#size),
       value: this.#value.slice(0, this.#size),
       right: this.#right.slice(0, this.#size),
@@ -79,6 +87,11 @@ export class Grower {
     this.#right[node] = this.#growNode(middle, to, depth + 1);
     return node;
   }
+}
+
+function tooLarge(grown: number, trees: number, nodes: number, maxNodes: number): EdgewardError {
+  const detail = `The first ${grown} of ${trees} trees have ${nodes} nodes, and agents refuse a model of more than ${maxNodes}. Train with fewer trees or samples.`;
+  return new EdgewardError('EW_TRAIN_INPUT', detail);
 }
 
 export function swap(array: Int32Array | Int16Array, a: number, b: number): void {

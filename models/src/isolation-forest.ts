@@ -40,13 +40,15 @@ export interface ForestOptions {
    * Brunner 2019), to which `tries` means nothing.
    */
   readonly featuresASplit?: number;
+  /** A forest of more is given up while it grows. */
+  readonly maxNodes?: number;
 }
 
 /**
  * Isolation Forest (Liu, Ting, Zhou 2008, algorithms 1 and 2), or an extended one. The same rows, options and seed give
  * the same forest.
  * @param x  row-major [n, features], finite or NaN = missing; a row goes right where the value is missing
- * @throws   TypeError for fewer than 2 rows or a matrix of another size
+ * @throws   TypeError for fewer than 2 rows or a matrix of another size; EW_TRAIN_INPUT for more than `maxNodes`
  */
 export function trainForest(x: Float32Array, n: number, features: number, options: ForestOptions): Forest {
   if (n < 2 || x.length !== n * features) {
@@ -60,7 +62,7 @@ export function trainForest(x: Float32Array, n: number, features: number, option
   return {
     features,
     scale: Math.fround(-1 / (trees * averagePathLength(samples))),
-    ...new Grower(splitter, n, samples, seed).grow(trees),
+    ...new Grower(splitter, n, samples, seed).grow(trees, options.maxNodes),
     ...(extended && { planes: extended.planes() }),
   };
 }

@@ -4,14 +4,16 @@
  * onnxruntime, and the two engines cannot see different models.
  */
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
+import { modelLimits } from '@edgeward/shared/models/manifest';
 import type { Forest } from './isolation-forest.js';
 import { readPlanes, type Tensors } from './onnx-planes.js';
 import { featuresKey, type NamedForest, writeOnnx } from './onnx-writer.js';
 import { protoFields, unpackFloats, unpackInts } from './protobuf.js';
 
 /** 200 plain trees of 256 rows stay below it. To read one keeps its process from all else for some 50 ms, and to load it again. */
-export const maxModelBytes = 1 << 20;
-const maxNodes = 1 << 16;
+export const maxModelBytes = modelLimits.maxModelBytes;
+/** More have more bytes than that, anyway. */
+export const maxNodes = 1 << 16;
 const maxTrees = 4096;
 const maxFeatures = 1024;
 /** Trees are walked recursively by some runtimes; ours have a depth of log2(samples). */

@@ -184,6 +184,12 @@ test('unusable input is refused with file, line, column, value and remedy', asyn
 test('mistaken options are usage errors', async () => {
   await refused(csv(600), 'EW_USAGE', /--trees many: give a number from 10 to 1000/, { trees: 'many' });
   await refused(csv(600), 'EW_USAGE', /--trees 20.5: give a whole number/, { trees: '20.5' });
+  const huge = { trees: '1000', samples: '4096' };
+  for (const method of ['forest', 'channels']) {
+    const words =
+      /The first \d{2,3} of 1000 trees have \d+ nodes.*refuse a model of more than 65536.*fewer trees/;
+    await refused(csv(1000), 'EW_TRAIN_INPUT', words, { ...huge, method });
+  }
   await refused(csv(600), 'EW_USAGE', /--map value: write COLUMN=FIELD/, { map: ['value'] });
   await refused(csv(600), 'EW_USAGE', /--type "a b"/, { type: 'a b' });
 });

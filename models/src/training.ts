@@ -8,6 +8,7 @@ import { rowsAt } from './contributions.js';
 import { type FeatureSpec, featureNames } from './feature-spec.js';
 import { goldenOf } from './golden.js';
 import { type Forest, scoreMatrix, trainForest } from './isolation-forest.js';
+import { maxNodes } from './onnx-reader.js';
 import { plainMatrix } from './plain.js';
 import { quantile, rounded } from './statistics.js';
 import {
@@ -139,7 +140,7 @@ function grow(matrix: FeatureMatrix, known: Int32Array, spec: FeatureSpec, optio
   const rows = new Float32Array(normal.length + disturbed.length);
   rows.set(normal);
   rows.set(disturbed, normal.length);
-  const forest = trainForest(rows, rows.length / columns, columns, { ...options, tries });
+  const forest = trainForest(rows, rows.length / columns, columns, { ...options, tries, maxNodes });
   return { forest, featureRanges: rangesOf(spec, normal), rows };
 }
 

@@ -12,6 +12,7 @@ import { silentLogger } from '@edgeward/shared/log';
 import { modelLimits, parseAnnouncement } from '@edgeward/shared/models/manifest';
 import { encodeAsk, type ModelPart, parsePart } from '@edgeward/shared/models/parts';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
+import { pino } from 'pino';
 import { Gateways } from '../gateways.js';
 import type { GatewayReport } from '../report.js';
 import { Assignments } from './assignments.js';
@@ -62,6 +63,24 @@ test('a bundle is kept as it was added, once, and is there after a restart', asy
   assert.deepEqual((await open(folder)).all(), [], 'one that is damaged is nobody’s');
 });
 
+const tooLarge = /model\.onnx has 1048577 bytes, more than 1048576, and gateways refuse it: train on fewer/;
+
+test('a bundle that gateways refuse since the last release is not announced, and said', async t => {
+  const folder = await folderFor(t);
+  const { id } = await (await open(folder)).add(await filesOf(folder, 0.7));
+  const record = path.join(folder, 'bundles', id, 'manifest.json');
+  const { manifest, ...rest } = JSON.parse(await readFile(record, 'utf8'));
+  const claimed = manifest.files.map((file: { name: string }) =>
+    file.name === 'model.onnx' ? { ...file, bytes: 1_048_577 } : file,
+  );
+  await writeFile(record, JSON.stringify({ manifest: { ...manifest, files: claimed }, ...rest }));
+  const said: { error?: string }[] = [];
+  const log = pino({}, { write: line => void said.push(JSON.parse(line)) });
+  assert.deepEqual((await ModelRegistry.open(folder, new FakeClock(), log)).all(), []);
+  assert.equal(said.length, 1);
+  assert.match(said[0]!.error!, tooLarge);
+});
+
 test('what a gateway would refuse is refused here, and nothing of it is left', async t => {
   const folder = await folderFor(t);
   const registry = await open(folder);
@@ -77,7 +96,8 @@ test('what a gateway would refuse is refused here, and nothing of it is left', a
     [lacking, 'EW_MODEL_BUNDLE', /card\.json cannot be read/],
     [{ ...files, '../evil': Buffer.from('x') }, 'EW_MODEL_BUNDLE', /is not a file name/],
     [{ ...files, 'manifest.json': Buffer.from('x') }, 'EW_MODEL_BUNDLE', /kept for the store/],
-    [{ ...files, 'more.bin': Buffer.alloc((16 << 20) + 1) }, 'EW_MODEL_BUNDLE', /16777216/],
+    [{ ...files, 'more.bin': Buffer.alloc((4 << 20) + 1) }, 'EW_MODEL_BUNDLE', /4194304/],
+    [{ ...files, 'model.onnx': Buffer.alloc((1 << 20) + 1) }, 'EW_MODEL_BUNDLE', tooLarge],
   ] as const)
     await assert.rejects(registry.add(bad), (error: Error & { code: string }) => {
       assert.match(error.code, new RegExp(code));

@@ -105,7 +105,7 @@ export class ModelRegistry {
     const { card } = await cardOf(folder, this.#log);
     const { deviceType: type, revision, name } = card;
     const parsed = manifestSchema.safeParse(manifestOf({ type, revision }, files));
-    if (!parsed.success) throw refusal(z.prettifyError(parsed.error));
+    if (!parsed.success) throw refusal(oneLine(z.prettifyError(parsed.error)));
     return { id: bundleIdOf(parsed.data), manifest: parsed.data, name, addedMs: this.#clock.now() };
   }
 
@@ -123,11 +123,15 @@ export class ModelRegistry {
     const folder = path.join(this.#directory, id);
     try {
       const json: unknown = JSON.parse(await readFile(path.join(folder, recordName), 'utf8'));
-      const record = recordSchema.parse(json);
+      const { data: record, error } = recordSchema.safeParse(json);
+      if (error) throw new Error(oneLine(z.prettifyError(error)));
       await checkSizes(folder, record.manifest);
       if (bundleIdOf(record.manifest) === id) this.#bundles.set(id, { id, ...record });
     } catch (error) {
-      this.#log.error({ bundle: id, error: messageOf(error) }, 'a model bundle is damaged: add it again');
+      this.#log.error(
+        { bundle: id, error: messageOf(error) },
+        'a model bundle cannot be handed out, and is left aside',
+      );
     }
   }
 }
@@ -143,13 +147,14 @@ async function isWhole(folder: string, files: Readonly<Record<string, Uint8Array
 /** Agents take nothing that is not what the manifest says; this only spares them the way. */
 async function checkSizes(folder: string, { files }: ModelManifest): Promise<void> {
   for (const { name, bytes } of files)
-    if ((await stat(path.join(folder, name))).size !== bytes) throw new Error(`${name} has another size`);
+    if ((await stat(path.join(folder, name))).size !== bytes)
+      throw new Error(`${name} has another size; add the bundle again`);
 }
 
 /** Before they become paths. */
 function checkNames(files: Readonly<Record<string, Uint8Array>>): void {
   const { error } = manifestSchema.safeParse(manifestOf({ type: 'any', revision: '0'.repeat(12) }, files));
-  if (error) throw refusal(z.prettifyError(error).replace(/\s*\n\s*/g, ' '));
+  if (error) throw refusal(oneLine(z.prettifyError(error)));
 }
 
 async function cardOf(folder: string, log: Logger) {
@@ -162,6 +167,10 @@ async function cardOf(folder: string, log: Logger) {
     const text = error.message.replaceAll(`${folder}: `, '').replaceAll(`${folder}${path.sep}`, '');
     throw new EdgewardError(error.code, detailOf(error.code, text), { cause: error });
   }
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ');
 }
 
 async function writeSynced(file: string, data: Uint8Array): Promise<void> {

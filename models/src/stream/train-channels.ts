@@ -5,6 +5,7 @@ import { usableColumns } from '../channels.js';
 import { scoreCompiled } from '../compiled-forest.js';
 import { rowsAt } from '../contributions.js';
 import { type Forest, trainForest } from '../isolation-forest.js';
+import { maxNodes } from '../onnx-reader.js';
 import { quantile, rounded } from '../statistics.js';
 import { medianStepMs, rowsWhere, thinned } from '../training-rows.js';
 import { type ChannelModel, forestFeatures, together } from './channel-model.js';
@@ -240,7 +241,8 @@ function growForest(rows: Walked, options: ChannelTrainingOptions): { forest: Fo
   const grown = new Float32Array(normal.length + odd.length);
   grown.set(normal);
   grown.set(odd, normal.length);
-  return { forest: trainForest(grown, grown.length / rows.featureCount, rows.featureCount, options), grown };
+  const n = grown.length / rows.featureCount;
+  return { forest: trainForest(grown, n, rows.featureCount, { ...options, maxNodes }), grown };
 }
 
 /**

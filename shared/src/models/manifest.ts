@@ -10,8 +10,11 @@ const mebibyte = 1024 * 1024;
 
 export const modelLimits = {
   maxFiles: 16,
-  maxFileBytes: 16 * mebibyte,
-  maxBundleBytes: 24 * mebibyte,
+  /** To open a model.onnx of more keeps an agent from its readings for too long. */
+  maxModelBytes: mebibyte,
+  /** As much as an agent reads of card and golden rows. */
+  maxFileBytes: 4 * mebibyte,
+  maxBundleBytes: 9 * mebibyte,
   maxAnnouncementBytes: 256 * 1024,
   maxAssignments: 64,
   maxChunkBytes: 64 * 1024,
@@ -28,17 +31,23 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is not 64 hex digits');
 /** What the store itself puts beside the files of a bundle. */
 const reserved = /\.part$|^manifest\.json$/;
 
-const fileSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(
-      modelFilePattern,
-      'is not a file name: up to 63 lower-case letters, digits, dots, dashes and underscores',
-    )
-    .refine(name => !reserved.test(name), 'is a name that is kept for the store'),
-  bytes: z.int().min(1).max(modelLimits.maxFileBytes),
-  sha256,
-});
+const fileSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(
+        modelFilePattern,
+        'is not a file name: up to 63 lower-case letters, digits, dots, dashes and underscores',
+      )
+      .refine(name => !reserved.test(name), 'is a name that is kept for the store'),
+    bytes: z.int().min(1).max(modelLimits.maxFileBytes),
+    sha256,
+  })
+  .refine(({ name, bytes }) => name !== 'model.onnx' || bytes <= modelLimits.maxModelBytes, {
+    path: ['bytes'],
+    error: ({ input }) =>
+      `model.onnx has ${(input as { bytes: number }).bytes} bytes, more than ${modelLimits.maxModelBytes}, and gateways refuse it: train on fewer channels, or with fewer trees or samples`,
+  });
 export type ModelFile = z.output<typeof fileSchema>;
 
 export const manifestSchema = z

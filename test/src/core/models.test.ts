@@ -207,14 +207,14 @@ test(
     const altered = { ...second.files, 'golden.json': Buffer.from(JSON.stringify(golden)) };
     const unasked: readonly [string, unknown, RegExp][] = [
       ['no manifest', { format: 9 }, /format/],
-      ['a file of more than 16 MiB', { ...second.manifest, files: claims(17 << 20) }, /16777216/],
+      ['a model of more than 1 MiB', { ...second.manifest, files: claims(2 << 20) }, /1048576/],
       [
-        'all of them more than 24 MiB',
+        'all of them more than 9 MiB',
         {
           ...second.manifest,
-          files: ['a', 'b'].map(name => ({ ...claims(13 << 20)[0], name })),
+          files: ['a', 'b', 'c'].map(name => ({ ...claims(4 << 20)[0], name })),
         },
-        /more than 25165824/,
+        /more than 9437184/,
       ],
       [
         'a name that leaves the folder',
