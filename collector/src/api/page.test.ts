@@ -157,6 +157,7 @@ test(
       direction: 'high',
     } as const;
     const incident = anIncident({
+      wording: { text: `${hostile} is likely (E1).\n\nflow is low (E2).`, model: hostile },
       detectors: [
         { ...found, channels: [...channels, ...small] },
         { ...found, detector: 'rule', source: hostile, channels: [limit] },
@@ -167,6 +168,9 @@ test(
     await s.go(`#/incident/${incident.id}`);
     const [model, rule] = [s.page.locator('.alarm').nth(0), s.page.locator('.alarm').nth(1)];
     await rule.waitFor();
+    const wording = await textOf(s.page.locator('.wording-panel'));
+    assert.match(wording, /Written by a language model \(<img.*\).*it decides nothing/);
+    assert.match(wording, /<img.*> is likely \(E1\)\.\s+flow is low \(E2\)\./);
     assert.match(await textOf(model.locator('header')), /Model pump-3\s+score 0\.78, alarm from 0\.62 on/);
     const [gauge, fill, mark] = await boxes(model, ['.gauge', '.gauge .fill', '.gauge .mark']);
     near((fill.right - gauge.left) / (gauge.right - gauge.left), 0.78);
