@@ -63,7 +63,13 @@ export class GatewayPulse {
   takeHops(): HopTimes | undefined {
     const blocks = this.#blocks;
     this.#blocks = [];
-    if (blocks.length === 0) return undefined;
+    const [first] = blocks;
+    if (!first) return undefined;
+    if (blocks.length === 1) {
+      const { readS, sentS, ingestedS } = first;
+      const wholeS = readS + sentS + ingestedS;
+      return { p50S: wholeS, p99S: wholeS, readS, sentS, ingestedS };
+    }
     const whole = Float64Array.from(
       blocks,
       ({ readS, sentS, ingestedS }) => readS + sentS + ingestedS,

@@ -11,13 +11,39 @@ export const collectorDevice = '_collector';
 export const sinkDevice = (sink: string) => `_sink-${sink}`;
 
 type Cell = readonly [name: string, unit: string | undefined, value: number | undefined];
-type Table = readonly { readonly device: string; readonly cells: readonly Cell[] }[];
+type Named = readonly (readonly [name: string, unit?: string | undefined, ...more: unknown[]])[];
+/** Values in the order of the fields. */
+interface Row {
+  readonly device: string;
+  readonly values: readonly (number | undefined)[];
+}
+type Table = readonly Row[];
 
 /** Rows that came in the last minute are counted over so many looks at the most. */
 const mostLooks = 60;
 const minuteMs = 60_000;
 /** An index of a device has 16 bits. */
 const mostDevices = 10_000;
+
+const gatewayFields: Named = [
+  ['silent', 's'],
+  ['rows_per_second', '1/s'],
+  ['rows_a_minute', '1/min'],
+  ['late_rows'],
+  ['event_delay_p50', 's'],
+  ['event_delay_p99', 's'],
+  ['read_delay', 's'],
+  ['sent_delay', 's'],
+  ['ingested_delay', 's'],
+  ['outbox_bytes', 'B'],
+  ['outbox_share'],
+  ['outbox_age', 's'],
+  ['clock_offset', 's'],
+  ['cpu_share'],
+  ['resident_memory', 'B'],
+  ['devices'],
+  ['online'],
+];
 
 interface Counted {
   /** Looks of the last minute, oldest first: when, and how many rows there had been by then. */
@@ -39,44 +65,46 @@ export class RowMaker {
     const seconds = before ? Math.max(0.001, (reading.atMs - before.atMs) / 1000) : undefined;
     const sinks = new Map(before?.sinks.map(sink => [sink.name, sink]));
     const gateways = reading.gateways.map(gateway => this.#gatewayRow(gateway, reading.atMs));
-    const tables: [string, Table][] = [
-      ['pipeline-collector', [collectorRow(reading, before, seconds)]],
-      ['pipeline-sink', reading.sinks.map(sink => sinkRow(sink, sinks.get(sink.name), seconds))],
+    const collector = collectorRow(reading, before, seconds);
+    const all = reading.sinks.map(sink => sinkRow(sink, sinks.get(sink.name), seconds));
+    const tables: [string, Named, Table][] = [
+      ['pipeline-collector', collector, [rowOf(collectorDevice, collector)]],
+      ['pipeline-sink', all[0]?.cells ?? [], all.map(({ device, cells }) => rowOf(device, cells))],
     ];
     for (let at = 0; at < gateways.length; at += mostDevices)
-      tables.push(['pipeline-gateway', gateways.slice(at, at + mostDevices)]);
+      tables.push(['pipeline-gateway', gatewayFields, gateways.slice(at, at + mostDevices)]);
     this.#forget(reading);
-    return tables.flatMap(([type, table]) =>
-      table.length === 0 ? [] : [this.#delivery(type, table, reading.nowMs)],
+    return tables.flatMap(([type, fields, table]) =>
+      table.length === 0 ? [] : [this.#delivery(type, fields, table, reading.nowMs)],
     );
   }
 
-  #gatewayRow(gateway: GatewayReading, atMs: number): Table[number] {
+  #gatewayRow(gateway: GatewayReading, atMs: number): Row {
     const { hops, outbox, silentMs, clockOffsetS } = gateway;
     const counted = this.#count(gateway, atMs);
     const [first] = counted.looks;
     const last = counted.looks.at(-2);
     const rate = last && (1000 * (gateway.rows - last.rows)) / Math.max(1, atMs - last.atMs);
-    const cells: Cell[] = [
-      ['silent', 's', silentMs === undefined ? undefined : silentMs / 1000],
-      ['rows_per_second', '1/s', rate],
-      ['rows_a_minute', '1/min', first && gateway.rows - first.rows],
-      ['late_rows', undefined, gateway.lateRows],
-      ['event_delay_p50', 's', hops?.p50S],
-      ['event_delay_p99', 's', hops?.p99S],
-      ['read_delay', 's', hops?.readS],
-      ['sent_delay', 's', hops?.sentS],
-      ['ingested_delay', 's', hops?.ingestedS],
-      ['outbox_bytes', 'B', outbox?.bytes],
-      ['outbox_share', undefined, outbox?.share],
-      ['outbox_age', 's', outbox?.ageS],
-      ['clock_offset', 's', clockOffsetS],
-      ['cpu_share', undefined, counted.cpuShare],
-      ['resident_memory', 'B', gateway.rssBytes],
-      ['devices', undefined, gateway.devices],
-      ['online', undefined, gateway.online ? 1 : 0],
+    const values = [
+      silentMs === undefined ? undefined : silentMs / 1000,
+      rate,
+      first && gateway.rows - first.rows,
+      gateway.lateRows,
+      hops?.p50S,
+      hops?.p99S,
+      hops?.readS,
+      hops?.sentS,
+      hops?.ingestedS,
+      outbox?.bytes,
+      outbox?.share,
+      outbox?.ageS,
+      clockOffsetS,
+      counted.cpuShare,
+      gateway.rssBytes,
+      gateway.devices,
+      gateway.online ? 1 : 0,
     ];
-    return { device: gateway.id, cells };
+    return { device: gateway.id, values };
   }
 
   #count({ id, rows, cpuSeconds, reportAtMs }: GatewayReading, atMs: number): Counted {
@@ -104,21 +132,21 @@ export class RowMaker {
     for (const id of this.#counted.keys()) if (!known.has(id)) this.#counted.delete(id);
   }
 
-  #delivery(type: string, table: Table, nowMs: number): Delivery {
+  #delivery(type: string, named: Named, table: Table, nowMs: number): Delivery {
     this.#seq += 1;
-    const batch = batchOf(this.#schemaFor(type, table), table, nowMs, this.#seq);
+    const batch = batchOf(this.#schemaFor(type, named, table), table, nowMs, this.#seq);
     const place = { gateway: pipeline, epoch: 'pipeline', seq: this.#seq, position: 0 };
     return { ...place, ingestedMs: nowMs, late: false, batch };
   }
 
   /** The same object for the same devices: what follows remembers by it. */
-  #schemaFor(type: string, table: Table): Schema {
+  #schemaFor(type: string, named: Named, table: Table): Schema {
     const devices = table.map(({ device }) => device);
     const key = `${type} ${devices[0]}`;
     const known = this.#schemas.get(key);
     if (known?.devices.length === devices.length && known.devices.every((name, i) => name === devices[i]))
       return known;
-    const fields = table[0]!.cells.map(
+    const fields = named.map(
       ([name, unit]): Field => ({ name, kind: 'float', ...(unit !== undefined && { unit }) }),
     );
     const schema: Schema = { type, fields, devices };
@@ -134,16 +162,26 @@ function batchOf(schema: Schema, table: Table, nowMs: number, seq: number): Reco
     time: new Float64Array(n).fill(nowMs),
     device: Uint16Array.from({ length: n }, (_, i) => i),
     row: new Float64Array(n).fill(seq),
-    values: schema.fields.map((_, f) => Float64Array.from(table, ({ cells }) => cells[f]![2] ?? Number.NaN)),
+    values: schema.fields.map((_, f) => columnOf(table, f)),
     quality: new Uint16Array(n),
   };
+}
+
+function columnOf(table: Table, f: number): Float64Array {
+  const column = new Float64Array(table.length);
+  for (let i = 0; i < table.length; i++) column[i] = table[i]!.values[f] ?? Number.NaN;
+  return column;
+}
+
+function rowOf(device: string, cells: readonly Cell[]): Row {
+  return { device, values: cells.map(([, , value]) => value) };
 }
 
 function collectorRow(
   { collector, gateways, nowMs }: Reading,
   before: Reading | undefined,
   seconds: number | undefined,
-): Table[number] {
+): readonly Cell[] {
   const rate = (of: (reading: Reading) => number, now: number) =>
     before && seconds ? Math.max(0, now - of(before)) / seconds : undefined;
   const hops = gateways.flatMap(gateway => gateway.hops ?? []);
@@ -151,7 +189,7 @@ function collectorRow(
     values.length === 0 ? undefined : values.reduce((a, b) => Math.max(a, b));
   const rows = rate(reading => reading.collector.rows, collector.rows);
   const jump = before && seconds ? (nowMs - before.nowMs) / 1000 - seconds : undefined;
-  const cells: Cell[] = [
+  return [
     ['rows_per_second', '1/s', rows],
     ['rows_a_minute', '1/min', rows === undefined ? undefined : 60 * rows],
     ['blocks_per_second', '1/s', rate(reading => reading.collector.blocks, collector.blocks)],
@@ -174,14 +212,13 @@ function collectorRow(
     ['disk_free', 'B', collector.freeBytes],
     ['clock_jump', 's', jump],
   ];
-  return { device: collectorDevice, cells };
 }
 
 function sinkRow(
   sink: SinkReading,
   before: SinkReading | undefined,
   seconds: number | undefined,
-): Table[number] {
+): { readonly device: string; readonly cells: readonly Cell[] } {
   const rate = (now: number, then: number | undefined) =>
     then === undefined || !seconds ? undefined : Math.max(0, now - then) / seconds;
   const { lag, readers, failure, state } = sink;
