@@ -16,6 +16,8 @@ export interface IncidentRecord {
   readonly mailed: readonly MailKind[];
   /** What was last told of it to sinks; absent = nothing. */
   readonly noted?: string;
+  /** It ended while it was muted: its closing mail is still to come. */
+  readonly owesClosing?: true;
   /** It opened in an alarm storm: no mails. */
   readonly held: boolean;
   /** Where the spans of mails hang: the last change that a traced block made. */

@@ -37,7 +37,9 @@ export class Diagnosing {
     if (due.length === 0) return;
     const incidents = draft.incidents();
     const begun = performance.now();
-    for (const record of due.slice(0, mostAtOnce)) {
+    for (const { incident } of due.slice(0, mostAtOnce)) {
+      // As it is by now: another one may have become part of it.
+      const record = draft.record(incident.id)!;
       const diagnosis = this.#find(record.incident, incidents);
       if (diagnosis) {
         put(draft, record, diagnosis);

@@ -16,12 +16,12 @@ import type { MailOutlet } from '../notifiers/mail-queue.js';
 import { notYetStored } from '../sinks/received.js';
 import type { IncidentSpans } from '../trace/incident-spans.js';
 import type { AlertStore } from './alert-store.js';
-import { Board, Draft, deviceKey } from './board.js';
+import { Board, Draft, deviceKey, type IncidentRecord } from './board.js';
 import type { AlertsConfig } from './config.js';
 import { observeSilence } from './device-alarm.js';
 import { type Diagnose, Diagnosing } from './diagnosing.js';
 import { type DriftReport, observeDrifts } from './drift-incidents.js';
-import { dueMails } from './due-mails.js';
+import { dueMails, isOverdue } from './due-mails.js';
 import { type HandlingAction, handle, unknownIncident } from './handling.js';
 import { type HealthNews, observeHealth } from './health-incidents.js';
 import type { Incident, IncidentWording, Severity } from './incident.js';
@@ -119,6 +119,8 @@ export class IncidentEngine implements Sink {
       if (!this.#board) return;
       const draft = new Draft(this.#board);
       for (const key of this.#board.states.keys()) this.#observeSilence(draft, key, nowMs);
+      for (const record of this.#board.records.values())
+        if (isOverdue(record, this.#options.clock.now())) touch(draft, record);
       // Nobody hands these changes in again but the next tick: so no error may end it.
       await this.#finish(draft, this.#cursor).catch(error =>
         this.#options.log.warn({ reason: messageOf(error) }, 'incidents could not be saved; trying again'),
@@ -338,4 +340,10 @@ export class IncidentEngine implements Sink {
     this.#busy = settled(done);
     return done;
   }
+}
+
+/** So that the mails it is due are looked for. */
+function touch(draft: Draft, record: IncidentRecord): void {
+  draft.setRecord(record);
+  draft.urgent = true;
 }

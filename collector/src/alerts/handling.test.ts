@@ -97,3 +97,39 @@ test('what opens during maintenance is mailed only if it outlasts it', async t =
   await bench.feed(tape.block(pattern('pump-1', 'x')));
   assert.ok(bench.mailIds().includes(`${one!.id}-opened`));
 });
+
+test('what somebody muted is told as soon as that ends, also that it is over; what began and ended meanwhile is not', async t => {
+  const clock = new FakeClock();
+  const bench = await AlertBench.open(t, { clock, alerts: { closeAfterMs: 5000, reopenWithinMs: 5000 } });
+  const tape = tapeOf('pump-1');
+  await bench.feed(tape.block(pattern('pump-1', 'xxx')));
+  const { id } = bench.engine.list(1)[0]!;
+  await bench.engine.handle(id, { kind: 'mute', minutes: 10 }, 'Ada');
+  await bench.feed(tape.block(pattern('pump-1', '.'.repeat(30))));
+  assert.equal(bench.engine.get(id)!.state, 'closed');
+  assert.deepEqual(bench.mailIds(), [`${id}-opened`]);
+  await clock.advance(11 * 60_000);
+  await bench.engine.tick(clock.now());
+  assert.deepEqual(bench.mailIds(), [`${id}-opened`, `${id}-closed`]);
+});
+
+test('an incident that outlasts its maintenance is mailed without a further row; one that does not, never', async t => {
+  const clock = new FakeClock();
+  await clock.advance(Date.UTC(2026, 0, 1) - clock.now());
+  const window = { name: 'overhaul', from: '2026-01-01T00:00:00Z', to: '2026-01-01T01:00:00Z' };
+  const alerts = { maintenance: [window], closeAfterMs: 5000, reopenWithinMs: 5000 };
+  const bench = await AlertBench.open(t, { clock, alerts });
+  const tape = tapeOf('pump-1', 'pump-2');
+  await bench.feed(
+    tape.block(pattern('pump-1', 'xxx')),
+    tape.block([...pattern('pump-2', 'xxx'), ...pattern('pump-2', '.'.repeat(30))]),
+  );
+  const of = (device: string) => bench.engine.list(2).find(one => one.device === device)!;
+  assert.equal(of('pump-2').state, 'closed');
+  await clock.advance(3_590_000);
+  await bench.feed(tape.block(pattern('pump-1', 'x')));
+  await clock.advance(20_000);
+  await bench.engine.tick(clock.now());
+  await bench.engine.handle(of('pump-2').id, { kind: 'feedback', verdict: 'real' }, 'Ada');
+  assert.deepEqual(bench.mailIds(), [`${of('pump-1').id}-opened`]);
+});

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Diagnosis } from '../diagnosis/diagnosis.js';
 import { aDiagnosis } from '../testing/a-diagnosis.js';
-import { AlertBench, pattern } from '../testing/alert-bench.js';
+import { AlertBench, pattern, ruleFlag } from '../testing/alert-bench.js';
 import { Tape } from '../testing/deliveries.js';
 import type { Diagnose } from './diagnosing.js';
 
@@ -50,4 +50,19 @@ test('a part that outlasts the whole is mailed then; one that ends with it never
     ['closed', 'closed'],
   );
   assert.ok(other.mailIds().every(id => !id.startsWith(other.engine.list(10).find(one => one.partOf)!.id)));
+});
+
+test('a part that turns out to be worse than the whole is mailed by itself', async t => {
+  const mild = { ...sag, severity: 'warning' as const };
+  const bench = await AlertBench.open(t, {
+    diagnose: ({ lastMs }) => aDiagnosis({ atMs: lastMs, causes: [mild] }),
+    alerts,
+  });
+  const tape = tapeOf();
+  await bench.feed(tape.block(['pump-1', 'pump-2'].flatMap(device => pattern(device, 'xxx'))));
+  const part = bench.engine.list(10).find(({ partOf }) => partOf !== undefined)!;
+  assert.equal(bench.mailIds().length, 1);
+  await bench.feed(tape.block(pattern(part.device, 'xx', ruleFlag())));
+  assert.equal(bench.engine.get(part.id)!.severity, 'critical');
+  assert.ok(bench.mailIds().includes(`${part.id}-opened`));
 });

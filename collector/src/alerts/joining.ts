@@ -58,9 +58,12 @@ function withPart(parent: Incident, { id, device, title, severity, lastMs }: Inc
   return noted(grown, { atMs: lastMs, text: `The same cause shows on ${clean(title, 160)}` });
 }
 
-/** Its mails wait for the end of the other one. */
+/** Its mails wait for the end of the other one, unless it turns out to be worse, or to be something else. */
 export function isCovered({ incident }: IncidentRecord, draft: Draft): boolean {
   if (incident.partOf === undefined) return false;
-  const parent = draft.record(incident.partOf);
-  return incident.state === 'closed' || parent?.incident.state === 'open';
+  const parent = draft.record(incident.partOf)?.incident;
+  if (incident.state === 'closed') return true;
+  if (parent?.state !== 'open') return false;
+  const worse = worst(parent.severity, incident.severity) !== parent.severity;
+  return !worse && sharedComponent(incident) === sharedComponent(parent);
 }

@@ -175,17 +175,17 @@ export class MailQueue implements MailOutlet {
     const { config, collector, clock } = this.#options;
     const nowMs = clock.now();
     const outdated = this.#outdated();
-    if (outdated.length > 0) await this.#saveAll(outdated, []);
+    if (outdated.length > 0) await this.#replace(outdated, []);
     for (const mails of this.#dueGroups(nowMs)) {
       const [only] = mails;
       if (mails.length === 1 && only) {
-        await this.#saveAll([released(only)], []);
+        await this.#replace([released(only)], []);
         continue;
       }
       const digest = newDigest(mails, { config, collector, order: this.#lastOrder + 1, nowMs });
       this.#lastOrder += 1;
       const members = mails.map(mail => merged(mail, digest.mail.view.id));
-      await this.#saveAll([...members, digest.mail], stored(digest));
+      await this.#replace([...members, digest.mail], stored(digest));
     }
   }
 
@@ -234,11 +234,22 @@ export class MailQueue implements MailOutlet {
     return this.#saveAll([mail], []);
   }
 
+  /** Stored, or as before: what cannot be stored is tried again with the next look. */
+  async #replace(mails: readonly QueuedMail[], more: readonly Operation[]): Promise<void> {
+    try {
+      await this.#options.store.commit([...more, ...headsOf(mails)]);
+    } catch (error) {
+      const fields = { count: mails.length, reason: messageOf(error) };
+      this.#options.log.error(fields, 'held mails cannot go before that is stored');
+      return;
+    }
+    for (const mail of mails) this.#keep(mail);
+  }
+
   async #saveAll(mails: readonly QueuedMail[], more: readonly Operation[]): Promise<void> {
     for (const mail of mails) this.#keep(mail);
     try {
-      const heads = mails.map(mail => ({ key: headPrefix + mail.view.id, value: mail }));
-      await this.#options.store.commit([...more, ...heads]);
+      await this.#options.store.commit([...more, ...headsOf(mails)]);
     } catch (error) {
       const { id, state } = mails[0]!.view;
       const fields = { mail: id, state, count: mails.length, reason: messageOf(error) };
@@ -311,4 +322,8 @@ function stored({ mail, body }: NewMail): Operation[] {
 
 function gone(id: string): Operation[] {
   return [headPrefix, bodyPrefix, chartPrefix].map(prefix => ({ key: prefix + id, value: undefined }));
+}
+
+function headsOf(mails: readonly QueuedMail[]): Operation[] {
+  return mails.map(mail => ({ key: headPrefix + mail.view.id, value: mail }));
 }
