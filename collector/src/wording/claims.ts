@@ -63,7 +63,7 @@ export function sentenceFault(
   return (
     certaintyFault(clauses, all, question) ??
     channelFault(clauses, items, facts) ??
-    relationFault(text, all, items, cited !== undefined || inline.length > 0, question)
+    relationFault(all, items, cited !== undefined || inline.length > 0, question)
   );
 }
 
@@ -158,9 +158,9 @@ function clauseOf(part: string): Clause | string {
   return clause;
 }
 
-/** 'against' is one too, but the model is not told: it mostly goes wrong. */
+/** Words that turn a sentence round (less, unlikely, against, despite) are none: causes would change places by them. */
 function isPlain(word: string): boolean {
-  return words.has(word) || word === 'against' || Object.hasOwn(others, word);
+  return words.has(word) || Object.hasOwn(others, word);
 }
 
 function figureOf(number: string, unit = ''): Figure {
@@ -168,9 +168,10 @@ function figureOf(number: string, unit = ''): Figure {
   return { value: Number(number), decimals, unit };
 }
 
-const hedges =
-  /^(?:un)?likely$|^prob|^possibl|^suggest|^indicat|^point|^fit|^consistent$|^may$|^might$|^could$/;
+const hedges = /^likely$|^prob|^possibl|^suggest|^indicat|^point|^fit|^consistent$|^may$|^might$|^could$/;
 const strong = /^likely$|^probabl[ey]$/;
+/** Said of the first cause only. */
+const foremost = /^likely$|^probabl[ey]$|^most$|^main$|^best$|^clear|^single$|^causes?$/;
 
 /** A cause is named with how sure it is, the best one alone as the best, and shares are its own. */
 function certaintyFault(
@@ -181,20 +182,16 @@ function certaintyFault(
   const ofAll = all.filter(alias => alias.startsWith('K'));
   const spoken = clauses.flatMap(clause => clause.words);
   const percents = clauses.flatMap(({ figures }) => figures.filter(({ unit }) => unit === '%'));
-  const isAgainst = spoken.some(word => word === 'against' || word.startsWith('contradict'));
-  if (ofAll.length > 0 && !isAgainst && percents.length === 0 && !spoken.some(word => hedges.test(word)))
+  if (ofAll.length > 0 && percents.length === 0 && !spoken.some(word => hedges.test(word)))
     return 'a cause as if it were certain';
-  for (const { aliases, words: said } of clauses) {
+  for (const { aliases, figures, words: said } of clauses) {
     const own = aliases.filter(alias => alias.startsWith('K'));
     const subjects = own.length > 0 ? own : ofAll;
-    const isLess = said.some(word => word === 'less' || word === 'unlikely');
-    if (!isLess && said.some(word => strong.test(word)) && verdict !== 'likely')
-      return 'surer than the diagnosis';
-    const isBest = said.some(
-      word => strong.test(word) || word === 'most' || word === 'main' || word === 'best',
-    );
-    if (!isLess && isBest && subjects.some(alias => alias !== 'K1')) return 'another cause as the first';
-    if (isLess && subjects.includes('K1') && own.length === 1) return 'the first cause as a lesser one';
+    if (said.some(word => strong.test(word)) && verdict !== 'likely') return 'surer than the diagnosis';
+    if (said.some(word => foremost.test(word)) && subjects.some(alias => alias !== 'K1'))
+      return 'another cause as the first';
+    const isHedged = said.some(word => hedges.test(word)) || figures.some(({ unit }) => unit === '%');
+    if (own.length > 0 && said.length > 0 && !isHedged) return 'a cause as if it were certain';
   }
   for (const { aliases, figures } of clauses)
     for (const { value, unit } of figures) {
@@ -243,9 +240,8 @@ function channelFault(
   return undefined;
 }
 
-/** Evidence is said to speak for a cause only if it does, and against it only if it does. */
+/** Evidence stands beside a cause only if it speaks for it. */
 function relationFault(
-  text: string,
   all: readonly string[],
   items: readonly AskedEvidence[],
   areCited: boolean,
@@ -254,11 +250,9 @@ function relationFault(
   const named = causes.filter(({ alias }) => all.includes(alias));
   const channels = all.filter(alias => alias.startsWith('C'));
   if (named.length === 0 || (!areCited && channels.length === 0)) return undefined;
-  const isAgainst = /\bagainst\b|\bcontradicts?\b|\bdespite\b/i.test(text);
-  const speaks = ({ evidence, against }: AskedCause) => (isAgainst ? against : evidence);
   const meant =
     channels.length === 0 ? items : items.filter(({ channel }) => channels.includes(channel ?? ''));
-  const supported = (item: AskedEvidence) => named.some(cause => speaks(cause).includes(item.id));
+  const supported = (item: AskedEvidence) => named.some(({ evidence }) => evidence.includes(item.id));
   // Without citations a channel may have items on both sides: one that speaks so is enough.
   const holds = areCited
     ? meant.every(supported)

@@ -5,17 +5,17 @@
 export const plainWords: readonly string[] = (
   'a about above all also an and another apart appears are around as at be been began below beside besides ' +
   'best between beyond both but by can cause causes change changed changes channel channels clear clearly come ' +
-  'comes compared consistent contradict contradicts could decreased device devices diagnosis differs does down ' +
+  'comes compared consistent could decreased device devices diagnosis differs does down ' +
   'dropped each elevated evidence exceeds explain explained explains explanation fell finding findings fit ' +
   'fits for from further gateway had has have high higher highest implausible impossible in incident increased ' +
-  'indicate indicates indicating is it its itself jumped jumping jumps lay less level lies likely look looks ' +
+  'indicate indicates indicating is it its itself jumped jumping jumps lay level lies likely look looks ' +
   'low lower lowest main may might more most moved much near noise noisier noisy normal of off on one or ' +
-  'other others outweigh outweighs part particular pattern point points possible possibly previously ' +
-  'probability probable probably range rank ranked ranking ranks rather reach reached reading readings remain ' +
+  'other others part particular pattern point points possible possibly previously ' +
+  'probability probable probably range rank ranked ranking ranks reach reached reading readings remain ' +
   'remains reported result risen rose same seen shift shifted show showed showing shows sign signs ' +
   'single speak speaks stand stands state stayed stays step stuck such suggest suggesting suggests support ' +
   'supported supports than that the their them there these they this those though time times to ' +
-  'too trouble unchanged unlikely unusual unusually up usual usually utc value values very was well were ' +
+  'too trouble unchanged unusual unusually up usual usually utc value values very was well were ' +
   'what when where whereas which while with within would'
 ).split(' ');
 
