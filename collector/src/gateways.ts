@@ -86,12 +86,12 @@ export class Gateways {
 
   stored(deliveries: readonly Delivery[]): void {
     const nowMs = this.#clock.now();
-    for (const { gateway: id, batch } of deliveries) {
+    for (const { gateway: id, batch, late } of deliveries) {
       const gateway = this.#of(id);
       gateway.rate.add(nowMs, batch.time.length);
       gateway.rows += batch.time.length;
       gateway.pulse.heard(this.#clock.monotonic());
-      if (isNewer(batch, gateway.lastRowMs)) gateway.pulse.freshRows += batch.time.length;
+      if (!late && isNewer(batch, gateway.lastRowMs)) gateway.pulse.freshRows += batch.time.length;
       gateway.lastRowMs = newestOf(batch, gateway.lastRowMs);
       countDevices(gateway, batch);
     }

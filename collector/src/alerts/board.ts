@@ -18,6 +18,8 @@ export interface IncidentRecord {
   readonly noted?: string;
   /** It ended while it was muted: its closing mail is still to come. */
   readonly owesClosing?: true;
+  /** Of the pipeline, and over; until it has been so for `reopenWithinMs` it reopens, and no mail says that it is over. */
+  readonly closing?: true;
   /** It opened in an alarm storm: no mails. */
   readonly held: boolean;
   /** Where the spans of mails hang: the last change that a traced block made. */

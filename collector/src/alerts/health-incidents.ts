@@ -1,4 +1,7 @@
-/** Trouble in the pipeline as incidents: open as long as it is found. They come from looks, not from rows. */
+/**
+ * Trouble in the pipeline as incidents: open as long as it is found. They come from looks, not from rows. What is back
+ * within `reopenWithinMs` is the same incident, and only what stays away for so long is told to be over.
+ */
 import { createHash } from 'node:crypto';
 import type { Diagnosis } from '../diagnosis/diagnosis.js';
 import { type Finding, type FindingChannel, listed } from '../pipeline/finding.js';
@@ -7,7 +10,7 @@ import type { Draft, IncidentRecord } from './board.js';
 import type { AlertsConfig } from './config.js';
 import type { Incident, IncidentChannel } from './incident.js';
 import { noted } from './incident-change.js';
-import { putOpened } from './observe.js';
+import { quieted } from './observe.js';
 import { recommendationsFor } from './recommendations.js';
 import { worst } from './severity.js';
 
@@ -34,41 +37,53 @@ export function observeHealth(
   news: HealthNews,
   config: AlertsConfig,
 ): boolean {
-  const open = new Map<string, IncidentRecord>();
+  const going = new Map<string, IncidentRecord>();
   for (const record of known)
-    if (record.incident.detector === 'pipeline' && record.incident.state === 'open')
-      open.set(placeOf(record.incident), record);
+    if (record.incident.detector === 'pipeline' && (record.incident.state === 'open' || record.closing))
+      going.set(placeOf(record.incident), record);
   let changed = false;
   for (const finding of news.findings) {
     const place = placeOf({ device: finding.device, source: sourceOf(finding) });
-    const record = open.get(place);
-    open.delete(place);
+    const record = going.get(place);
+    going.delete(place);
     const next = record ? renewed(record.incident, finding, news) : opened(finding, news);
     if (!next || (!record && draft.record(next.id))) continue;
     changed = true;
     if (record) {
-      if (next.severity !== record.incident.severity) draft.urgent = true;
-      draft.setRecord({ ...record, incident: next });
+      if (record.closing || next.severity !== record.incident.severity) draft.urgent = true;
+      draft.setRecord({ ...unclosing(record), incident: next });
       continue;
     }
     draft.urgent = true;
-    putOpened(draft, next, news.nowMs, config);
+    // No storm holds it: a storm of machines must not hide that the pipeline fails, and many of these are grouped.
+    draft.setRecord({ incident: quieted(next, news.nowMs, config), mailed: [], held: false });
   }
-  for (const record of open.values()) {
-    if (news.stays(record.incident)) continue;
+  for (const record of going.values()) {
+    if (record.closing ? !isSettled(record.incident, news, config) : news.stays(record.incident)) continue;
     changed = true;
     draft.urgent = true;
-    const text = `Closed: ${news.endOf(record.incident) ?? 'it is no longer so'}`;
-    const closed: Incident = {
-      ...record.incident,
-      state: 'closed',
-      closedMs: news.nowMs,
-      lastMs: news.nowMs,
-    };
-    draft.setRecord({ ...record, incident: noted(closed, { atMs: news.nowMs, text }) });
-    draft.settle(closed.id);
+    if (record.closing) settle(draft, record);
+    else draft.setRecord({ ...record, incident: closed(record.incident, news), closing: true });
   }
   return changed;
+}
+
+function closed(incident: Incident, { nowMs, endOf }: HealthNews): Incident {
+  const text = `Closed: ${endOf(incident) ?? 'it is no longer so'}`;
+  return noted({ ...incident, state: 'closed', closedMs: nowMs, lastMs: nowMs }, { atMs: nowMs, text });
+}
+
+function isSettled({ closedMs }: Incident, { nowMs }: HealthNews, { reopenWithinMs }: AlertsConfig): boolean {
+  return nowMs - (closedMs ?? 0) >= reopenWithinMs;
+}
+
+function settle(draft: Draft, record: IncidentRecord): void {
+  draft.setRecord(unclosing(record));
+  draft.settle(record.incident.id);
+}
+
+function unclosing({ closing: _, ...record }: IncidentRecord): IncidentRecord {
+  return record;
 }
 
 function placeOf({ device, source }: Pick<Incident, 'device' | 'source'>): string {
@@ -129,7 +144,7 @@ function opened(finding: Finding, news: HealthNews): Incident {
   };
 }
 
-/** Undefined = nothing that anybody has to hear. */
+/** It may have been closed. Undefined = nothing that anybody has to hear. */
 function renewed(
   incident: Incident,
   finding: Finding,
@@ -138,7 +153,9 @@ function renewed(
   const severity = worst(incident.severity, finding.severity);
   const before = incident.affected?.length ?? 0;
   const now = Math.min(finding.affected.length, mostAffected);
+  const isBack = incident.state === 'closed';
   const isSame =
+    !isBack &&
     severity === incident.severity &&
     incident.diagnosis?.causes[0]?.id === finding.causes[0]?.[0] &&
     Math.abs(now - before) <= toldShare * before;
@@ -146,6 +163,8 @@ function renewed(
   const affected = finding.affected.slice(0, mostAffected);
   const next: Incident = {
     ...incident,
+    state: 'open',
+    closedMs: null,
     severity,
     title: finding.title,
     lastMs: nowMs,
@@ -155,7 +174,7 @@ function renewed(
   const names = affected.length > 0 ? `: ${listed(affected)}` : '';
   return noted(
     { ...next, recommendations: recommendationsFor(next) },
-    { atMs: nowMs, text: `Now: ${finding.title}${names}` },
+    { atMs: nowMs, text: `${isBack ? 'Reopened' : 'Now'}: ${finding.title}${names}` },
   );
 }
 

@@ -144,10 +144,15 @@ function open(
   return incident.id;
 }
 
+/** In maintenance it is quiet from its beginning. */
+export function quieted(opened: Incident, atMs: number, config: AlertsConfig): Incident {
+  const window = windowFor(config.maintenance, opened, atMs);
+  return window ? inMaintenance(opened, window) : opened;
+}
+
 /** A new incident; in a storm of them it is held back. */
 export function putOpened(draft: Draft, opened: Incident, atMs: number, config: AlertsConfig): void {
-  const window = windowFor(config.maintenance, opened, atMs);
-  const incident = window ? inMaintenance(opened, window) : opened;
+  const incident = quieted(opened, atMs, config);
   const place = `${incident.gateway}/${incident.device}`;
   draft.storm = afterOpening(draft.storm, { atMs, incidentId: incident.id, place }, config);
   const held = isStorm(draft.storm);

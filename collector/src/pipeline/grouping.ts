@@ -7,6 +7,9 @@ import { collectorDevice } from './rows.js';
 /** A group that has become small ends, and those that are left are told one by one. */
 const leftMs = 60_000;
 
+/** Of findings about several gateways. */
+export const groupSubject = 'gateways';
+
 const words: Readonly<Record<string, string>> = {
   'gateway-silent': 'are silent',
   'gateway-clock': 'have another time than the collector',
@@ -60,7 +63,7 @@ export class Groups {
         kind,
         device: collectorDevice,
         deviceType: 'pipeline-collector',
-        subject: 'gateways',
+        subject: groupSubject,
         site,
         severity: kind === 'gateway-silent' ? 'critical' : (own[0]?.severity ?? 'warning'),
         title: `${names.length} of ${all.length} gateways${where} ${what}`,

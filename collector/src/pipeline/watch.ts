@@ -11,14 +11,14 @@ import { Live } from '../live.js';
 import type { HealthConfig } from './config.js';
 import { diagnosisOf } from './diagnosis.js';
 import { type Finding, keyOf } from './finding.js';
-import { Groups } from './grouping.js';
+import { Groups, groupSubject } from './grouping.js';
 import type { GatewayReading, Reading } from './readings.js';
 import { RowMaker } from './rows.js';
 import { ChannelRule } from './rules/channel-rule.js';
 import { CollectorRules, stalledMs } from './rules/collector-rules.js';
 import { Lasting } from './rules/context.js';
 import { GatewayRules } from './rules/gateway-rules.js';
-import { SilenceRule } from './rules/silence-rule.js';
+import { goneMs, SilenceRule } from './rules/silence-rule.js';
 import { SinkRules } from './rules/sink-rules.js';
 
 export interface WatchOptions {
@@ -114,8 +114,7 @@ export class PipelineWatch {
     const { closeAfterMs } = this.#options.config;
     for (const finding of found) this.#held.set(keyOf(finding), { finding, seenMs: atMs });
     for (const [key, { finding, seenMs }] of this.#held) {
-      const isBack = this.#silence.endings.has(finding.device);
-      if (seenMs < atMs && (isBack || this.#isGrouped(finding, found) || atMs - seenMs >= closeAfterMs))
+      if (seenMs < atMs && (this.#isGrouped(finding, found) || atMs - seenMs >= closeAfterMs))
         this.#held.delete(key);
     }
   }
@@ -124,20 +123,38 @@ export class PipelineWatch {
     return found.some(other => other.kind === kind && other.affected.includes(device));
   }
 
+  /** Whether anything has come since the start that could tell that it is over. */
+  #isKnown({ device, source, affected = [] }: Incident, { gateways }: Reading, heard: ReadonlySet<string>) {
+    if (source.endsWith(` ${groupSubject}`)) return affected.every(id => heard.has(id));
+    if (!heard.has(device)) return false;
+    if (source !== 'channel-silent' && source !== 'rows-silent') return true;
+    const isStopped = gateways.some(({ id, stopped }) => id === device && stopped);
+    return isStopped || this.#channels.hasSeen(device, affected);
+  }
+
   #news(reading: Reading): HealthNews {
     const { nowMs, atMs } = reading;
-    const unheard = new Set(
-      reading.gateways.filter(one => one.silentMs === undefined && !one.stopped).map(({ id }) => id),
+    const heard = new Set(
+      reading.gateways.filter(one => one.silentMs !== undefined || one.stopped).map(({ id }) => id),
     );
-    const isNew = atMs - this.#startedAtMs! < this.#options.config.graceMs;
+    const { graceMs } = this.#options.config;
+    const isNew = atMs - this.#startedAtMs! < graceMs;
+    const isJudged = atMs - this.#wellSinceMs >= graceMs;
+    const isUnheard = (incident: Incident) =>
+      isOfGateways(incident) && !this.#isKnown(incident, reading, heard);
     const all = [...this.#held.values()].map(({ finding }) => finding);
     return {
       nowMs,
       findings: all,
       diagnose: finding => diagnosisOf(finding, this.#catalogue, nowMs),
-      // What was open before a start is over once the gateway has been heard, not because nothing is known of it.
-      stays: ({ device }: Incident) => isNew || unheard.has(device),
-      endOf: ({ device, source }: Incident) => {
+      // What was open before a start is over once it has been heard, not because nothing is known of it.
+      stays: incident =>
+        isNew ||
+        (!isJudged && isOfGateways(incident)) ||
+        (isUnheard(incident) && nowMs - incident.firstMs < goneMs),
+      endOf: incident => {
+        const { device, source } = incident;
+        if (isUnheard(incident)) return goneText;
         if (source === 'gateway-silent') {
           const ending = this.#silence.endings.get(device);
           if (ending !== undefined) return ending;
@@ -148,6 +165,14 @@ export class PipelineWatch {
     };
   }
 }
+
+/** A gateway's own, or of several of them at once. */
+function isOfGateways({ deviceType, source }: Incident): boolean {
+  return deviceType === 'pipeline-gateway' || source.endsWith(` ${groupSubject}`);
+}
+
+const goneText =
+  'it began more than a week ago, and nothing has been heard since the collector started: it may have been taken away';
 
 /** Then nothing comes from anybody, and nobody is to blame for it. */
 const takesNothing: ReadonlySet<string> = new Set(['collector-journal', 'collector-blocked', 'broker-down']);

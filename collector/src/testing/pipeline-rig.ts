@@ -15,7 +15,7 @@ import type { GatewayReport } from '../report.js';
 import { AlertBench, type BenchOptions } from './alert-bench.js';
 import { type RowSpec, Tape } from './deliveries.js';
 
-export interface RigOptions extends Pick<BenchOptions, 'directory'> {
+export interface RigOptions extends Pick<BenchOptions, 'directory' | 'alerts'> {
   readonly gateways?: number;
   /** By number of the gateway; default: none. */
   readonly siteOf?: (i: number) => string | undefined;
@@ -109,8 +109,12 @@ export class PipelineRig {
 
   static async open(t: TestContext, options: RigOptions = {}): Promise<PipelineRig> {
     catalogue ??= await loadCatalogue();
-    const { directory, clock = new FakeClock() } = options;
-    const bench = await AlertBench.open(t, { clock, ...(directory !== undefined && { directory }) });
+    const { directory, alerts = {}, clock = new FakeClock() } = options;
+    const bench = await AlertBench.open(t, {
+      clock,
+      alerts,
+      ...(directory !== undefined && { directory }),
+    });
     const rig = new PipelineRig(bench, catalogue, options);
     for (const gateway of rig.all) rig.connect(gateway);
     return rig;

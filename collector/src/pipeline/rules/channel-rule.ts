@@ -55,6 +55,18 @@ export class ChannelRule {
     });
   }
 
+  /** Whether each device, and each `device.field`, has had something new since the start. */
+  hasSeen(gateway: string, names: readonly string[]): boolean {
+    const seen = new Set<string>();
+    for (const { history, gaps } of this.#watched.get(gateway)?.values() ?? []) {
+      if (gaps === 0) continue;
+      seen.add(history.device);
+      for (const [f, { name }] of history.schema.fields.entries())
+        if (!history.isMissing(f)) seen.add(`${history.device}.${name}`);
+    }
+    return names.every(name => seen.has(name));
+  }
+
   #note(atMs: number): void {
     const before = this.#watched;
     this.#watched = new Map();

@@ -11,34 +11,49 @@ const strangerKnownMs = 10 * 60_000;
 const strangerGaps = 5;
 /** From this part of its limit on, a gateway is waited for, so that those that went with it are told with it. */
 const suspect = 0.6;
+/** What is silent for so long is taken away rather than broken, ms. */
+export const goneMs = 7 * 86_400_000;
 
 export class SilenceRule {
   /** When each was first found silent, by the monotonic clock, and which run of its agent it was. */
   readonly #silent = new Map<string, { readonly atMs: number; readonly epoch: string | null }>();
-  /** Those that came back at this look: what that tells. */
+  /** How the last silence of each ended. */
   readonly endings = new Map<string, string>();
 
   /** @param wellMs  for how long the way to all gateways has been well; less than the grace: nobody is judged */
   judge(look: Look, wellMs: number): Finding[] {
     const { reading, config } = look;
-    this.endings.clear();
     if (wellMs < config.graceMs) return [];
     const silent: GatewayReading[] = [];
     let suspects = 0;
     for (const gateway of reading.gateways) {
-      const share = (gateway.silentMs ?? 0) / limitOf(gateway, config);
-      if (share > 1) silent.push(gateway);
+      const { silentMs = 0 } = gateway;
+      const limitMs = limitOf(gateway, config);
+      const share = silentMs / limitMs;
+      if (silentMs > limitMs + goneMs) this.#gone(gateway);
+      else if (share > 1) silent.push(gateway);
       else {
         this.#back(gateway);
         if (share > suspect) suspects += 1;
       }
     }
-    for (const { id, epoch } of silent)
-      if (!this.#silent.has(id)) this.#silent.set(id, { atMs: reading.atMs, epoch });
+    for (const { id, epoch } of silent) {
+      if (this.#silent.has(id)) continue;
+      this.#silent.set(id, { atMs: reading.atMs, epoch });
+      this.endings.delete(id);
+    }
     const waits = silent.length < config.groupFrom && silent.length + suspects >= config.groupFrom;
     return silent
       .filter(({ id }) => !waits || reading.atMs - this.#silent.get(id)!.atMs > config.everyMs)
       .map(gateway => findingOf(gateway, look));
+  }
+
+  #gone({ id }: GatewayReading): void {
+    if (this.#silent.delete(id))
+      this.endings.set(
+        id,
+        'nothing has come from it for a week, so it may have been taken away; it is watched again once it is heard',
+      );
   }
 
   #back({ id, epoch, stopped }: GatewayReading): void {
