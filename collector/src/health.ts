@@ -2,12 +2,16 @@ import type { Clock } from '@edgeward/shared/contracts';
 import type { Ingest } from './ingest.js';
 import type { Journal } from './journal/journal.js';
 import type { Link } from './link.js';
+import type { Finding } from './pipeline/finding.js';
 import type { ConsumerState } from './runtime/view.js';
 import { trainingText } from './training/text.js';
 import type { HealthView, TrainingView } from './views.js';
 
 /** A sink's loss is shown among the checks for so long. */
 const lossShownMs = 24 * 3600 * 1000;
+
+/** Of what cannot be told as incidents. */
+const mostUntold = 20;
 
 /** What follows the journal. */
 interface Lagging {
@@ -23,6 +27,8 @@ interface HealthParts {
   readonly broker: Pick<Link, 'status'> | undefined;
   readonly followers: readonly Lagging[];
   readonly trainings: readonly TrainingView[];
+  /** What the pipeline's rules have found and cannot tell as incidents. */
+  readonly untold: readonly Pick<Finding, 'kind' | 'device' | 'title'>[];
   readonly stopping: boolean;
   readonly clock: Clock;
 }
@@ -32,7 +38,7 @@ interface HealthParts {
  * can deliver all the same.
  */
 export function healthOf(parts: HealthParts): HealthView {
-  const { ingest, journal, broker, followers, trainings, stopping, clock } = parts;
+  const { ingest, journal, broker, followers, trainings, untold, stopping, clock } = parts;
   const writable = {
     name: 'journal',
     ok: ingest.failure === null,
@@ -64,6 +70,11 @@ export function healthOf(parts: HealthParts): HealthView {
       ok: one.state !== 'refused' && one.state !== 'failed',
       detail: trainingText(one),
     }));
-  const checks = [writable, ...damage, listening, ...sinks, ...losses, ...scheduled];
+  const found = untold.slice(0, mostUntold).map(({ kind, device, title }) => ({
+    name: `pipeline:${device}:${kind}`,
+    ok: false,
+    detail: `${title}; no incident and no mail says so, since the store of incidents cannot be written`,
+  }));
+  const checks = [writable, ...damage, listening, ...sinks, ...losses, ...scheduled, ...found];
   return { live: true, ready: writable.ok && listening.ok, checks };
 }

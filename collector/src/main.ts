@@ -196,6 +196,7 @@ export async function runCollector(
         broker,
         followers: followers(),
         trainings: models.trainings.standing(),
+        untold: watch.untold,
         stopping: stop.aborted,
         clock,
       }),

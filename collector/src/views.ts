@@ -367,7 +367,7 @@ export type StreamMessage =
 export interface HealthView {
   readonly live: boolean;
   readonly ready: boolean;
-  /** One entry a part: `journal`, `broker`, `sink:<name>`, `mail`. */
+  /** One entry a part: `journal`, `broker`, `sink:<name>`, `training:<type>`; `pipeline:<device>:<kind>` where no incident can be stored. */
   readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[];
 }
 

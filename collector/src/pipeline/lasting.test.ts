@@ -1,6 +1,10 @@
 /** How incidents of the pipeline last: over flapping, restarts, storms and quiet. */
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { test } from 'node:test';
+import { silentLogger } from '@edgeward/shared/log';
+import { AlertStore } from '../alerts/alert-store.js';
+import { healthOf } from '../health.js';
 import { AlertBench, pattern, temporaryFolder } from '../testing/alert-bench.js';
 import { Tape } from '../testing/deliveries.js';
 import { PipelineRig } from '../testing/pipeline-rig.js';
@@ -75,6 +79,10 @@ test('after a restart a silent device stays told until it has been seen', async 
   assert.equal(before?.source, 'channel-silent');
   const next = await restarted(rig, t, directory);
   next.first.devices = ['pump-1'];
+  for (let read = 0; read < 3; read++) {
+    next.live.add([next.first.tape.block([{ device: 'pump-2' }])], false); // back from the journal
+    await next.run(5);
+  }
   await next.run(300);
   assert.deepEqual(
     next.incidents('open').map(({ id }) => id),
@@ -171,5 +179,45 @@ test('late rows that come in order are no burst', async t => {
   assert.deepEqual(
     rig.incidents().map(({ source }) => source),
     [],
+  );
+});
+
+test('while the store cannot be written, what is wrong is among the checks; it becomes an incident afterwards', async t => {
+  const directory = await temporaryFolder(t);
+  const store = new AlertStore({ directory: path.join(directory, 'store'), log: silentLogger });
+  const commit = store.commit.bind(store);
+  let isFull = false;
+  store.commit = operations => (isFull ? Promise.reject(new Error('ENOSPC')) : commit(operations));
+  const rig = await PipelineRig.open(t, { directory, store });
+  await rig.run(180);
+  isFull = true;
+  rig.collector.failure = 'ENOSPC';
+  await assert.rejects(rig.run(5), /ENOSPC/);
+  const failing = () =>
+    healthOf({
+      ingest: { failure: rig.collector.failure },
+      journal: { damage: [], losses: { all: () => [] } } as never,
+      broker: { status: { ok: true, detail: '' } },
+      followers: [],
+      trainings: [],
+      untold: rig.watch.untold,
+      stopping: false,
+      clock: rig.clock,
+    }).checks.filter(({ ok }) => !ok);
+  assert.deepEqual(
+    failing().map(({ name }) => name),
+    ['journal', 'pipeline:_collector:collector-journal'],
+  );
+  assert.match(failing()[1]!.detail, /takes nothing in.*no mail/);
+  assert.deepEqual(rig.incidents(), []);
+  isFull = false;
+  await rig.run(5);
+  assert.deepEqual(
+    rig.incidents('open').map(({ source }) => source),
+    ['collector-journal'],
+  );
+  assert.deepEqual(
+    failing().map(({ name }) => name),
+    ['journal'],
   );
 });

@@ -1,7 +1,7 @@
 /**
  * Pipeline health as a device: at each look one row of the collector, of each sink and of each gateway, and what rules
  * find in them. Nothing of this goes through the journal: what has to tell that it cannot be written must not need it,
- * and what is measured must not count as input.
+ * and what is measured must not count as input. Incidents of it do need a store: while that fails, see `untold`.
  */
 import type { Clock } from '@edgeward/shared/contracts';
 import type { HealthNews } from '../alerts/health-incidents.js';
@@ -56,6 +56,7 @@ export class PipelineWatch {
   readonly #channels: ChannelRule;
   readonly #groups = new Groups();
   readonly #held = new Map<string, Held>();
+  #untold: readonly Finding[] = [];
   #before: Reading | undefined;
   #startedAtMs: number | undefined;
   /** Since when all gateways could reach us, by the monotonic clock. */
@@ -75,7 +76,19 @@ export class PipelineWatch {
     const found = this.#judge(reading);
     this.#before = reading;
     this.#hold(found, reading.atMs);
-    await this.#options.tell(this.#news(reading));
+    const news = this.#news(reading);
+    try {
+      await this.#options.tell(news);
+      this.#untold = [];
+    } catch (error) {
+      this.#untold = news.findings;
+      throw error;
+    }
+  }
+
+  /** Found, but neither stored as incidents nor mailed: the store cannot be written, as when the disk is full. */
+  get untold(): readonly Finding[] {
+    return this.#untold;
   }
 
   #judge(reading: Reading): Finding[] {
@@ -129,7 +142,9 @@ export class PipelineWatch {
     if (!heard.has(device)) return false;
     if (source !== 'channel-silent' && source !== 'rows-silent') return true;
     const isStopped = gateways.some(({ id, stopped }) => id === device && stopped);
-    return isStopped || this.#channels.hasSeen(device, affected);
+    // What is read back from the journal at the start is no sign of life.
+    const fromMs = this.#startedAtMs! + this.#options.config.graceMs;
+    return isStopped || this.#channels.hasSeen(device, affected, fromMs);
   }
 
   #news(reading: Reading): HealthNews {

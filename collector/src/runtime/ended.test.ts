@@ -23,7 +23,7 @@ test('a sink that has ended is told by its state, among the checks and in the me
   const told = async (stopping = false) => {
     const broker = { status: { ok: true, detail: 'listening' } };
     const followers = [consumer];
-    const rest = { trainings: [], stopping, clock: systemClock };
+    const rest = { trainings: [], untold: [], stopping, clock: systemClock };
     const parts = { ingest: { failure: null }, journal, broker, followers, ...rest };
     const check = healthOf(parts).checks.find(({ name }) => name === 'sink:lake');
     const up = /^collector_sink_up\{sink="lake"\} (\d)$/m.exec(await metrics.text())?.[1];

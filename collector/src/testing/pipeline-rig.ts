@@ -15,7 +15,7 @@ import type { GatewayReport } from '../report.js';
 import { AlertBench, type BenchOptions } from './alert-bench.js';
 import { type RowSpec, Tape } from './deliveries.js';
 
-export interface RigOptions extends Pick<BenchOptions, 'directory' | 'alerts'> {
+export interface RigOptions extends Pick<BenchOptions, 'directory' | 'alerts' | 'store'> {
   readonly gateways?: number;
   /** By number of the gateway; default: none. */
   readonly siteOf?: (i: number) => string | undefined;
@@ -109,11 +109,12 @@ export class PipelineRig {
 
   static async open(t: TestContext, options: RigOptions = {}): Promise<PipelineRig> {
     catalogue ??= await loadCatalogue();
-    const { directory, alerts = {}, clock = new FakeClock() } = options;
+    const { directory, store, alerts = {}, clock = new FakeClock() } = options;
     const bench = await AlertBench.open(t, {
       clock,
       alerts,
       ...(directory !== undefined && { directory }),
+      ...(store && { store }),
     });
     const rig = new PipelineRig(bench, catalogue, options);
     for (const gateway of rig.all) rig.connect(gateway);

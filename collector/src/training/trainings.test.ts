@@ -375,5 +375,6 @@ const quiet = {
   journal: { damage: [], losses: { all: () => [] } } as never,
   broker: { status: { ok: true, detail: '' } },
   followers: [],
+  untold: [],
   stopping: false,
 };

@@ -55,11 +55,11 @@ export class ChannelRule {
     });
   }
 
-  /** Whether each device, and each `device.field`, has had something new since the start. */
-  hasSeen(gateway: string, names: readonly string[]): boolean {
+  /** Whether each device, and each `device.field`, has had something new since then. @param fromMs  monotonic clock */
+  hasSeen(gateway: string, names: readonly string[], fromMs: number): boolean {
     const seen = new Set<string>();
-    for (const { history, gaps } of this.#watched.get(gateway)?.values() ?? []) {
-      if (gaps === 0) continue;
+    for (const { history, gaps, seenMs } of this.#watched.get(gateway)?.values() ?? []) {
+      if (gaps === 0 || seenMs < fromMs) continue;
       seen.add(history.device);
       for (const [f, { name }] of history.schema.fields.entries())
         if (!history.isMissing(f)) seen.add(`${history.device}.${name}`);
