@@ -3,6 +3,7 @@
  * find in them. Nothing of this goes through the journal: what has to tell that it cannot be written must not need it,
  * and what is measured must not count as input. Incidents of it do need a store: while that fails, see `untold`.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '@edgeward/shared/contracts';
 import type { HealthNews } from '../alerts/health-incidents.js';
 import type { Incident } from '../alerts/incident.js';
@@ -68,12 +69,14 @@ export class PipelineWatch {
     this.#channels = new ChannelRule(options.live);
   }
 
-  /** Call every `everyMs`. */
+  /** Call every `everyMs`, once the last is done. It lets others have their turn: a fleet takes tens of ms. */
   async look(): Promise<void> {
     const reading = await this.#options.read();
     this.#startedAtMs ??= reading.atMs;
+    await turn();
     this.rows.add(this.#maker.make(reading), false);
-    const found = this.#judge(reading);
+    await turn();
+    const found = await this.#judge(reading);
     this.#before = reading;
     this.#hold(found, reading.atMs);
     const news = this.#news(reading);
@@ -91,7 +94,7 @@ export class PipelineWatch {
     return this.#untold;
   }
 
-  #judge(reading: Reading): Finding[] {
+  async #judge(reading: Reading): Promise<Finding[]> {
     const { config } = this.#options;
     const before = this.#before;
     const look = { reading, before, config, lasting: this.#lasting.count };
@@ -114,11 +117,12 @@ export class PipelineWatch {
       silentMs < config.silentMs;
     const { jumpedAtMs } = this.#collector;
     const jumped = jumpedAtMs !== undefined && reading.atMs - jumpedAtMs < jumpedMs;
-    const gateways = [
-      ...silent,
-      ...this.#gateways.judge(look, jumped),
-      ...this.#channels.judge(look, isHeard),
-    ].filter(({ kind }) => !isDown || kind === 'gateway-burst');
+    const shown = this.#gateways.judge(look, jumped);
+    await turn();
+    const missing = await this.#channels.judge(look, isHeard);
+    const gateways = [...silent, ...shown, ...missing].filter(
+      ({ kind }) => !isDown || kind === 'gateway-burst',
+    );
     return [...own, ...sinks, ...this.#groups.join(gateways, reading, config.groupFrom)];
   }
 

@@ -1,4 +1,5 @@
 /** Devices, and fields of them, that no longer come while the rest of their gateway does. */
+import { setImmediate as turn } from 'node:timers/promises';
 import { getOrMake } from '@edgeward/shared/maps';
 import type { Live } from '../../live.js';
 import type { History } from '../../live-history.js';
@@ -21,6 +22,9 @@ const nearlyAlways = 0.95;
 const step = 0.02;
 const halfLifeMs = 30 * 60_000;
 const leastLearnedMs = 10_000;
+/** Then others have their turn. */
+const gatewaysAtOnce = 250;
+const devicesAtOnce = 1000;
 
 /** What is known of a device, by looks. */
 interface Watched {
@@ -47,12 +51,15 @@ export class ChannelRule {
   }
 
   /** @param isHeard  nothing is said of gateways that are silent themselves */
-  judge(look: Look, isHeard: (gateway: GatewayReading) => boolean): Finding[] {
-    this.#note(look.reading.atMs);
-    return look.reading.gateways.flatMap(gateway => {
+  async judge(look: Look, isHeard: (gateway: GatewayReading) => boolean): Promise<Finding[]> {
+    await this.#note(look.reading.atMs);
+    const found: Finding[] = [];
+    for (const [i, gateway] of look.reading.gateways.entries()) {
+      if (i % gatewaysAtOnce === gatewaysAtOnce - 1) await turn();
       const devices = this.#watched.get(gateway.id);
-      return devices && isHeard(gateway) ? findingsOf(gateway, [...devices.values()], look) : [];
-    });
+      if (devices && isHeard(gateway)) found.push(...findingsOf(gateway, [...devices.values()], look));
+    }
+    return found;
   }
 
   /** Whether each device, and each `device.field`, has had something new since then. @param fromMs  monotonic clock */
@@ -67,16 +74,20 @@ export class ChannelRule {
     return names.every(name => seen.has(name));
   }
 
-  #note(atMs: number): void {
+  async #note(atMs: number): Promise<void> {
     const before = this.#watched;
-    this.#watched = new Map();
+    const watched = new Map<string, Map<string, Watched>>();
+    let count = 0;
     for (const history of this.#live.each()) {
+      count += 1;
+      if (count % devicesAtOnce === 0) await turn();
       const { gateway, device } = history;
-      const own = getOrMake(this.#watched, gateway, () => new Map<string, Watched>());
+      const own = getOrMake(watched, gateway, () => new Map<string, Watched>());
       const known = before.get(gateway)?.get(device);
       own.set(device, known ?? freshOf(history, atMs));
       if (known) noted(known, history, atMs);
     }
+    this.#watched = watched;
   }
 }
 
