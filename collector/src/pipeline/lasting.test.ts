@@ -221,3 +221,37 @@ test('while the store cannot be written, what is wrong is among the checks; it b
     ['journal'],
   );
 });
+
+test('a device that is off for as long twice is not missed the third time, but once it is off for longer', async t => {
+  const rig = await PipelineRig.open(t);
+  const cycle = async (seconds: number) => {
+    rig.first.devices = ['pump-1', 'pump-2'];
+    await rig.run(300);
+    rig.first.devices = ['pump-1'];
+    await rig.run(seconds);
+    return rig.incidents().length;
+  };
+  const counts = [];
+  for (let day = 0; day < 4; day++) counts.push(await cycle(900));
+  assert.deepEqual(counts, [1, 2, 2, 2]);
+  assert.equal(await cycle(1300), 3);
+});
+
+test('an outage of the gateway is no habit of its devices', async t => {
+  const rig = await PipelineRig.open(t);
+  for (let day = 0; day < 3; day++) {
+    rig.first.alive = true;
+    await rig.run(300);
+    rig.first.alive = false;
+    await rig.run(900);
+  }
+  rig.first.alive = true;
+  await rig.run(3600);
+  assert.deepEqual(rig.incidents('open'), []);
+  rig.first.devices = ['pump-1'];
+  await rig.run(400);
+  assert.deepEqual(
+    rig.incidents('open').map(({ source }) => source),
+    ['channel-silent'],
+  );
+});

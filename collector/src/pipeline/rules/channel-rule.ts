@@ -26,6 +26,15 @@ const leastLearnedMs = 10_000;
 const gatewaysAtOnce = 250;
 const devicesAtOnce = 1000;
 
+/**
+ * A device that is switched off each evening is missed twice; what happened twice in two weeks, and ended, is how it is
+ * used. The longest of such times are kept, one for each day.
+ */
+const rhythmMs = 15 * 24 * 3_600_000;
+const mostAways = 16;
+const mostlyMissed = 0.8;
+const rhythmTimes = 1.25;
+
 /** What is known of a device, by looks. */
 interface Watched {
   history: History;
@@ -35,6 +44,10 @@ interface Watched {
   seenMs: number;
   usualGapMs: number;
   gaps: number;
+  /** Looks since its last row at which it was missed while its gateway was heard. */
+  missed: number;
+  /** Times for which it was missed. */
+  aways: readonly { readonly ms: number; readonly endMs: number }[];
   looks: number;
   fields: readonly string[];
   /** [F] how often each is there; in how many looks in a row it has not been. */
@@ -52,7 +65,7 @@ export class ChannelRule {
 
   /** @param isHeard  nothing is said of gateways that are silent themselves */
   async judge(look: Look, isHeard: (gateway: GatewayReading) => boolean): Promise<Finding[]> {
-    await this.#note(look.reading.atMs);
+    await this.#note(look);
     const found: Finding[] = [];
     for (const [i, gateway] of look.reading.gateways.entries()) {
       if (i % gatewaysAtOnce === gatewaysAtOnce - 1) await turn();
@@ -74,7 +87,7 @@ export class ChannelRule {
     return names.every(name => seen.has(name));
   }
 
-  async #note(atMs: number): Promise<void> {
+  async #note({ reading: { atMs }, config }: Look): Promise<void> {
     const before = this.#watched;
     const watched = new Map<string, Map<string, Watched>>();
     let count = 0;
@@ -85,7 +98,7 @@ export class ChannelRule {
       const own = getOrMake(watched, gateway, () => new Map<string, Watched>());
       const known = before.get(gateway)?.get(device);
       own.set(device, known ?? freshOf(history, atMs));
-      if (known) noted(known, history, atMs);
+      if (known) noted(known, history, atMs, config.everyMs);
     }
     this.#watched = watched;
   }
@@ -93,17 +106,18 @@ export class ChannelRule {
 
 function freshOf(history: History, atMs: number): Watched {
   const fields = history.schema.fields.map(({ name }) => name);
-  const empty = { usualGapMs: 0, gaps: 0, looks: 0 };
+  const empty = { usualGapMs: 0, gaps: 0, missed: 0, aways: [], looks: 0 };
   const there = new Float32Array(fields.length).fill(1);
   const absent = new Uint8Array(fields.length);
   return { history, updated: history.updated, firstMs: atMs, seenMs: atMs, ...empty, fields, there, absent };
 }
 
-function noted(known: Watched, history: History, atMs: number): void {
+function noted(known: Watched, history: History, atMs: number, everyMs: number): void {
   known.history = history;
   if (history.updated === known.updated) return;
   const gapMs = atMs - known.seenMs;
   known.gaps += 1;
+  if (known.missed > 0) noteAway(known, gapMs, atMs, everyMs);
   const most = Math.max(2 * known.usualGapMs, leastLearnedMs);
   const learned = known.gaps < knownGaps ? gapMs : Math.min(gapMs, most);
   known.usualGapMs = Math.max(learned, known.usualGapMs * 2 ** (-gapMs / halfLifeMs));
@@ -116,6 +130,7 @@ function noted(known: Watched, history: History, atMs: number): void {
       firstMs: known.firstMs,
       gaps: known.gaps,
       usualGapMs: known.usualGapMs,
+      aways: known.aways,
     });
   known.looks += 1;
   for (let f = 0; f < fields.length; f++) {
@@ -127,6 +142,22 @@ function noted(known: Watched, history: History, atMs: number): void {
   }
 }
 
+/** An outage of its gateway, or of the collector, tells nothing of the device. */
+function noteAway(known: Watched, ms: number, endMs: number, everyMs: number): void {
+  if (known.missed * everyMs >= mostlyMissed * Math.min(ms, goneMs))
+    known.aways = [...known.aways, { ms, endMs }]
+      .filter(away => endMs - away.endMs < rhythmMs)
+      .sort((a, b) => b.ms - a.ms)
+      .slice(0, mostAways);
+  known.missed = 0;
+}
+
+/** For how long it may be away as it was twice before, ms; 0 = it was not. */
+function rhythmOf({ aways }: Watched, atMs: number): number {
+  const [, second] = aways.filter(({ endMs }) => atMs - endMs < rhythmMs);
+  return rhythmTimes * (second?.ms ?? 0);
+}
+
 function findingsOf(gateway: GatewayReading, devices: readonly Watched[], look: Look): Finding[] {
   const { config, reading } = look;
   const { atMs } = reading;
@@ -136,11 +167,14 @@ function findingsOf(gateway: GatewayReading, devices: readonly Watched[], look: 
     atMs - one.seenMs > Math.max(least * config.silentMs, times * one.usualGapMs);
   const known = devices.filter(isKnown);
   if (known.length === 0) return [];
-  if (known.every(one => isSilent(one, 4, 5)))
+  const missed = known.filter(one => isSilent(one, 1.5, 3));
+  for (const one of missed) one.missed += 1;
+  const isUsual = (one: Watched) => atMs - one.seenMs <= rhythmOf(one, atMs);
+  if (known.every(one => isSilent(one, 4, 5) && !isUsual(one)))
     return gateway.isAgent ? [rowsSilent(gateway, known, look)] : [];
   const newest = Math.max(...devices.map(({ seenMs }) => seenMs));
   if (atMs - newest > config.silentMs) return []; // the rest does not come either
-  const silent = known.filter(one => isSilent(one, 1.5, 3));
+  const silent = missed.filter(one => !isUsual(one));
   const absent = devices.flatMap(one => (silent.includes(one) ? [] : fieldsAbsent(one)));
   if (silent.length + absent.length === 0) return [];
   return [channelSilent(gateway, silent, absent, look)];
