@@ -97,7 +97,9 @@ test(
     for (let i = 0; i < 40 && !waits; i++) {
       const appending = outbox.append(anomalous(next()), acknowledging, never).then(({ durable }) => durable);
       appending.catch(() => undefined);
-      waits = await Promise.race([appending.then(() => false), roomIsGone(outbox)]);
+      const watching = new AbortController();
+      waits = await Promise.race([appending.then(() => false), roomIsGone(outbox, watching.signal)]);
+      watching.abort();
     }
     assert.ok(waits, 'no anomaly makes room for another');
     assertBalanced(outbox);
@@ -120,10 +122,10 @@ async function settled(outbox: LevelOutbox): Promise<void> {
 }
 
 /** True once nothing but anomalies is held and another has no room. */
-async function roomIsGone(outbox: LevelOutbox): Promise<boolean> {
+async function roomIsGone(outbox: LevelOutbox, stop: AbortSignal): Promise<boolean> {
   let quiet = 0;
   let seen = '';
-  while (quiet < 300) {
+  while (quiet < 300 && !stop.aborted) {
     await new Promise(resolve => setTimeout(resolve, 5));
     const now = JSON.stringify(sums(outbox));
     quiet = now === seen && outbox.report().outbox.bytes > 100_000 ? quiet + 1 : 0;
