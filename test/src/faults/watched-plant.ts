@@ -13,7 +13,7 @@ export interface PipelineIncident {
   readonly device: string;
   readonly state: 'open' | 'closed';
   readonly title: string;
-  readonly openedMs: number;
+  readonly lastMs: number;
   readonly diagnosis?: { readonly causes: readonly { readonly id: string; readonly component: string }[] };
 }
 
