@@ -10,8 +10,8 @@ import { detectionData } from '../detection/quality/data.js';
 import { edgeward, LiveRig, type LiveRow, type OfflineRow, scoreOffline } from '../support/live-rig.js';
 import { Workbench } from '../support/processes.js';
 
-/** Scores travel with four decimals. */
-const rounding = 1e-4;
+/** Scores travel rounded to four decimals; but for that they are equal to a millionth. */
+const rounding = 0.5e-4 + 1e-6;
 
 function csvOf({ schema, time, device, values }: RecordBatch): string {
   const head = ['timestamp', 'device', ...schema.fields.map(({ name }) => name)];
