@@ -32,8 +32,9 @@ function likelyCause(
   evidence: EvidenceList,
 ): LikelyCause {
   const clear = seen.filter(({ degree }) => degree >= shown).sort((a, b) => b.ratio - a.ratio);
-  const speaking = clear.filter(({ ratio }) => ratio > 1.05);
-  const counter = clear.filter(({ ratio }) => ratio < 0.95);
+  // What shows weakly, or not at all, moves a cause as well; it is nothing that one could point at.
+  const speaking = clear.filter(one => one.ratio > 1.05 && isExpected(one));
+  const counter = clear.filter(one => one.ratio < 0.95 && !isExpected(one));
   const against = [
     ...counter.flatMap(one => evidence.idOf(one) ?? []),
     ...unexplained.map(sign => evidence.idOfSign(sign)),
@@ -49,6 +50,11 @@ function likelyCause(
     actions: cause.actions,
     ...(cause.spread === true && { shared: true as const }),
   };
+}
+
+/** Whether the cause comes with it more often than other troubles do. */
+function isExpected({ symptom }: Seen): boolean {
+  return typeof symptom === 'string' || symptom.often > symptom.else;
 }
 
 function componentOf({ component }: Cause, telling: Sign | undefined): string {
@@ -117,7 +123,9 @@ function textOf({ is, how }: Symptom, sign: Sign): string {
   const name = clean(sign.field, 60);
   switch (is) {
     case 'jumping':
-      return `${name} jumps: ${sign.jumps} single readings stand apart from those around them`;
+      return sign.jumps === 1
+        ? `${name} jumps: a single reading stands apart from those around it`
+        : `${name} jumps: ${sign.jumps} single readings stand apart from those around them`;
     case 'noisy':
       return `${name} changes ${formatNumber(sign.noise, 100)} times as much from row to row as before`;
     case 'stuck':

@@ -113,3 +113,15 @@ test('names from devices stay names', () => {
   const text = JSON.stringify(explain(rank(catalogue, these), these, 0));
   assert.ok(!/\\r|\\n|\u202e/.test(text), text);
 });
+
+test('only what shows is named for a cause or against it', () => {
+  const these = facts(pump({ bearingTemperature: sign('bearingTemperature', 0, { jumps: 1 }) }), {
+    blamed: [{ field: 'bearingTemperature', direction: 'unusual', weight: 0.9 }],
+  });
+  const { causes, evidence } = explain(rank(catalogue, these), these, 0);
+  const jump = evidence.find(({ text }) => /jumps/.test(text))?.id ?? 'none';
+  for (const { id, evidence: cited, against } of causes) {
+    assert.ok(id === 'sensor-loose' || !cited.includes(jump), id);
+    assert.ok(id !== 'sensor-loose' || !against.includes(jump), id);
+  }
+});
