@@ -43,7 +43,7 @@ export class Diagnosing {
       const diagnosis = this.#find(record.incident, incidents);
       if (diagnosis) {
         put(draft, record, diagnosis);
-        join(draft, record.incident.id, draft.incidents());
+        join(draft, record.incident.id);
       }
       if (performance.now() - begun > budgetMs) return;
     }
@@ -99,7 +99,8 @@ function agreedOn(found: Diagnosis, { diagnosis: before, firstMs, lastMs }: Inci
 }
 
 /**
- * A likely cause can raise the severity. One that is no fault, or hardly one, lowers it to a warning as it opens, unless a rule of the plant says otherwise.
+ * A likely cause can raise the severity. One that is no fault, or hardly one, lowers it to a warning as it opens, unless
+ * a rule of the plant says otherwise.
  */
 function severityBy({ verdict, causes }: Diagnosis, before: Incident, isNew: boolean): Severity {
   const cause = verdict === 'likely' ? causes[0]?.severity : undefined;

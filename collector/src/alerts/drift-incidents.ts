@@ -2,13 +2,13 @@
  * A device that has drifted from what its model was trained on: an incident of its own, by what its gateway reports.
  * Open as long as the gateway says so, or says nothing for less than a week, and the same revision of the model is in use.
  */
-import { createHash } from 'node:crypto';
 import { type DeviceDrift, type DriftingChannel, maxReportedDrifts } from '@edgeward/shared/contracts';
 import { adviceFor } from './advice.js';
 import type { Draft, IncidentRecord } from './board.js';
 import type { AlertsConfig } from './config.js';
 import type { Incident, IncidentChannel } from './incident.js';
 import { noted } from './incident-change.js';
+import { incidentIdOf } from './incident-id.js';
 import { putOpened } from './observe.js';
 import { titleOf } from './title.js';
 
@@ -115,11 +115,8 @@ function endOf(incident: Incident, drifts: readonly DeviceDrift[], report: Drift
 
 function opened(drift: DeviceDrift, { gateway, atMs }: DriftReport, site: string | null): Incident {
   const firstMs = Math.min(...drift.channels.map(({ sinceMs }) => sinceMs));
-  const id = createHash('sha256').update(
-    JSON.stringify(['drift', gateway, drift.device, drift.revision, firstMs]),
-  );
   const blank: Incident = {
-    id: `inc-${id.digest('hex').slice(0, 16)}`,
+    id: incidentIdOf('drift', gateway, drift.device, drift.revision, firstMs),
     gateway,
     site,
     device: drift.device,

@@ -119,8 +119,7 @@ export class IncidentEngine implements Sink {
       if (!this.#board) return;
       const draft = new Draft(this.#board);
       for (const key of this.#board.states.keys()) this.#observeSilence(draft, key, nowMs);
-      for (const record of this.#board.records.values())
-        if (isOverdue(record, this.#options.clock.now())) touch(draft, record);
+      for (const record of this.#board.records.values()) if (isOverdue(record, nowMs)) touch(draft, record);
       // Nobody hands these changes in again but the next tick: so no error may end it.
       await this.#finish(draft, this.#cursor).catch(error =>
         this.#options.log.warn({ reason: messageOf(error) }, 'incidents could not be saved; trying again'),

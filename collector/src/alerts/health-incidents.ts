@@ -2,7 +2,6 @@
  * Trouble in the pipeline as incidents: open as long as it is found. They come from looks, not from rows. What is back
  * within `reopenWithinMs` is the same incident, and only what stays away for so long is told to be over.
  */
-import { createHash } from 'node:crypto';
 import type { Diagnosis } from '../diagnosis/diagnosis.js';
 import { type Finding, type FindingChannel, listed } from '../pipeline/finding.js';
 import { pipeline } from '../pipeline/rows.js';
@@ -10,6 +9,7 @@ import type { Draft, IncidentRecord } from './board.js';
 import type { AlertsConfig } from './config.js';
 import type { Incident, IncidentChannel } from './incident.js';
 import { noted } from './incident-change.js';
+import { incidentIdOf } from './incident-id.js';
 import { quieted } from './observe.js';
 import { recommendationsFor } from './recommendations.js';
 import { worst } from './severity.js';
@@ -98,11 +98,10 @@ function sourceOf({ kind, subject }: Finding): string {
 function opened(finding: Finding, news: HealthNews): Incident {
   const { device, deviceType, site, severity, title, sinceMs, facts, said, affected } = finding;
   const source = sourceOf(finding);
-  const id = createHash('sha256').update(JSON.stringify(['pipeline', source, device, news.nowMs]));
   const channels = finding.channels.map(channel => channelOf(channel, finding));
   const diagnosis = news.diagnose(finding);
   const blank: Incident = {
-    id: `inc-${id.digest('hex').slice(0, 16)}`,
+    id: incidentIdOf('pipeline', source, device, news.nowMs),
     gateway: pipeline,
     site,
     device,

@@ -1,11 +1,11 @@
 /** Incidents as they open, grow, close and reopen. Pure: the same rows make the same incident. */
-import { createHash } from 'node:crypto';
 import { addChannels, channelsOf } from './channels.js';
 import type { AlertsConfig } from './config.js';
 import { addDetectors } from './detectors.js';
 import type { Flag } from './device-alarm.js';
 import type { Finding } from './findings.js';
 import type { Incident, IncidentNote, Severity } from './incident.js';
+import { incidentIdOf } from './incident-id.js';
 import { recommendationsFor } from './recommendations.js';
 import { excess, severityOf, worst } from './severity.js';
 import { titleOf } from './title.js';
@@ -23,11 +23,6 @@ const maxNotes = 60;
 /** Until then the title follows the channels; later it only changes with the severity, so that it can be cited. */
 const titleRows = 20;
 
-export function incidentId(gateway: string, device: string, epoch: string, row: number): string {
-  const hash = createHash('sha256').update(JSON.stringify([gateway, device, epoch, row]));
-  return `inc-${hash.digest('hex').slice(0, 16)}`;
-}
-
 /** @param flags  the rows that made the alarm, oldest first; at least one */
 export function openIncident(origin: Origin, flags: readonly Flag[], config: AlertsConfig): Incident {
   const last = flags.at(-1);
@@ -35,7 +30,7 @@ export function openIncident(origin: Origin, flags: readonly Flag[], config: Ale
   const strongest = strongestOf(flags.flatMap(flag => flag.findings));
   const blank: Incident = {
     ...origin,
-    id: incidentId(origin.gateway, origin.device, last.epoch, last.row),
+    id: incidentIdOf(origin.gateway, origin.device, last.epoch, last.row),
     state: 'open',
     severity: 'info',
     title: '',

@@ -2,21 +2,20 @@
  * One cause, one mail: an incident whose likely cause is shared by several devices (a sag of the supply) becomes part of
  * the first incident with that cause. It is shown, and mailed only if it outlasts the first.
  */
+import { isTogether } from '../diagnosis/diagnose.js';
 import { clean } from '../notifiers/format.js';
 import type { Draft, IncidentRecord } from './board.js';
 import type { Incident } from './incident.js';
 import { noted } from './incident-change.js';
 import { worst } from './severity.js';
 
-/** What begins within this time of each other may be one event. */
-const togetherMs = 120_000;
 const mostNamed = 50;
 
-/** Makes it part of another, if one fits. @param incidents  all that are known */
-export function join(draft: Draft, id: string, incidents: readonly Incident[]): void {
+/** Makes it part of another, if one fits. */
+export function join(draft: Draft, id: string): void {
   const record = draft.record(id);
   if (!record || record.incident.partOf !== undefined || record.mailed.length > 0) return;
-  const first = firstOf(record.incident, incidents);
+  const first = firstOf(record.incident, draft);
   const parent = draft.record(first?.id ?? null);
   if (!parent) return;
   draft.setRecord({ ...record, incident: asPart(record.incident, parent.incident) });
@@ -25,17 +24,17 @@ export function join(draft: Draft, id: string, incidents: readonly Incident[]): 
 }
 
 /** The earliest that is open, began about then, at the same gateway, and has the same shared cause. */
-function firstOf(incident: Incident, incidents: readonly Incident[]): Incident | undefined {
+function firstOf(incident: Incident, draft: Draft): Incident | undefined {
   const component = sharedComponent(incident);
   if (component === undefined) return undefined;
-  return incidents
+  return draft
+    .incidents()
     .filter(
       other =>
         other.id !== incident.id &&
         other.state === 'open' &&
         other.partOf === undefined &&
-        other.gateway === incident.gateway &&
-        Math.abs(other.firstMs - incident.firstMs) <= togetherMs &&
+        isTogether(other, incident) &&
         sharedComponent(other) === component,
     )
     .sort((a, b) => a.openedMs - b.openedMs || (a.id < b.id ? -1 : 1))[0];

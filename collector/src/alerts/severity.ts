@@ -42,6 +42,11 @@ export function severityOf(incident: Judged): Severity {
 
 const order: readonly Severity[] = ['info', 'warning', 'critical'];
 
+/** The higher, the worse. */
+export function rankOf(severity: Severity): number {
+  return order.indexOf(severity);
+}
+
 export function worst(a: Severity, b: Severity): Severity {
-  return order.indexOf(a) >= order.indexOf(b) ? a : b;
+  return rankOf(a) >= rankOf(b) ? a : b;
 }

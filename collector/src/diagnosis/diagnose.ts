@@ -29,7 +29,7 @@ export function diagnose(
 ): Diagnosis | undefined {
   const own = live.get(incident.gateway, incident.device);
   if (!own || own.size === 0) return undefined;
-  const facts = factsOf(live, incident, incidents);
+  const facts = factsOf(own, live, incident, incidents);
   // Of a long incident the history has forgotten what was before it.
   if (incident.diagnosis && facts.signs.every(isPastUnknown)) return undefined;
   return explain(rank(catalogue, facts), facts, own.last().time);
@@ -39,11 +39,19 @@ function isPastUnknown({ usual, since }: Sign): boolean {
   return usual === null || since === 'training';
 }
 
-export function factsOf(live: Live, incident: Incident, incidents: readonly Incident[]): Facts {
+/** Whether they may be one event: at the same gateway, begun about then. */
+export function isTogether(
+  a: Pick<Incident, 'gateway' | 'firstMs'>,
+  b: Pick<Incident, 'gateway' | 'firstMs'>,
+): boolean {
+  return a.gateway === b.gateway && Math.abs(a.firstMs - b.firstMs) <= togetherMs;
+}
+
+function factsOf(own: History, live: Live, incident: Incident, incidents: readonly Incident[]): Facts {
   const { gateway, device, deviceType, firstMs } = incident;
   const together = new Set(
     incidents
-      .filter(other => other.gateway === gateway && Math.abs(other.firstMs - firstMs) <= togetherMs)
+      .filter(other => isTogether(other, incident))
       .map(other => other.device)
       .filter(name => name !== device),
   );
@@ -55,11 +63,10 @@ export function factsOf(live: Live, incident: Incident, incidents: readonly Inci
         Number(together.has(b.device)) - Number(together.has(a.device)) || (a.device < b.device ? -1 : 1),
     )
     .slice(0, mostOthers);
-  const own = live.get(gateway, device);
   return {
     device,
     deviceType,
-    signs: own ? signsOf(rowsIn(own, firstMs), firstMs, trainedIn(incident)) : [],
+    signs: signsOf(rowsIn(own, firstMs), firstMs, trainedIn(incident)),
     blamed: incident.channels,
     marked: markedIn(incident),
     others: others.map(history => new OtherDevice(history, firstMs)),

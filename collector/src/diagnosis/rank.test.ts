@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
+import { aSign, blockedFacts } from '../testing/blocked-pump.js';
 import { type Cause, loadCatalogue } from './catalogue.js';
 import { explain } from './explain.js';
 import { type Facts, rank } from './rank.js';
@@ -10,37 +11,15 @@ before(async () => {
   catalogue = await loadCatalogue();
 });
 
-const sign = (field: string, shift = 0, more: Partial<Sign> = {}): Sign => ({
-  field,
-  unit: 'bar',
-  now: 10 + shift,
-  usual: [9, 11],
-  since: 'past',
-  shift,
-  leftMs: null,
-  jumps: 0,
-  noise: 1,
-  stepped: false,
-  still: false,
-  isSwitch: false,
-  ...more,
-});
+const sign = (field: string, shift = 0, more: Partial<Sign> = {}): Sign =>
+  aSign({ field, now: 10 + shift, usual: [9, 11], shift, ...more });
 
 const pump = (changes: Readonly<Record<string, Sign>> = {}): Sign[] =>
   ['flow', 'dischargePressure', 'suctionPressure', 'vibration', 'bearingTemperature', 'motorCurrent'].map(
     field => changes[field] ?? sign(field),
   );
 
-const facts = (signs: readonly Sign[], more: Partial<Facts> = {}): Facts => ({
-  device: 'pump-1',
-  deviceType: 'pump',
-  signs,
-  blamed: [],
-  marked: {},
-  others: [],
-  company: 0,
-  ...more,
-});
+const facts = (signs: readonly Sign[], more: Partial<Facts> = {}): Facts => blockedFacts({ signs, ...more });
 
 const blocked = pump({ flow: sign('flow', -6), dischargePressure: sign('dischargePressure', 5) });
 

@@ -20,7 +20,6 @@ export interface Blamed {
   readonly field: string;
   readonly direction: 'high' | 'low' | 'unusual';
   readonly weight: number;
-  readonly expected?: readonly [low: number, high: number];
 }
 
 export interface Facts extends DeviceSigns {
@@ -71,7 +70,7 @@ const leftOver = 0.25;
 /** Symptoms of one cause are not independent, as naive Bayes takes them to be: their word counts for less. */
 const tempering = 0.75;
 /** How often one channel shows alone, and several devices at once, where a cause says so, and elsewhere. */
-const aloneChances = { true: { often: 0.9, else: 0.5 }, false: { often: 0.9, else: 0.5 } };
+const aloneChances = { often: 0.9, else: 0.5 };
 const spreadChances = { true: { often: 0.9, else: 0.15 }, false: { often: 0.95, else: 0.85 } };
 
 export function rank(catalogue: readonly Cause[], facts: Facts): Ranking {
@@ -97,8 +96,7 @@ function weigh(
 ): Omit<Ranked, 'probability'> & { weight: number } {
   const seen = cause.symptoms.flatMap(symptom => lookFor(symptom, facts, telling) ?? []);
   const showing = [...degrees.values()].filter(degree => degree >= 0.5).length;
-  if (cause.alone !== undefined)
-    seen.push(wholly('alone', cause.alone === showing <= 1, aloneChances[`${cause.alone}`]));
+  if (cause.alone !== undefined) seen.push(wholly('alone', cause.alone === showing <= 1, aloneChances));
   if (cause.spread !== undefined)
     seen.push(wholly('spread', cause.spread === facts.company > 0, spreadChances[`${cause.spread}`]));
   const unexplained = facts.signs.filter(
@@ -223,7 +221,7 @@ function textureOf({ jumps, noise, still }: Sign): number {
   return Math.max(Math.min(1, jumps / 3), between(noise, 4, 8), still ? 1 : 0);
 }
 
-/** Of equals the one that detectors blame most, then the one that left first. */
+/** The one that shows most and is blamed most; never a switch, which has no sensor to blame. */
 function tellingOf(facts: Facts, degrees: ReadonlyMap<string, number>): Sign | undefined {
   const blame = (sign: Sign) => facts.blamed.find(({ field }) => field === sign.field)?.weight ?? 0;
   const [first, ...rest] = facts.signs.filter(({ isSwitch }) => !isSwitch);

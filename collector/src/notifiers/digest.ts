@@ -1,6 +1,7 @@
 /** Several incidents in one mail. */
 import { createHash } from 'node:crypto';
 import type { Severity } from '../alerts/incident.js';
+import { rankOf } from '../alerts/severity.js';
 import { placeOf } from './facts.js';
 import { clean, escapeHtml, formatTime } from './format.js';
 import type { MailRequest, RenderedMail } from './mail.js';
@@ -45,12 +46,11 @@ export function digestId(mailIds: readonly string[]): string {
 }
 
 const mostListed = 60;
-const ranks: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 2 };
 
 /** @param entries  oldest first; of one incident the last counts */
 export function renderDigest(entries: readonly DigestEntry[]): RenderedMail {
   const newest = [...new Map(entries.map(entry => [entry.incidentId, entry])).values()];
-  const all = newest.sort((a, b) => ranks[a.severity] - ranks[b.severity] || a.firstMs - b.firstMs);
+  const all = newest.sort((a, b) => rankOf(b.severity) - rankOf(a.severity) || a.firstMs - b.firstMs);
   const listed = all.slice(0, mostListed);
   const more = all.length - listed.length;
   const count = all.length === 1 ? '1 incident' : `${all.length} incidents`;

@@ -7,6 +7,7 @@ import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import type { IncidentEngine } from '../alerts/engine.js';
 import type { Incident } from '../alerts/incident.js';
+import { rankOf } from '../alerts/severity.js';
 import type { Cause } from '../diagnosis/catalogue.js';
 import { Breaker } from './breaker.js';
 import type { Budget } from './budget.js';
@@ -45,7 +46,6 @@ const longestPauseMs = 3_600_000;
 const mostTries = 3;
 /** Beyond this, those whose incidents are forgotten are forgotten too. */
 const mostAsked = 2000;
-const ranks = { info: 0, warning: 1, critical: 2 } as const;
 
 interface Asked {
   /** Of the last question. */
@@ -129,7 +129,7 @@ export class Wordings implements Disposable {
   #due(): Due | undefined {
     const { engine, clock } = this.#options;
     const known = [...this.#waiting!].flatMap(id => engine.get(id) ?? this.#forget(id));
-    known.sort((a, b) => ranks[b.severity] - ranks[a.severity] || b.openedMs - a.openedMs);
+    known.sort((a, b) => rankOf(b.severity) - rankOf(a.severity) || b.openedMs - a.openedMs);
     for (const incident of known) {
       const asked = this.#asked.get(incident.id);
       // Its last word is not waited for: the closing mail may go out soon.
