@@ -4,7 +4,8 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { completion, LlmServer, sendJson } from '@edgeward/collector/testing/llm-server';
-import { freePort, getJson, until, Workbench } from '../support/processes.js';
+import { startHttpPlant } from '../support/http-plant.js';
+import { getJson, until, Workbench } from '../support/processes.js';
 
 const catalogue = `causes:
   - id: heater-stays-on
@@ -32,35 +33,15 @@ test('what a language model makes of a diagnosis is on the page; the first mail 
     sendJson(response, completion({ summary: 'K1 is the likely cause of it.', reasoning }));
   });
   await using bench = new Workbench();
-  const [broker, api, http] = [await freePort(), await freePort(), await freePort()];
   writeFileSync(path.join(bench.folder, 'oven.yaml'), catalogue);
   writeFileSync(path.join(bench.folder, 'key'), 'sk-do-not-tell\n');
-  const collector = bench.start([
-    'collector',
-    '-c',
-    bench.config('collector', {
-      dataDir: './collector',
-      broker: { port: broker },
-      api: { port: api },
+  const { collector, agent, url, post } = await startHttpPlant(bench, {
+    collector: {
       diagnosis: { catalogues: ['./oven.yaml'] },
       llm: { provider: 'openai', url: `${llm.url}/v1`, model: 'tiny-1', key: { file: './key' } },
-    }),
-  ]);
-  const agent = bench.start([
-    'agent',
-    '-c',
-    bench.config('agent', {
-      gateway: 'gateway-1',
-      dataDir: './agent',
-      uplink: { url: `mqtt://127.0.0.1:${broker}` },
-      rules: [{ name: 'hot', when: 'temperature > 30' }],
-      sources: [{ type: 'http', port: http }],
-    }),
-  ]);
-  await until('the source listens', async () => (await fetch(`http://127.0.0.1:${http}/ping`)).ok);
-  const url = `http://127.0.0.1:${api}`;
-  await until('the collector is ready', () => getJson(`${url}/readyz`).then(() => true));
-  await until('the agent is linked', async () => agent.stderr.includes('"msg":"connected"'));
+    },
+    agent: { rules: [{ name: 'hot', when: 'temperature > 30' }] },
+  });
 
   // A minute and a half before it, since the last minute before a fault is no measure; then a step.
   const startMs = Date.now() - 170_000;
@@ -71,8 +52,7 @@ test('what a language model makes of a diagnosis is on the page; the first mail 
     values: { temperature: i < 150 ? 20 + (i % 7) / 10 : 41 + (i % 7) / 10 },
   }));
   for (const part of [rows.slice(0, 150), rows.slice(150)]) {
-    const sent = await fetch(`http://127.0.0.1:${http}/rows`, { method: 'POST', body: JSON.stringify(part) });
-    assert.equal(sent.status, 204);
+    assert.equal(await post(part), 204);
   }
   const wording = await until('it is worded', async () => {
     const [found] = await getJson<Incident[]>(`${url}/api/incidents`);
