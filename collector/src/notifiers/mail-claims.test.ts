@@ -1,8 +1,4 @@
-/**
- * Every number, name and word of a mail has to come from its incident or from the template. This parser shares nothing
- * with what renders mails: it takes away what the incident says, then what is known of the template, and nothing may
- * be left.
- */
+/** Every number, name and word of a mail has to come from its incident or from the template. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from '@edgeward/shared/testing/properties';
@@ -10,114 +6,8 @@ import type { Incident } from '../alerts/incident.js';
 import type { Diagnosis } from '../diagnosis/diagnosis.js';
 import { aDiagnosis } from '../testing/a-diagnosis.js';
 import { anIncident } from '../testing/an-incident.js';
+import { readable, unfounded } from '../testing/mail-claims.js';
 import { type MailKind, renderMail } from './mail.js';
-
-/** All words that the template may say by itself. */
-const template = new Set(
-  `a about affected after against alarm also an and anomaly another answering are as become becomes been began behaves
-  below beyond broken by can cause causes change channel channels clock closed comes component compared critical data
-  day detector details device digest direction does drift drifted each edgeward else evidence explains extreme far
-  field first flagged for forest from gateway guesses happened has have high how id implausible in incident info is
-  isolation it its judged known language lasted last lay lies likely limit limits look low machine mail main model
-  models moved most much name no nobody none not of on one only open or ordinary other outside over own past physically
-  points possible quality reaches reading readings recommended rise rose row rows rule s says score scored sends sent
-  severity share showed shown since site so sure than that the these they think this same timeline to too told trained unknown
-  unlike unusual unusually until usual usually utc value warning was we weak were what when why wiring with within words
-  wording you who counts range without looks do sensor rather a possible at all were which named `.split(
-    /\s+/,
-  ),
-);
-
-const months = 'Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec';
-const unitMs: Readonly<Record<string, number>> = {
-  d: 86_400_000,
-  h: 3_600_000,
-  min: 60_000,
-  s: 1000,
-  ms: 1,
-};
-
-interface Known {
-  readonly strings: readonly string[];
-  readonly numbers: readonly number[];
-  readonly timesMs: readonly number[];
-}
-
-function knownOf(value: unknown, key = ''): Known {
-  if (typeof value === 'string') return { strings: [value], numbers: [], timesMs: [] };
-  if (typeof value === 'number')
-    return key.endsWith('Ms')
-      ? { strings: [], numbers: [], timesMs: [value] }
-      : { strings: [], numbers: [value], timesMs: [] };
-  if (typeof value !== 'object' || value === null) return { strings: [], numbers: [], timesMs: [] };
-  const parts = Object.entries(value).map(([name, one]) => knownOf(one, Array.isArray(value) ? key : name));
-  return {
-    strings: parts.flatMap(({ strings }) => strings),
-    numbers: parts.flatMap(({ numbers }) => numbers),
-    timesMs: parts.flatMap(({ timesMs }) => timesMs),
-  };
-}
-
-/** What the text says and the incident does not. */
-function unfounded(text: string, incident: Incident): string[] {
-  const { strings, numbers, timesMs } = knownOf(incident);
-  const foreign: string[] = [];
-  let rest = text.replaceAll('\u00a0', ' ');
-  const take = (pattern: RegExp, isFounded: (found: RegExpExecArray) => boolean) => {
-    rest = rest.replaceAll(pattern, (...found) => {
-      if (!isFounded(found as unknown as RegExpExecArray)) foreign.push(found[0]);
-      return ' ';
-    });
-  };
-  rest = rest
-    .replaceAll('(0 is ordinary, 1 is extreme)', ' ')
-    .replaceAll('Usual is what 98 % of the rows', ' ');
-  for (const known of [...new Set(strings)].sort((a, b) => b.length - a.length))
-    if (known !== '')
-      take(new RegExp(`(?<![\\p{L}\\p{N}])${escaped(known)}(?![\\p{L}\\p{N}])`, 'gu'), () => true);
-  const dates = timesMs.map(ms => new Date(ms));
-  const clocks = new Set(dates.map(date => date.toISOString().slice(11, 19)));
-  const days = new Set(
-    dates.map(date => `${date.getUTCDate()} ${date.toUTCString().slice(8, 11)} ${date.getUTCFullYear()}`),
-  );
-  take(new RegExp(`\\d{1,2} (?:${months}) \\d{4}`, 'g'), ([day]) => days.has(day));
-  take(/\d\d:\d\d:\d\d/g, ([clock]) => clocks.has(clock));
-  take(/(\d+) (d|h|min|s|ms)\b(?: (\d+) (h|min|s)\b)?/g, ([, count, unit, more, small]) => {
-    const least = unitMs[small ?? unit!]!;
-    const ms = Number(count) * unitMs[unit!]! + Number(more ?? 0) * least;
-    return timesMs.some(a => timesMs.some(b => Math.abs(a - b - ms) <= least));
-  });
-  take(/^\s*\d+\.(?=\s)/gm, () => true);
-  take(/(\d+) %/g, ([, share]) => numbers.some(one => Math.abs(100 * one - Number(share)) <= 0.5000001));
-  take(/[−-]?\d+(?:\.(\d+))?(?:e([+−-]?\d+))?/g, ([whole, decimals = '', power = '0']) => {
-    const value = Number(whole!.replaceAll('−', '-'));
-    const unit = 10 ** (Number(power.replace('−', '-')) - decimals.length);
-    return numbers.some(one => Math.abs(one - value) <= 0.5000001 * unit);
-  });
-  take(/[\p{L}\p{N}_]+/gu, ([word]) => template.has(word.toLowerCase()));
-  return foreign;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&');
-}
-
-/** What a reader sees, a line for each block. */
-function readable(html: string): string {
-  const entities: Readonly<Record<string, string>> = {
-    amp: '&',
-    lt: '<',
-    gt: '>',
-    quot: '"',
-    '#39': "'",
-    nbsp: '\u00a0',
-  };
-  return html
-    .replace(/^[\s\S]*<\/head>/, '')
-    .replaceAll(/<\/?(?:wbr|b|bdi|span)\b[^>]*>/g, '')
-    .replaceAll(/<[^>]*>/g, '\n')
-    .replaceAll(/&([a-z#0-9]+);/g, (_, name: string) => entities[name] ?? '?');
-}
 
 const name = fc.stringMatching(/^[a-z][a-z0-9]{4,9}$/);
 const number = fc.oneof(

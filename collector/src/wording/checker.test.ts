@@ -228,6 +228,8 @@ test('a summary that does not hold, or does not name the first cause, is refused
     'K7 is the likely cause of it.',
     'K2 is the likely cause (81 %).',
     'K1 is a possible cause, but the main cause is K2.',
+    'K1 is the likely cause. The likely cause is a',
+    'K1 is the likely cause. C1 is low. K1 is the likely cause.',
   ])
     assert.ok('refused' in verdictOn({ summary: wrong, reasoning }), wrong);
 });
@@ -244,4 +246,9 @@ test('what is said twice is told once', () => {
   const result = verdictOn({ summary, reasoning: [one, one, { ...one, text: 'C1 is low and C2 is high.' }] });
   assert.ok('text' in result);
   assert.equal(result.text.split('\n\n')[1], 'flow is low (E1).');
+});
+
+test('a sentence that was cut is left out', () => {
+  assert.equal(kept('C1 is low and C2 is high, which fits'), undefined);
+  assert.ok(kept('C1 is low and C2 is high, which fits K1 as a likely cause.'));
 });

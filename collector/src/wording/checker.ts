@@ -46,15 +46,13 @@ export function check(answer: unknown, question: Question): CheckResult {
   if (reasoning.some(({ evidence }) => evidence.some(id => !ids.has(id))))
     return { refused: 'evidence that there is not' };
   const facts = { question, manners: new Map(question.evidence.map(item => [item.id, itemManners(item)])) };
-  const fault = sentencesOf(summary).reduce<string | undefined>(
-    (found, sentence) => found ?? sentenceFault(sentence, undefined, facts),
-    undefined,
-  );
+  const sentences = sentencesOf(summary);
+  const said = new Set(sentences.map(key));
+  const fault = said.size < sentences.length ? 'said twice' : sentencesFault(summary, undefined, facts);
   if (fault !== undefined) return { refused: `summary: ${fault}` };
   if (!namesFirst(summary, question)) return { refused: 'summary: does not name the first cause' };
   const kept: string[] = [];
   const dropped: string[] = [];
-  const said = new Set(sentencesOf(summary).map(key));
   for (const { text, evidence } of reasoning) {
     const found = said.has(key(text)) ? 'said twice' : sentencesFault(text, evidence, facts);
     said.add(key(text));
@@ -66,9 +64,11 @@ export function check(answer: unknown, question: Question): CheckResult {
 
 function sentencesFault(
   text: string,
-  evidence: readonly string[],
+  evidence: readonly string[] | undefined,
   facts: Parameters<typeof sentenceFault>[2],
 ): string | undefined {
+  // Servers cut texts at the longest that the schema allows.
+  if (!/[.!?]["”')]*$/.test(plain(text))) return 'not finished';
   for (const sentence of sentencesOf(text)) {
     const fault = sentenceFault(sentence, evidence, facts);
     if (fault !== undefined) return fault;

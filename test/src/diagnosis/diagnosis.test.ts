@@ -5,6 +5,7 @@ import { loadCatalogue } from '@edgeward/collector/diagnosis/catalogue';
 import { faultCase, loadCase, splits } from './cases.js';
 import { figuresOf, type Outcome, tableOf } from './figures.js';
 import { judgeCase } from './judge-case.js';
+import { mailsOf } from './mails-of.js';
 import { labelledKinds } from './truths.js';
 
 /** Not seen by the shipped model of cold rooms within the hour, so nothing is said of it. */
@@ -23,6 +24,8 @@ test(`simulated faults are named, with what has to be looked at (seed ${seed})`,
   assert.ok(figures.found >= 0.85, told);
   assert.ok(figures.top1OfFound >= 0.8 && figures.top3OfFound >= 0.9, told);
   assert.ok(figures.componentF1 >= 0.8, told);
+  const madeUp = outcomes.flatMap(mailsOf).flatMap(mail => mail.unfounded);
+  assert.deepEqual([madeUp, figures.mails >= figures.faults * figures.found], [[], true]);
 });
 
 test(`a change of load is not blamed on a part (seed ${seed})`, async () => {

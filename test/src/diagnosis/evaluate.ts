@@ -1,11 +1,15 @@
 /**
- * npm run evaluate:diagnosis [-- --split development|test] [--seeds N] [--healthy-days N] [--show]
+ * npm run evaluate:diagnosis [-- --split development|test] [--seeds N] [--healthy-days N] [--only GROUPS]
+ *                            [--llm smollm|FILE] [--show] [--mails FOLDER] [--out FILE]
  *
  * Labelled faults of simulated plants through validation, models, incidents and diagnosis; prints how often cause,
  * component and severity are right. What is tuned is tuned on the development split only: other seeds and other machines
  * than those of the test split.
+ *
+ * --llm also has a language model word every found incident: the small one of the tests, or the one that stands under
+ * `llm` of a YAML file. --mails writes the mails to read them.
  */
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadCatalogue } from '@edgeward/collector/diagnosis/catalogue';
@@ -14,6 +18,8 @@ import { root } from '../support/root.js';
 import { doubleCase, faultCase, healthyCase, type LabelledCase, loadCase, splits } from './cases.js';
 import { figuresOf, type Outcome, tableOf } from './figures.js';
 import { judgeCase } from './judge-case.js';
+import { type LlmFigures, llmFigures, madeUp, openArm, type Worded, wordOne } from './llm-arm.js';
+import { mailsOf } from './mails-of.js';
 import { type LabelledKind, labelledKinds } from './truths.js';
 
 const { values } = parseArgs({
@@ -22,6 +28,8 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '8' },
     only: { type: 'string' },
     'healthy-days': { type: 'string', default: '0' },
+    llm: { type: 'string' },
+    mails: { type: 'string' },
     show: { type: 'boolean', default: false },
     out: { type: 'string' },
   },
@@ -59,18 +67,54 @@ for (const one of cases()) {
   if (values.show) process.stdout.write(describe(outcome));
 }
 process.stdout.write(tableOf(outcomes));
-const figures = figuresOf(outcomes);
+const figures = { ...figuresOf(outcomes), ...(values.llm && { llm: await withModel(values.llm) }) };
 process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`);
+if (values.mails) await writeMails(path.resolve(root, values.mails));
 if (values.out) {
-  const command = `npm run evaluate:diagnosis -- --split ${split.name} --seeds ${values.seeds} --healthy-days ${values['healthy-days']}`;
+  const more = values.llm ? ` --llm ${values.llm}` : '';
+  const command = `npm run evaluate:diagnosis -- --split ${split.name} --seeds ${values.seeds} --healthy-days ${values['healthy-days']}${more}`;
   const file = path.resolve(root, values.out);
   await writeFile(file, `${JSON.stringify({ command, split, figures }, null, 2)}\n`);
+}
+
+/** Rules with a language model: the figures of the rules are those above, unless `changed` says otherwise. */
+async function withModel(given: string): Promise<LlmFigures> {
+  const { model, end } = await openArm(given);
+  try {
+    const pairs = [];
+    for (const verdict of outcomes.flatMap(({ judged }) => judged.verdicts)) {
+      if (!verdict.incident) continue;
+      const worded = await wordOne(model, verdict.incident, catalogue);
+      pairs.push([verdict, worded] as const);
+      if (values.show) process.stdout.write(told(worded));
+    }
+    return llmFigures(model.name, pairs, catalogue);
+  } finally {
+    await end();
+  }
+}
+
+function told({ outcome, incident, dropped }: Worded): string {
+  const text = incident.wording ? `: ${incident.wording.text}` : '';
+  return `${incident.device} ${outcome}, ${dropped} dropped${text} ${madeUp(incident).join(' | ')}\n`;
+}
+
+async function writeMails(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const outcome of outcomes)
+    for (const { incident, subject, text, html, unfounded } of mailsOf(outcome)) {
+      const file = path.join(folder, `${outcome.one.group.replaceAll(/\W+/g, '-')}-${incident.id}`);
+      const note = unfounded.length > 0 ? `\n\nUnfounded: ${unfounded.join(' | ')}` : '';
+      await writeFile(`${file}.txt`, `${outcome.one.name}\n\n${subject}\n\n${text}${note}`);
+      await writeFile(`${file}.html`, html);
+    }
 }
 
 /** Whatever was not right, with the evidence. */
 function describe({ one, judged }: Outcome): string {
   let text = '';
-  for (const { label, openedS, diagnosis, severity } of judged.verdicts) {
+  for (const { label, openedS, incident } of judged.verdicts) {
+    const { diagnosis, severity } = incident ?? {};
     const causes = diagnosis?.causes ?? [];
     if (causes[0] && label.truth.causes.includes(causes[0].id)) continue;
     text += `\n${one.name}: ${label.device} opened ${openedS ?? 'never'} ${severity ?? ''} ${diagnosis?.verdict ?? ''} unknown ${diagnosis?.unknown}\n`;

@@ -1,6 +1,7 @@
 /** What the outcomes of labelled cases come to. */
 import type { LabelledCase } from './cases.js';
 import { isNamed, type Judged, namedComponent, type Verdict } from './judge-case.js';
+import { mailsOf } from './mails-of.js';
 import { type Level, loadCauses } from './truths.js';
 
 export interface Outcome {
@@ -28,6 +29,9 @@ export interface Figures {
   readonly loadNotBlamed: number;
   readonly healthyDeviceDays: number;
   readonly healthyIncidents: number;
+  /** Mails of all these incidents, and what they claim that their incidents do not say, by a parser of its own. */
+  readonly mails: number;
+  readonly unfoundedClaims: number;
 }
 
 const levels: readonly Level[] = ['none', 'info', 'warning', 'critical'];
@@ -44,6 +48,7 @@ export function figuresOf(outcomes: readonly Outcome[]): Figures {
     .filter(({ one }) => sudden.has(one.group))
     .flatMap(({ judged }) => judged.verdicts.flatMap(({ openedS }) => openedS ?? []))
     .sort((a, b) => a - b);
+  const mails = outcomes.flatMap(mailsOf);
   return {
     runs: outcomes.length,
     faults: verdicts.length,
@@ -77,6 +82,8 @@ export function figuresOf(outcomes: readonly Outcome[]): Figures {
       0,
     ),
     healthyIncidents: healthy.reduce((sum, { judged }) => sum + judged.others.length, 0),
+    mails: mails.length,
+    unfoundedClaims: mails.reduce((sum, mail) => sum + mail.unfounded.length, 0),
   };
 }
 
@@ -87,9 +94,10 @@ function componentF1(verdicts: readonly Verdict[]): number {
   return (2 * right.length) / Math.max(1, named.length + verdicts.length);
 }
 
-function isSevereEnough({ severity, label }: Verdict): boolean {
+function isSevereEnough({ incident, label }: Verdict): boolean {
   return (
-    severity !== undefined && Math.abs(levels.indexOf(severity) - levels.indexOf(label.truth.severity)) <= 1
+    incident !== undefined &&
+    Math.abs(levels.indexOf(incident.severity) - levels.indexOf(label.truth.severity)) <= 1
   );
 }
 

@@ -1,10 +1,8 @@
 /** What the product says of a labelled case, held against what is true. */
 import type { Incident } from '@edgeward/collector/alerts/incident';
 import type { Cause } from '@edgeward/collector/diagnosis/catalogue';
-import type { Diagnosis } from '@edgeward/collector/diagnosis/diagnosis';
 import type { Label, LabelledCase } from './cases.js';
 import { runCase } from './plant-case.js';
-import type { Level } from './truths.js';
 
 /** After an incident opened, so much is looked at, s: what a person who comes to it finds. */
 const lookedS = 120;
@@ -15,8 +13,8 @@ export interface Verdict {
   readonly label: Label;
   /** s from onset to the opening; undefined = no incident of the device. */
   readonly openedS: number | undefined;
-  readonly diagnosis: Diagnosis | undefined;
-  readonly severity: Level | undefined;
+  /** As it was last looked at. */
+  readonly incident: Incident | undefined;
 }
 
 export interface Judged {
@@ -55,17 +53,17 @@ function verdictOf(label: Label, looks: readonly Look[], onsetMs: number): Verdi
   return {
     label,
     openedS: first && (first.openedMs - onsetMs) / 1000,
-    diagnosis: first?.incident.diagnosis,
-    severity: first?.incident.severity,
+    incident: first?.incident,
   };
 }
 
 /** Whether one of the first n causes is the true one. */
-export function isNamed({ label, diagnosis }: Verdict, n: number): boolean {
-  return (diagnosis?.causes ?? []).slice(0, n).some(({ id }) => label.truth.causes.includes(id));
+export function isNamed({ label, incident }: Verdict, n: number): boolean {
+  return (incident?.diagnosis?.causes ?? []).slice(0, n).some(({ id }) => label.truth.causes.includes(id));
 }
 
 /** Of the first cause, where there is one that is worth a name. */
-export function namedComponent({ diagnosis }: Verdict): string | undefined {
+export function namedComponent({ incident }: Verdict): string | undefined {
+  const diagnosis = incident?.diagnosis;
   return diagnosis && diagnosis.verdict !== 'unknown' ? diagnosis.causes[0]?.component : undefined;
 }
