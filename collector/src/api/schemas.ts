@@ -112,6 +112,11 @@ const diagnosis = z.strictObject({
       plain: z.string().optional().meta({ description: 'Without names and units that devices chose' }),
       device: z.string(),
       field: z.string().optional(),
+      other: z
+        .strictObject({ device: z.string(), field: z.string() })
+        .optional()
+        .meta({ description: 'Another channel that it is held against' }),
+      kind: z.enum(['order']).optional().meta({ description: 'Absent: what one channel or a device shows' }),
     }),
   ),
 });

@@ -48,6 +48,15 @@ test('a file that is wrong is refused by file, line and field', async () => {
   await refused('manner.yaml', own('a').replace('is: low', 'is: lowish'), /manner\.yaml.*6|lowish/s);
   await refused('words.yaml', own('a').replace('belt speed', '"Belt.*"'), /words in lower case/);
   await refused('actions.yaml', own('a').replace('[Tighten the belt.]', '[]'), /actions/);
+  const symptom = (text: string) => own('a').replace('{ channel: belt speed, is: low }', text);
+  await refused('none.yaml', symptom('{ channel: belt speed }'), /none\.yaml:6:.*one of: is, before, first/);
+  await refused('both.yaml', symptom('{ is: low, first: true }'), /both\.yaml:6:.*one of: is, before, first/);
+  await refused('order.yaml', symptom('{ before: flow }'), /order\.yaml:6:.*before: without a channel/);
+  await refused(
+    'how.yaml',
+    symptom('{ channel: a, before: b, how: step }'),
+    /how\.yaml:6:.*how: only with is/,
+  );
   const twice = `${own('same')}${own('same').replace('causes:\n', '')}`;
   await refused('twice.yaml', twice, /cause same stands twice in .*twice\.yaml/);
   await assert.rejects(loadCatalogue([path.join(folder, 'absent.yaml')]), /absent\.yaml/);

@@ -17,21 +17,47 @@ const words = text(200).regex(/^[a-z0-9 ]+(\|[a-z0-9 ]+)*$/, {
 const manners = ['high', 'low', 'shifted', 'usual', 'jumping', 'noisy', 'stuck', 'outOfRange'] as const;
 export type Manner = (typeof manners)[number];
 
-const symptomSchema = z.strictObject({
-  channel: words
-    .optional()
-    .meta({ description: 'Channel by words of its name; without it, the most telling one' }),
-  is: z.enum(manners).meta({ description: 'What it shows against its own past' }),
-  how: z.enum(['step', 'ramp']).optional().meta({ description: 'How it got there' }),
-  by: z.number().min(2).max(1000).optional().meta({
-    description:
-      'high, low, shifted: half widths of what it showed before, from where it shows clearly (2.8)',
-  }),
-  of: words.optional().meta({ description: 'On another device of this type at the same gateway' }),
-  often: chance.default(0.85).meta({ description: 'In what share of such faults it shows' }),
-  else: chance.default(0.1).meta({ description: 'In what share of other troubles it shows' }),
-});
+const symptomSchema = z
+  .strictObject({
+    channel: words
+      .optional()
+      .meta({ description: 'Channel by words of its name; without it, the most telling one' }),
+    is: z.enum(manners).optional().meta({ description: 'What it shows against its own past' }),
+    before: words.optional().meta({
+      description: 'It left what is usual for it before this channel of the device did',
+    }),
+    first: z.literal(true).optional().meta({
+      description: 'It left what is usual for it before all other channels of the device',
+    }),
+    how: z.enum(['step', 'ramp']).optional().meta({ description: 'How it got there' }),
+    by: z.number().min(2).max(1000).optional().meta({
+      description:
+        'high, low, shifted: half widths of what it showed before, from where it shows clearly (2.8)',
+    }),
+    of: words.optional().meta({ description: 'On another device of this type at the same gateway' }),
+    often: chance.default(0.85).meta({ description: 'In what share of such faults it shows' }),
+    else: chance.default(0.1).meta({ description: 'In what share of other troubles it shows' }),
+  })
+  .superRefine((symptom, issues) => {
+    for (const [field, problem] of symptomFaults(symptom))
+      issues.addIssue({ code: 'custom', path: field === '' ? [] : [field], message: problem });
+  });
 export type Symptom = z.output<typeof symptomSchema>;
+
+/** What has no meaning together, by field. */
+function symptomFaults({ channel, is, before, first, how, by, of }: Partial<Symptom>): [string, string][] {
+  const faults: [string, string][] = [];
+  const kinds = [is, before, first].filter(kind => kind !== undefined);
+  if (kinds.length !== 1)
+    faults.push(['', 'a symptom has one of: is, before, first. Remedy: add or remove one']);
+  if (is === undefined && how !== undefined) faults.push(['how', 'only with is. Remedy: remove it']);
+  if (is === undefined && by !== undefined) faults.push(['by', 'only with is. Remedy: remove it']);
+  if (before !== undefined && channel === undefined)
+    faults.push(['before', 'without a channel. Remedy: add channel, the first of the two']);
+  if (first !== undefined && of !== undefined)
+    faults.push(['first', 'only for channels of the device itself. Remedy: use before, or remove of']);
+  return faults;
+}
 
 const causeSchema = z.strictObject({
   id: z.string().regex(/^[a-z0-9-]{1,60}$/),

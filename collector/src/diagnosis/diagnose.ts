@@ -6,7 +6,7 @@ import type { Cause } from './catalogue.js';
 import type { Diagnosis } from './diagnosis.js';
 import { explain } from './explain.js';
 import { type DeviceSigns, type Facts, rank } from './rank.js';
-import { type Rows, type Sign, signsOf } from './signs.js';
+import { intervalOf, type Rows, type Sign, signsOf } from './signs.js';
 
 /** Trouble on other devices that began so close to it may be the same. */
 const togetherMs = 120_000;
@@ -63,10 +63,12 @@ function factsOf(own: History, live: Live, incident: Incident, incidents: readon
         Number(together.has(b.device)) - Number(together.has(a.device)) || (a.device < b.device ? -1 : 1),
     )
     .slice(0, mostOthers);
+  const rows = rowsIn(own, firstMs);
   return {
     device,
     deviceType,
-    signs: signsOf(rowsIn(own, firstMs), firstMs, trainedIn(incident)),
+    signs: signsOf(rows, firstMs, trainedIn(incident)),
+    intervalMs: intervalOf(rows),
     blamed: incident.channels,
     marked: markedIn(incident),
     others: others.map(history => new OtherDevice(history, firstMs)),
@@ -89,7 +91,7 @@ function markedIn({ detectors }: Incident): Facts['marked'] {
 class OtherDevice implements DeviceSigns {
   readonly device: string;
   readonly deviceType: string;
-  #signs: readonly Sign[] | undefined;
+  #seen: { readonly signs: readonly Sign[]; readonly intervalMs: number } | undefined;
 
   constructor(
     private readonly history: History,
@@ -100,8 +102,20 @@ class OtherDevice implements DeviceSigns {
   }
 
   get signs(): readonly Sign[] {
-    this.#signs ??= signsOf(rowsIn(this.history, this.sinceMs), this.sinceMs);
-    return this.#signs;
+    return this.#compared().signs;
+  }
+
+  get intervalMs(): number {
+    return this.#compared().intervalMs;
+  }
+
+  #compared() {
+    const { history, sinceMs } = this;
+    if (!this.#seen) {
+      const rows = rowsIn(history, sinceMs);
+      this.#seen = { signs: signsOf(rows, sinceMs), intervalMs: intervalOf(rows) };
+    }
+    return this.#seen;
   }
 }
 

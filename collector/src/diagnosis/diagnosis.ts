@@ -4,6 +4,8 @@ import type { Severity } from '../alerts/incident.js';
 
 /** Stands for the channel's name in `EvidenceItem.plain`. */
 export const channelMark = '{channel}';
+/** Stands there for the name of `EvidenceItem.other`. */
+export const otherMark = '{other}';
 
 /** One observation, in words for people; other texts cite it by its id. */
 export interface EvidenceItem {
@@ -15,6 +17,10 @@ export interface EvidenceItem {
   readonly device: string;
   /** Absent where it is about the device as a whole. */
   readonly field?: string;
+  /** Another channel that it is held against, of the incident's device. */
+  readonly other?: { readonly device: string; readonly field: string };
+  /** `order`: which channel left first; absent: what one channel or all of a device show. */
+  readonly kind?: 'order';
 }
 
 export interface LikelyCause {

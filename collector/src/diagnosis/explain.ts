@@ -1,9 +1,17 @@
 /** A ranking in words: evidence with ids, causes that cite it. */
-import { clean, formatBound, formatClock, formatNumber, formatRange, withUnit } from '../notifiers/format.js';
+import {
+  clean,
+  formatBound,
+  formatClock,
+  formatDuration,
+  formatNumber,
+  formatRange,
+  withUnit,
+} from '../notifiers/format.js';
 import type { Cause, Symptom } from './catalogue.js';
-import { channelMark, type Diagnosis, type EvidenceItem, type LikelyCause } from './diagnosis.js';
+import { channelMark, type Diagnosis, type EvidenceItem, type LikelyCause, otherMark } from './diagnosis.js';
 import { isKnownUnit } from './known-units.js';
-import type { Facts, Ranked, Ranking, Seen } from './rank.js';
+import { type Facts, type Order, orderOf, type Ranked, type Ranking, type Seen } from './rank.js';
 import type { Sign } from './signs.js';
 
 const mostCauses = 3;
@@ -21,6 +29,7 @@ export function explain({ causes, unknown, telling }: Ranking, facts: Facts, atM
     .slice(0, mostCauses)
     .filter(({ probability }) => probability >= leastProbability)
     .map(ranked => likelyCause(ranked, telling, evidence));
+  for (const order of clearOrders(facts)) evidence.idOfOrder(order);
   const best = named[0]?.probability ?? 0;
   const verdict = best >= likely ? 'likely' : best >= possible && best > unknown / 2 ? 'possible' : 'unknown';
   return { atMs, verdict, causes: named, unknown: share(unknown), evidence: evidence.items, agreed: 1 };
@@ -34,7 +43,8 @@ function likelyCause(
   const clear = seen.filter(({ degree }) => degree >= shown).sort((a, b) => b.ratio - a.ratio);
   // What shows weakly, or not at all, moves a cause as well; it is nothing that one could point at.
   const speaking = clear.filter(one => one.ratio > 1.05 && isExpected(one));
-  const counter = clear.filter(one => one.ratio < 0.95 && !isExpected(one));
+  const contrary = seen.filter(one => one.order !== undefined && one.ratio < 0.95);
+  const counter = [...clear.filter(one => one.ratio < 0.95 && !isExpected(one)), ...contrary];
   const against = [
     ...counter.flatMap(one => evidence.idOf(one) ?? []),
     ...unexplained.map(sign => evidence.idOfSign(sign)),
@@ -73,7 +83,8 @@ class EvidenceList {
   constructor(private readonly facts: Facts) {}
 
   /** Undefined for what is no observation of its own. */
-  idOf({ symptom, sign, device }: Seen): string | undefined {
+  idOf({ symptom, sign, device, order }: Seen): string | undefined {
+    if (order) return this.idOfOrder(order, { [order.first === sign ? 'first' : 'second']: device });
     if (symptom === 'alone') {
       const text = 'No other channel of the device shows anything unusual';
       return this.#id('alone', text, text);
@@ -87,12 +98,30 @@ class EvidenceList {
     return this.#id(key, other ? `${clean(other)}: ${text}` : text, plain, sign.field, other);
   }
 
+  /** @param devices  of the two channels, if not the incident's own */
+  idOfOrder(order: Order, devices: { readonly first?: string; readonly second?: string } = {}): string {
+    const { first: firstOn = this.facts.device, second: secondOn = this.facts.device } = devices;
+    const placed = (device: string, { field }: Sign) =>
+      `${device === this.facts.device ? '' : `${clean(device)}: `}${clean(field, 60)}`;
+    const text = orderText(order, placed(firstOn, order.first), placed(secondOn, order.second));
+    const plain = orderText(order, channelMark, otherMark);
+    const other = { device: clean(secondOn), field: clean(order.second.field, 60) };
+    return this.#id(text, text, plain, order.first.field, firstOn, { kind: 'order', other });
+  }
+
   idOfSign(sign: Sign): string {
     const text = shiftText(sign);
     return this.#id(` ${sign.field} ${text}`, text, shiftText(nameless(sign)), sign.field);
   }
 
-  #id(key: string, text: string, plain: string, field?: string, device = this.facts.device): string {
+  #id(
+    key: string,
+    text: string,
+    plain: string,
+    field?: string,
+    device = this.facts.device,
+    more: Pick<EvidenceItem, 'kind' | 'other'> = {},
+  ): string {
     const known = this.#ids.get(key);
     if (known !== undefined) return known;
     const id = `E${this.items.length + 1}`;
@@ -103,6 +132,7 @@ class EvidenceList {
       plain,
       device: clean(device),
       ...(field !== undefined && { field: clean(field, 60) }),
+      ...more,
     });
     return id;
   }
@@ -117,6 +147,26 @@ function spreadText({ company }: Facts): string {
   if (company === 0) return 'No other device of the gateway is in trouble';
   const devices = company === 1 ? '1 other device' : `${company} other devices`;
   return `${devices} of the gateway began to show trouble within two minutes of it`;
+}
+
+/** `dischargePressure rose 14 s before flow fell` */
+function orderText({ first, second, leadMs }: Order, name: string, other: string): string {
+  const did = ({ shift }: Sign) => (shift > 0 ? 'rose' : 'fell');
+  return `${name} ${did(first)} ${formatDuration(leadMs)} before ${other} ${did(second)}`;
+}
+
+const mostOrders = 2;
+
+/** Which channel was the first, and before which others, where that is clear; also if it speaks for no cause. */
+function clearOrders({ signs, intervalMs }: Facts): Order[] {
+  const left = signs.filter(({ crossing }) => crossing !== undefined);
+  const [first] = left.toSorted((a, b) => a.crossing!.outsideMs - b.crossing!.outsideMs);
+  if (!first) return [];
+  const orders = left.flatMap(sign => (sign === first ? [] : (orderOf(first, sign, intervalMs) ?? [])));
+  return orders
+    .filter(order => order.first === first)
+    .sort((a, b) => a.leadMs - b.leadMs)
+    .slice(0, mostOrders);
 }
 
 function textOf({ is, how }: Symptom, sign: Sign): string {

@@ -79,7 +79,7 @@ test('one channel alone points to its sensor, by how it behaves', () => {
 });
 
 test('a sag of the supply is found on the feed beside the machine', () => {
-  const feed = { device: 'feed-1', deviceType: 'power-feed', signs: [sign('voltage', -9)] };
+  const feed = { device: 'feed-1', deviceType: 'power-feed', signs: [sign('voltage', -9)], intervalMs: 1000 };
   const these = facts(pump({ motorCurrent: sign('motorCurrent', 6) }), { others: [feed], company: 1 });
   const { causes, evidence } = explain(rank(catalogue, these), these, 0);
   assert.equal(causes[0]?.component, 'power supply');

@@ -6,6 +6,7 @@
  * the known causes is a cause too: where nothing fits well, the answer is that it is unknown.
  */
 import { type Cause, type Manner, names, type Symptom } from './catalogue.js';
+import { leadOf } from './onset.js';
 import type { Sign } from './signs.js';
 
 /** One device's signs, with what detectors said of its channels. */
@@ -13,6 +14,8 @@ export interface DeviceSigns {
   readonly device: string;
   readonly deviceType: string;
   readonly signs: readonly Sign[];
+  /** From row to row, ms. */
+  readonly intervalMs: number;
 }
 
 /** What a detector said of a channel. */
@@ -40,8 +43,17 @@ export interface Seen {
   /** Where it was found. */
   readonly sign?: Sign | undefined;
   readonly device?: string | undefined;
+  /** Which of two channels left first, and by how much. */
+  readonly order?: Order | undefined;
   /** Above 1 speaks for the cause, below against. */
   readonly ratio: number;
+}
+
+/** One channel left what is usual for it clearly before another one. */
+export interface Order {
+  readonly first: Sign;
+  readonly second: Sign;
+  readonly leadMs: number;
 }
 
 export interface Ranked {
@@ -102,7 +114,7 @@ function weigh(
   const unexplained = facts.signs.filter(
     sign => degrees.get(sign.field)! > 0.3 && !explains(cause, seen, sign, telling),
   );
-  const known = seen.some(({ symptom }) => typeof symptom === 'object');
+  const known = seen.some(({ symptom }) => typeof symptom === 'object' && symptom.is !== undefined);
   const ratio = seen.reduce((product, one) => product * one.ratio, known ? 1 : 0);
   const left = unexplained.reduce(
     (product, { field }) => product * (1 - (1 - leftOver) * degrees.get(field)!),
@@ -116,11 +128,11 @@ function wholly(symptom: 'alone' | 'spread', holds: boolean, chances: Chances): 
   return { symptom, degree, ratio: ratioOf(chances, degree) };
 }
 
-/** Undefined where no device has such a channel: that says nothing. */
+/** Undefined where no device has such a channel, or the order is not clear: that says nothing. */
 function lookFor(symptom: Symptom, facts: Facts, telling: Sign | undefined): Seen | undefined {
-  const { of } = symptom;
-  const places = of === undefined ? [facts] : facts.others.filter(other => names(of, other.deviceType));
-  const found = places.flatMap(place =>
+  if (symptom.is === undefined) return inOrder(symptom, facts, telling);
+  const { is } = symptom;
+  const found = placesOf(symptom, facts).flatMap(place =>
     channelsFor(
       symptom,
       place.signs.filter(sign => isKnown(sign, facts)),
@@ -129,13 +141,47 @@ function lookFor(symptom: Symptom, facts: Facts, telling: Sign | undefined): See
       symptom,
       sign,
       device: place.device,
-      degree: degreeOf(symptom, sign, place === facts ? facts : undefined),
+      degree: degreeOf({ ...symptom, is }, sign, place === facts ? facts : undefined),
     })),
   );
   const [first, ...rest] = found;
   if (!first) return undefined;
   const best = rest.reduce((a, b) => (b.degree > a.degree ? b : a), first);
   return { ...best, ratio: ratioOf(symptom, best.degree) };
+}
+
+function placesOf({ of }: Symptom, facts: Facts): readonly DeviceSigns[] {
+  return of === undefined ? [facts] : facts.others.filter(other => names(of, other.deviceType));
+}
+
+/** Of all pairs that it means, the clearest one. */
+function inOrder(symptom: Symptom, facts: Facts, telling: Sign | undefined): Seen | undefined {
+  const { before } = symptom;
+  const rivals = before === undefined ? facts.signs : facts.signs.filter(({ field }) => names(before, field));
+  const pairs = placesOf(symptom, facts).flatMap(place => {
+    const intervalMs = Math.max(place.intervalMs, facts.intervalMs);
+    return channelsFor(symptom, place.signs, telling).flatMap(sign => {
+      const known = rivals.filter(rival => rival !== sign && rival.crossing);
+      const orders = known.map(rival => orderOf(sign, rival, intervalMs));
+      // The first of all has to be so beside each of them; that another one was before it is enough against it.
+      const isOpen = before === undefined && orders.some(order => order === undefined);
+      const clear = orders.filter(order => order !== undefined);
+      const counter = clear.find(({ second }) => second === sign);
+      const order = counter ?? (isOpen ? undefined : clear.sort((a, b) => b.leadMs - a.leadMs)[0]);
+      return order ? [{ sign, device: place.device, order, degree: counter ? 0 : 1 }] : [];
+    });
+  });
+  const found = pairs.find(({ degree }) => degree === 1) ?? pairs[0];
+  return found && { symptom, ...found, ratio: ratioOf(symptom, found.degree) };
+}
+
+/** Undefined where it is not clear. */
+export function orderOf(a: Sign, b: Sign, intervalMs: number): Order | undefined {
+  if (!a.crossing || !b.crossing) return undefined;
+  const lead = leadOf(a.crossing, b.crossing, intervalMs);
+  if (lead !== undefined) return { first: a, second: b, leadMs: lead };
+  const behind = leadOf(b.crossing, a.crossing, intervalMs);
+  return behind === undefined ? undefined : { first: b, second: a, leadMs: behind };
 }
 
 /** Of others it cannot be said that they show nothing. */
@@ -155,7 +201,11 @@ function ratioOf(likelihood: Chances, degree: number): number {
   return share(likelihood.often) / share(likelihood.else);
 }
 
-function degreeOf({ is, how, by }: Symptom, sign: Sign, facts: Facts | undefined): number {
+function degreeOf(
+  { is, how, by }: Pick<Symptom, 'how' | 'by'> & { readonly is: Manner },
+  sign: Sign,
+  facts: Facts | undefined,
+): number {
   const degree =
     by === undefined ? mannerOf(is, sign, facts) : farOf(is === 'low' ? -1 : 1, by, sign, is === 'shifted');
   if (how === undefined) return degree;
@@ -209,7 +259,11 @@ function isMarked(reason: string, { field }: Sign, facts: Facts | undefined): bo
 /** What a cause may disturb as well moves with it, but does not begin to jump. */
 function explains(cause: Cause, seen: readonly Seen[], sign: Sign, telling: Sign | undefined): boolean {
   const isSymptom = ({ symptom, sign: found, degree }: Seen) =>
-    typeof symptom === 'object' && found === sign && symptom.is !== 'usual' && degree >= 0.3;
+    typeof symptom === 'object' &&
+    found === sign &&
+    symptom.is !== undefined &&
+    symptom.is !== 'usual' &&
+    degree >= 0.3;
   if (seen.some(isSymptom)) return true;
   const meant = cause.symptoms.some(({ channel, is }) => channel === undefined && is === 'shifted');
   if (meant && sign === telling && textureOf(sign) < 0.5) return true;

@@ -5,6 +5,7 @@
  * from its neighbours by that as well. So every channel is compared with its own last hour.
  */
 import { quantile } from '@edgeward/models/statistics';
+import { type Crossing, crossingOf } from './onset.js';
 
 /** Rows of one device in order of time; null = missing. */
 export interface Rows {
@@ -33,6 +34,8 @@ export interface Sign {
   readonly shift: number;
   /** When it left the range it had before for good, ms; null = it has not. */
   readonly leftMs: number | null;
+  /** How it left, where that is clear enough to be held against others. */
+  readonly crossing?: Crossing | undefined;
   /** Single readings that stand apart from the readings around them. */
   readonly jumps: number;
   /** Differences from row to row, now against before; 1 = as before. */
@@ -74,6 +77,8 @@ const leftFor = 5;
 const jumpNoises = 8;
 /** Rows without any movement. */
 const stillRows = 20;
+/** Rows that tell how often they come. */
+const intervalRows = 600;
 /** Rows of a step, from inside to where it stays. */
 const stepRows = 4;
 
@@ -127,6 +132,7 @@ function signOf(
   return {
     ...blank,
     usual: [usual.low, usual.high],
+    crossing: departed < 0 ? undefined : crossingOf(time, shown, lead, usual),
     shift: now === null ? 0 : (now - usual.center) / usual.half,
     leftMs: departed < 0 ? null : time[departed]!,
     jumps: jumpsOf(shown.slice(lead), usual, noise),
@@ -143,6 +149,14 @@ function byTraining(
   if (!trained || now === null || !(trained[1] > trained[0])) return {};
   const [low, high] = trained;
   return { usual: trained, since: 'training', shift: (2 * now - low - high) / (high - low) };
+}
+
+/** From row to row, as it mostly is, ms. */
+export function intervalOf({ time }: Pick<Rows, 'time'>): number {
+  const steps = time
+    .slice(-intervalRows)
+    .flatMap((timeMs, i, all) => (i === 0 ? [] : [timeMs - all[i - 1]!]));
+  return steps.length === 0 ? 0 : middle(steps);
 }
 
 /** Of a channel that is off for some of the time, as a compressor's current, only what it shows when on. */
@@ -162,7 +176,7 @@ function heldOf(
   time: readonly number[],
   values: readonly (number | null)[],
   lead: number,
-): Pick<Sign, 'usual' | 'shift' | 'leftMs'> {
+): Pick<Sign, 'usual' | 'shift' | 'leftMs' | 'crossing'> {
   const state = values.at(-1);
   const runs = [0];
   let since = values.length - 1;
@@ -172,7 +186,9 @@ function heldOf(
     else if (runs.at(-1)! > 0) runs.push(0);
   const held = (values.length - since) / Math.max(nowRows, ...runs);
   const shift = held > 1 ? (state === 1 ? held : -held) : 0;
-  return { usual: [0, 1], shift, leftMs: Math.abs(shift) > leftAt ? time[since]! : null };
+  const left = Math.abs(shift) > leftAt;
+  const crossing = left && since > lead ? { insideMs: time[since - 1]!, outsideMs: time[since]! } : undefined;
+  return { usual: [0, 1], shift, leftMs: left ? time[since]! : null, crossing };
 }
 
 interface Usual {

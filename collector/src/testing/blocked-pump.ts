@@ -29,6 +29,7 @@ export function blockedFacts(changes: Partial<Facts> = {}): Facts {
     device: 'pump-1',
     deviceType: 'pump',
     signs: [aSign({}), pressure],
+    intervalMs: 1000,
     blamed: [],
     marked: {},
     others: [],

@@ -19,6 +19,7 @@ export function causesPanel(): Part<Pick<Incident, 'diagnosis'>> {
   const causes = h('ol', { class: 'causes plain' });
   const other = h('p', { class: 'note' });
   const list = new KeyedList<Row>(causes, ({ cause }) => cause.id, causeRow);
+  const beside = evidenceList('Noted beside it');
   const node = h(
     'section',
     { class: 'panel causes-panel' },
@@ -26,6 +27,7 @@ export function causesPanel(): Part<Pick<Incident, 'diagnosis'>> {
     verdict,
     causes,
     other,
+    beside.node,
   );
   return {
     node,
@@ -37,6 +39,7 @@ export function causesPanel(): Part<Pick<Incident, 'diagnosis'>> {
       setText(verdict, none ? 'No known cause fits what the channels show.' : verdicts[diagnosis.verdict]);
       list.set(diagnosis.causes.map(cause => ({ cause, diagnosis })));
       setText(other, none ? '' : `Something else: ${percent(diagnosis.unknown)}`);
+      beside.update(uncited(diagnosis));
     },
   };
 }
@@ -80,6 +83,12 @@ function evidenceRow({ id, text }: EvidenceItem): Part<EvidenceItem> {
 
 function itemsOf(ids: readonly string[], { evidence }: Diagnosis): EvidenceItem[] {
   return ids.flatMap(id => evidence.find(item => item.id === id) ?? []);
+}
+
+/** What speaks for none of the causes and against none. */
+function uncited({ causes, evidence }: Diagnosis): EvidenceItem[] {
+  const cited = new Set(causes.flatMap(cause => [...cause.evidence, ...cause.against]));
+  return evidence.filter(({ id }) => !cited.has(id));
 }
 
 function percent(share: number): string {

@@ -45,13 +45,24 @@ const diagnosis: Diagnosis = {
   ],
   unknown: 0.07,
   agreed: 1,
-  evidence: texts.map(([field, plain], i) => ({
-    id: `E${i + 1}`,
-    text: plain.replace('{channel}', field ?? ''),
-    plain,
-    device: 'pump-1',
-    ...(field && { field }),
-  })),
+  evidence: [
+    ...texts.map(([field, plain], i) => ({
+      id: `E${i + 1}`,
+      text: plain.replace('{channel}', field ?? ''),
+      plain,
+      device: 'pump-1',
+      ...(field && { field }),
+    })),
+    {
+      id: 'E8',
+      text: 'flow fell 14 s before dischargePressure rose',
+      plain: '{channel} fell 14 s before {other} rose',
+      device: 'pump-1',
+      field: 'flow',
+      other: { device: 'pump-1', field: 'dischargePressure' },
+      kind: 'order',
+    },
+  ],
 };
 
 function verdictOn(answer: unknown, more: Partial<Incident> = {}) {
@@ -101,6 +112,22 @@ test('other ways to say what is in the evidence hold as well', () => {
     ['No other channel shows anything unusual.', ['E7']],
   ];
   for (const [text, evidence] of sentences) assert.notEqual(kept(text, evidence), undefined, text);
+});
+
+test('which channel was first is said word for word, with its id and for what it speaks, or not at all', () => {
+  assert.equal(
+    kept('C1 fell 14 s before C2 rose.', ['E8']),
+    'flow fell 14 s before dischargePressure rose (E8).',
+  );
+  const others: [string, string[]][] = [
+    ['C2 rose 14 s before C1 fell.', ['E8']],
+    ['C1 fell 15 s before C2 rose.', ['E8']],
+    ['C1 fell before C2 rose.', ['E1', 'E2', 'E8']],
+    ['C1 fell 14 s before C2 rose.', ['E1', 'E2']],
+    ['C1 rose 14 s before C2 fell.', ['E8']],
+    ['C1 fell 14 s before C2 rose, which fits K2 as a possible cause.', ['E8']],
+  ];
+  for (const [text, evidence] of others) assert.equal(kept(text, evidence), undefined, text);
 });
 
 test('a sentence with a number, time, unit or direction that is not in its evidence is left out', () => {

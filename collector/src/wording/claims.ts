@@ -44,7 +44,7 @@ export function sentenceFault(
   facts: Facts,
 ): string | undefined {
   const { question } = facts;
-  const text = withoutPhrases(withAliases(normal(sentence), question.causes));
+  const text = withoutPhrases(withAliases(withoutQuotes(normal(sentence), question), question.causes));
   const clauses: Clause[] = [];
   for (const part of text.split(/;|,(?!\d)|\b(?:and|but|while|whereas)\b/i)) {
     const clause = clauseOf(part);
@@ -95,6 +95,19 @@ function normal(text: string): string {
     .replaceAll(/[“”]/g, '"');
 }
 
+/** What stands beside the channels' own evidence is said word for word; it comes down to its id. */
+function withoutQuotes(text: string, { evidence }: Question): string {
+  const quotable = evidence.filter(({ kind }) => kind !== undefined);
+  return quotable.reduce(
+    (rest, item) => rest.replaceAll(wholeWords(normal(item.text)), ` ${item.id} shows it `),
+    text,
+  );
+}
+
+function wholeWords(phrase: string): RegExp {
+  return new RegExp(`(?<![\\p{L}\\d])${escapeRegExp(phrase)}(?![\\p{L}\\d])`, 'giu');
+}
+
 /** Names of ranked causes and their parts, word for word, become their aliases. */
 function withAliases(text: string, causes: readonly AskedCause[]): string {
   const phrases = causes
@@ -102,11 +115,7 @@ function withAliases(text: string, causes: readonly AskedCause[]): string {
     .sort(([a], [b]) => b.length - a.length);
   let result = text;
   for (const [phrase, alias] of phrases)
-    if (phrase.length > 2)
-      result = result.replaceAll(
-        new RegExp(`(?<![\\p{L}\\d])${escapeRegExp(normal(phrase))}(?![\\p{L}\\d])`, 'giu'),
-        ` ${alias} `,
-      );
+    if (phrase.length > 2) result = result.replaceAll(wholeWords(normal(phrase)), ` ${alias} `);
   return result;
 }
 

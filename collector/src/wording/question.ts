@@ -5,7 +5,13 @@
 import { createHash } from 'node:crypto';
 import type { Incident } from '../alerts/incident.js';
 import type { Cause } from '../diagnosis/catalogue.js';
-import { channelMark, type Diagnosis, type EvidenceItem, type LikelyCause } from '../diagnosis/diagnosis.js';
+import {
+  channelMark,
+  type Diagnosis,
+  type EvidenceItem,
+  type LikelyCause,
+  otherMark,
+} from '../diagnosis/diagnosis.js';
 import { clean } from '../notifiers/format.js';
 import { plainWords } from './plain-words.js';
 import type { JsonSchema, Prompt } from './providers.js';
@@ -27,6 +33,8 @@ export interface AskedEvidence {
   /** Absent where it is about the device as a whole. */
   readonly channel?: string;
   readonly text: string;
+  /** What stands beside what channels show: said word for word or not at all. */
+  readonly kind?: NonNullable<EvidenceItem['kind']>;
 }
 
 export interface Question {
@@ -91,12 +99,15 @@ class Aliases {
 }
 
 function askedEvidence(item: EvidenceItem, aliases: Aliases): AskedEvidence | undefined {
-  const { id, plain, device, field } = item;
+  const { id, plain, device, field, other, kind } = item;
   if (plain === undefined || !/^E\d{1,3}$/.test(id)) return undefined;
   const owner = aliases.device(device);
-  if (field === undefined) return { id, device: owner, text: plain };
+  const apart = kind && { kind };
+  if (field === undefined) return { id, device: owner, text: plain, ...apart };
   const channel = aliases.channel(device, field);
-  return { id, device: owner, channel, text: plain.replaceAll(channelMark, channel) };
+  const beside = other ? aliases.channel(other.device, other.field) : '';
+  const text = plain.replaceAll(channelMark, channel).replaceAll(otherMark, beside);
+  return { id, device: owner, channel, text, ...apart };
 }
 
 function askedCause(
@@ -157,6 +168,7 @@ function systemText(verdict: Diagnosis['verdict']): string {
     'Write K1, K2 for causes, P1, P2 for their parts, C1, C2 for channels, D1 for the device. Never use other names.',
     `Every sentence that names a cause says how probable it is: "${word}", or its probability in %.`,
     'Use only numbers that stand in the evidence of the channel that you write about, with the same unit.',
+    'Evidence with a kind is said word for word, as it stands, or not at all.',
     'Recommend nothing, command nothing, judge no severity. No links, no markup.',
     `Beside these names and numbers use only these words: ${plainWords.join(' ')}.`,
     `Example: {"summary": "K1 at P1 is the ${word} cause. C1 is high and C2 is low.", "reasoning": [{"text": "C1 is high, which fits K1 as a ${word} cause.", "evidence": ["E1"]}]}`,
