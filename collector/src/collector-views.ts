@@ -106,8 +106,8 @@ export class Views implements CollectorViews, Disposable {
     return this.#liveOf(query.gateway).get(query.gateway, query.device)?.series(query);
   }
 
-  incidents(limit: number) {
-    return this.#parts.engine.list(limit);
+  incidents(limit: number, under?: string) {
+    return this.#parts.engine.list(limit, under);
   }
 
   incident(id: string) {

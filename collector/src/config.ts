@@ -19,6 +19,7 @@ import { shadowConfig } from './models/config.js';
 import { mailConfig } from './notifiers/config.js';
 import { healthConfig } from './pipeline/config.js';
 import { type SinkConfig, sinkConfig } from './sinks/index.js';
+import { topologyConfig } from './topology/config.js';
 import { trainingConfig } from './training/config.js';
 import { llmConfig } from './wording/config.js';
 
@@ -145,6 +146,10 @@ const options = z.strictObject({
     }),
   alerts: alertsConfig.prefault({}).meta({ description: 'When flagged rows become incidents' }),
   diagnosis: diagnosisConfig.prefault({}).meta({ description: 'How causes of incidents are found' }),
+  topology: topologyConfig.prefault({}).meta({
+    description:
+      'What the plant is made of: lines, machines, and which devices belong to them (deploy/topology.md)',
+  }),
   health: healthConfig.prefault({}).meta({
     description: 'How the pipeline itself is watched: gateways, broker, journal, sinks (deploy/health.md)',
   }),

@@ -39,6 +39,7 @@ import { ScoreService } from './score-service.js';
 import { SinkDesk } from './sink-controls.js';
 import { SinkSet, type SinkSetOptions } from './sink-set.js';
 import { createSink, type SinkConfig } from './sinks/index.js';
+import { Topology } from './topology/topology.js';
 import { CollectorTrace } from './trace/collector-trace.js';
 import { afterIngest } from './trace/ingest-spans.js';
 import type { DemoControls } from './views.js';
@@ -80,7 +81,7 @@ export async function runCollector(
   let hasSinks = () => config.sinks.length > 0;
   const live = new Live();
   await using stores = await openStores(options, live, trace, () => hasSinks());
-  const { journal, gateways, engine, catalogue } = stores;
+  const { journal, gateways, engine, catalogue, topology } = stores;
   await using scores = new ScoreService({ ...config.score, log: log.child({ component: 'score' }) });
   const onMoved = () => releases.moved();
   const untilTrimmed = () => retention.untilIdle();
@@ -90,7 +91,7 @@ export async function runCollector(
   const sinks = createSinks(config, stores, clock, log, { onMoved, untilTrimmed }, trace);
   hasSinks = () => sinks.all.length > 0;
   const followers = () => [incidents, ...sinks.all];
-  const again = () => reload({ config, load: options.load, sinks, log });
+  const again = () => reload({ config, load: options.load, sinks, topology, log });
   const releases: Releases = new Releases({
     journal,
     required: () => sinks.required,
@@ -266,6 +267,7 @@ interface Stores extends AsyncDisposable {
   readonly mails: MailQueue;
   readonly alerts: AlertStore;
   readonly catalogue: readonly Cause[];
+  readonly topology: Topology;
 }
 
 /** Undefined unless a language model is configured. */
@@ -312,12 +314,14 @@ async function openStores(
     clock,
     spans: trace?.mails,
   });
+  const topology = new Topology(config.topology);
   const engine = new IncidentEngine({
     store,
     mails,
     config: config.alerts,
     diagnose: (incident, incidents) => diagnose(catalogue, live, incident, incidents),
     siteOf: gateway => siteOf(gateways, gateway),
+    topology,
     spans: trace?.incidents,
     log: log.child({ component: 'incidents' }),
     clock,
@@ -329,6 +333,7 @@ async function openStores(
     mails,
     alerts: store,
     catalogue,
+    topology,
     [Symbol.asyncDispose]: async () => {
       await engine[Symbol.asyncDispose]();
       await charts[Symbol.asyncDispose]();

@@ -60,13 +60,20 @@ test('SIGHUP and the API read the file again; an error in it leaves all as it wa
   };
   const names = async () => (await ask<SinkView[]>('/api/sinks')).body.map(({ name }) => name);
   try {
-    next = () => configOf({ sinks: [file('a'), file('b')], receiptAfter: ['b'], broker: { port: 4711 } });
+    next = () =>
+      configOf({
+        sinks: [file('a'), file('b')],
+        receiptAfter: ['b'],
+        broker: { port: 4711 },
+        topology: { infer: false },
+      });
     const { body } = await ask<ReloadView>('/api/sinks/reload', 'POST');
     assert.deepEqual(body, {
       added: ['b'],
       removed: [],
       replaced: [],
       receiptAfter: true,
+      topology: true,
       needsRestart: ['broker.port'],
       notes: [],
     });

@@ -5,6 +5,7 @@ import { EdgewardError } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import type { CollectorConfig } from './config.js';
 import type { SinkSet } from './sink-set.js';
+import type { Topology } from './topology/topology.js';
 import type { ReloadView } from './views.js';
 
 export interface ReloadOptions {
@@ -13,24 +14,29 @@ export interface ReloadOptions {
   /** Reads and checks the file, whole. Absent: it runs without one. */
   readonly load: (() => Promise<CollectorConfig>) | undefined;
   readonly sinks: Pick<SinkSet, 'change'>;
+  readonly topology: Pick<Topology, 'replace'>;
   readonly log: Logger;
 }
 
 /** @throws ConfigError, EW_CONFIG_FILE with nothing changed */
-export async function reload({ config, load, sinks, log }: ReloadOptions): Promise<ReloadView> {
+export async function reload({ config, load, sinks, topology, log }: ReloadOptions): Promise<ReloadView> {
   if (!load) throw new EdgewardError('EW_CONFIG_FILE', 'This collector runs without a file.');
   const next = await load();
   const { receipts, ...changes } = await sinks.change(next);
-  const done = { ...changes, receiptAfter: receipts, needsRestart: differences(config, next) };
+  const isOther = topology.replace(next.topology);
+  const needsRestart = differences(config, next);
+  const done = { ...changes, receiptAfter: receipts, topology: isOther, needsRestart };
   log.info(done, 'configuration read again');
   return done;
 }
 
 /** Of the options that do not change while it runs, those that differ. */
 export function differences(before: CollectorConfig, after: CollectorConfig): string[] {
-  const { sinks: _, receiptAfter: __, ...one } = before;
-  const { sinks: ___, receiptAfter: ____, ...other } = after;
-  return [...pathsOf(one, other, [])];
+  return [...pathsOf(startOnly(before), startOnly(after), [])];
+}
+
+function startOnly({ sinks: _, receiptAfter: __, topology: ___, ...others }: CollectorConfig) {
+  return others;
 }
 
 function* pathsOf(one: unknown, other: unknown, path: readonly string[]): Generator<string> {

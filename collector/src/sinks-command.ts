@@ -30,7 +30,8 @@ export const command: Command = {
     },
     reload: {
       type: 'boolean',
-      description: 'have the collector read its file again and apply what changed in sinks and receiptAfter',
+      description:
+        'have the collector read its file again and apply what changed in sinks, receiptAfter and topology',
     },
     json: { type: 'boolean', description: 'print {"sinks", "reloaded", "notes"} as JSON' },
   },
@@ -71,13 +72,14 @@ async function runSinks(
 }
 
 function reloadLines(done: z.output<typeof reloadView>): string[] {
-  const { added, removed, replaced, receiptAfter, needsRestart, notes } = done;
+  const { added, removed, replaced, receiptAfter, topology, needsRestart, notes } = done;
   const lists = Object.entries({ added, removed, 'changed, going on where they stood': replaced })
     .filter(([, names]) => names.length > 0)
     .map(([what, names]) => `${names.join(', ')}: ${what}`);
-  const changed = [...lists, ...(receiptAfter ? ['receiptAfter is another now'] : [])];
+  const others = Object.entries({ receiptAfter, topology }).filter(([, isOther]) => isOther);
+  const changed = [...lists, ...others.map(([name]) => `${name} is another now`)];
   return [
-    ...(changed.length > 0 ? changed : ['Nothing has changed in sinks and receiptAfter.']),
+    ...(changed.length > 0 ? changed : ['Nothing has changed in sinks, receiptAfter and topology.']),
     ...(needsRestart.length > 0 ? [`Needs a restart: ${needsRestart.join(', ')}`] : []),
     ...notes,
   ];

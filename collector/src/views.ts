@@ -213,6 +213,8 @@ export interface ReloadView {
   readonly replaced: readonly string[];
   /** `receiptAfter` is another now. */
   readonly receiptAfter: boolean;
+  /** `topology` is another now: for incidents from now on. */
+  readonly topology: boolean;
   /** Options that differ from those it runs with and are read at its start only. */
   readonly needsRestart: readonly string[];
   readonly notes: readonly string[];
@@ -418,7 +420,8 @@ export interface CollectorViews {
   gateways(): readonly GatewayView[];
   devices(gateway?: string): readonly DeviceView[];
   series(query: SeriesQuery): SeriesView | undefined;
-  incidents(limit: number): readonly Incident[];
+  /** @param under  only those of the site, line or machine with this path, and what lies in it */
+  incidents(limit: number, under?: string): readonly Incident[];
   incident(id: string): Incident | undefined;
   /** Durable when it resolves. */
   handle(id: string, action: HandlingAction, by: string | undefined): Promise<Incident>;

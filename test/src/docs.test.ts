@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { agentConfig } from '@edgeward/agent/config';
+import { collectorConfig } from '@edgeward/collector/config';
 import { parse } from 'yaml';
 import { cli, root } from './support/root.js';
 
@@ -34,6 +35,12 @@ test('the rules of deploy/rules.md are such', () => {
   const text = readFileSync(path.join(root, 'deploy', 'rules.md'), 'utf8');
   const { rules } = parse(/(?<=```yaml\n)[^`]+/.exec(text)![0]) as { rules: unknown };
   assert.ok(agentConfig.shape.rules.parse(rules).length >= 7);
+});
+
+test('the assets of deploy/topology.md are such', () => {
+  const text = readFileSync(path.join(root, 'deploy', 'topology.md'), 'utf8');
+  const { topology } = collectorConfig.parse(parse(/(?<=```yaml\n)[^`]+/.exec(text)![0]));
+  assert.equal(topology.assets.length, 4);
 });
 
 test('every relative link in the documents leads somewhere', () => {

@@ -14,6 +14,8 @@ import { type Diagnosis, saysTheSame } from '../diagnosis/diagnosis.js';
 import { rowsOf } from '../journal/kept-delivery.js';
 import type { MailOutlet } from '../notifiers/mail-queue.js';
 import { notYetStored } from '../sinks/received.js';
+import { isUnder } from '../topology/place.js';
+import type { Topology } from '../topology/topology.js';
 import type { IncidentSpans } from '../trace/incident-spans.js';
 import type { AlertStore } from './alert-store.js';
 import { Board, Draft, deviceKey, type IncidentRecord } from './board.js';
@@ -38,6 +40,8 @@ export interface EngineOptions {
   readonly diagnose?: Diagnose;
   /** Site of a gateway, for titles and mails. */
   readonly siteOf?: (gateway: string) => string | null;
+  /** Where in the plant devices are; absent: nobody knows. */
+  readonly topology?: Topology;
   /** Only where blocks are traced. */
   readonly spans?: IncidentSpans | undefined;
   readonly log: Logger;
@@ -185,9 +189,10 @@ export class IncidentEngine implements Sink {
     });
   }
 
-  /** Newest first. */
-  list(limit: number): Incident[] {
-    const all = [...(this.#board?.records.values() ?? [])].map(record => record.incident);
+  /** Newest first. @param under  only those of the site, line or machine with this path, and what lies in it */
+  list(limit: number, under?: string): Incident[] {
+    const known = [...(this.#board?.records.values() ?? [])].map(record => record.incident);
+    const all = under === undefined ? known : known.filter(incident => isUnder(incident, under));
     return all.sort((a, b) => b.openedMs - a.openedMs || (a.id < b.id ? -1 : 1)).slice(0, limit);
   }
 
@@ -246,10 +251,10 @@ export class IncidentEngine implements Sink {
   }
 
   #observe(draft: Draft, delivery: Delivery): void {
-    const { config, siteOf, clock } = this.#options;
+    const { config, siteOf, topology, clock } = this.#options;
     const site = siteOf?.(delivery.gateway) ?? null;
     const rowMs = clock.now();
-    for (const { key, closed } of observeDelivery(draft, delivery, site, config)) {
+    for (const { key, closed } of observeDelivery(draft, delivery, site, config, topology)) {
       const closedMs = closed ? rowMs : (this.#seen.get(key)?.closedMs ?? rowMs);
       this.#seen.set(key, { rowMs, closedMs });
     }

@@ -1,4 +1,5 @@
 /** Incidents as they open, grow, close and reopen. Pure: the same rows make the same incident. */
+import type { Asset } from '../topology/place.js';
 import { addChannels, channelsOf } from './channels.js';
 import type { AlertsConfig } from './config.js';
 import { addDetectors } from './detectors.js';
@@ -16,6 +17,7 @@ export interface Origin {
   readonly site: string | null;
   readonly device: string;
   readonly deviceType: string;
+  readonly asset?: Asset;
   readonly model: string | null;
 }
 

@@ -1,5 +1,6 @@
 import type { ChannelEvidence } from '@edgeward/shared/contracts';
 import type { Diagnosis } from '../diagnosis/diagnosis.js';
+import type { Asset } from '../topology/place.js';
 import type { Handling } from './handling.js';
 
 export type Severity = 'info' | 'warning' | 'critical';
@@ -48,6 +49,8 @@ export interface Incident {
   readonly site: string | null;
   readonly device: string;
   readonly deviceType: string;
+  /** Absent: nothing is known beyond gateway and site. */
+  readonly asset?: Asset;
   readonly state: 'open' | 'closed';
   readonly severity: Severity;
   readonly title: string;

@@ -1,6 +1,7 @@
 /** Takes one delivery through the alarm state of its devices, into a draft. */
 import type { Delivery } from '@edgeward/shared/contracts';
 import { isCalm } from '../noted.js';
+import type { Topology } from '../topology/topology.js';
 import { type Draft, deviceKey } from './board.js';
 import type { AlertsConfig } from './config.js';
 import { type AlarmState, type Change, idle, type Observed, observe } from './device-alarm.js';
@@ -37,6 +38,7 @@ export function observeDelivery(
   delivery: Delivery,
   site: string | null,
   config: AlertsConfig,
+  topology?: Topology,
 ): ObservedDevice[] {
   const { gateway, ingestedMs } = delivery;
   // The common case: devices in order, and nothing remembered of any.
@@ -53,7 +55,9 @@ export function observeDelivery(
       continue;
     }
     const model = batch.model ?? null;
-    const context: Context = { gateway, site, device, deviceType: batch.schema.type, model, ingestedMs };
+    const asset = topology?.assetOf(gateway, device, site);
+    const whose = { gateway, site, device, deviceType: batch.schema.type, ...(asset && { asset }) };
+    const context: Context = { ...whose, model, ingestedMs };
     const after = observeSteps(draft, before ?? idle, { device, steps }, context, config);
     draft.setState(key, after);
     observed.push({ key, closed: after.phase === 'closed' && before?.phase !== 'closed' });

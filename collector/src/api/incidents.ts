@@ -14,11 +14,11 @@ export function incidents(app: Api, views: CollectorViews): void {
       schema: {
         tags,
         summary: 'Incidents, newest first',
-        querystring: limitQuery,
+        querystring: limitQuery.extend({ under }),
         response: { 200: z.array(incident).readonly(), default: errorBody },
       },
     },
-    async request => views.incidents(request.query.limit),
+    async request => views.incidents(request.query.limit, request.query.under),
   );
 
   app.get(
@@ -86,6 +86,16 @@ export function incidents(app: Api, views: CollectorViews): void {
       handle(views, params.id, { kind: 'feedback', verdict: body.verdict }, body.by),
   );
 }
+
+const under = z
+  .string()
+  .min(1)
+  .max(600)
+  .optional()
+  .meta({
+    description: 'Only of this site, line or machine and what lies in it',
+    examples: ['north/line-2'],
+  });
 
 const by = z.string().max(60).optional().meta({ description: 'Who says so, for the timeline' });
 

@@ -127,6 +127,18 @@ export const incident = z.strictObject({
   site: z.string().nullable(),
   device: z.string(),
   deviceType: z.string(),
+  asset: z
+    .strictObject({
+      path: z.string().meta({ description: 'Site first, / between the parts' }),
+      level: z.enum(['site', 'line', 'machine']),
+      line: z.string().optional().meta({ description: 'Path of the line that it is or lies in' }),
+      criticality: z.enum(['high', 'low']).optional().meta({ description: 'Absent: normal' }),
+      inferred: z.literal(true).optional().meta({ description: 'By names, not by configuration' }),
+    })
+    .optional()
+    .meta({
+      description: 'Where in the plant the device is; absent: nothing is known beyond gateway and site',
+    }),
   state: z.enum(['open', 'closed']),
   severity: z.enum(['info', 'warning', 'critical']),
   title: z.string(),
@@ -324,6 +336,7 @@ export const reloadView = z.strictObject({
   removed: sinkNames,
   replaced: sinkNames.meta({ description: 'With other options than before; they go on where they stood' }),
   receiptAfter: z.boolean().meta({ description: 'It is another now' }),
+  topology: z.boolean().meta({ description: 'It is another now: for incidents from now on' }),
   needsRestart: list(z.string()).meta({ description: 'Options that differ and are read at a start only' }),
   notes: list(z.string()),
 });

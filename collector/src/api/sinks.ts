@@ -94,7 +94,8 @@ export function sinks(app: Api, { sinks }: CollectorViews): void {
     {
       schema: {
         tags,
-        summary: 'Read the configuration file again, and apply what changed in sinks and receiptAfter',
+        summary:
+          'Read the configuration file again, and apply what changed in sinks, receiptAfter and topology',
         querystring: noQuery,
         body: noBody,
         response: { 200: reloadView, default: errorBody },

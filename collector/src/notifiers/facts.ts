@@ -91,8 +91,9 @@ export function linkTo({ id }: Pick<Incident, 'id'>, linkBase: string | undefine
   return linkBase && `${linkBase.replace(/\/+$/, '')}/#/incident/${encodeURIComponent(id)}`;
 }
 
-/** `north/pump-station-1` */
-export function placeOf({ site, gateway, device, deviceType }: Incident): string {
+/** `north/line-2/press-4` where that is known, `north/pump-station-1` else */
+export function placeOf({ site, gateway, device, deviceType, asset }: Incident): string {
+  if (asset) return clean(asset.path);
   if (gateway === pipeline) {
     const name = deviceType === 'pipeline-gateway' ? clean(device) : 'pipeline';
     return site === null ? name : `${clean(site)}/${name}`;
@@ -159,12 +160,25 @@ function affectedBy(incident: Incident): [string, string][] {
   const others = (incident.parts ?? []).slice(0, mostParts).map(({ device }) => clean(device, 60));
   return [
     ...(incident.site === null ? [] : [['Site', clean(incident.site)] as [string, string]]),
+    ...assetOf(incident),
     ['Gateway', clean(incident.gateway)],
     ['Device', `${clean(incident.device)} (${clean(incident.deviceType, 60)})`],
     ...(others.length > 0 ? [['Same cause', others.join(', ')] as [string, string]] : []),
     ...(components.length > 0 ? [['Component', components.join('; or ')] as [string, string]] : []),
     ...(names.length > 0 ? [['Channels', names.join(', ')] as [string, string]] : []),
     ...(incident.parts ? [['Also', alsoOf(incident.parts)] as [string, string]] : []),
+  ];
+}
+
+function assetOf({ asset }: Incident): [string, string][] {
+  if (!asset) return [];
+  const much = asset.criticality === undefined ? '' : ` (criticality ${asset.criticality})`;
+  const guess = asset.inferred ? ', by its name' : '';
+  return [
+    [
+      asset.level === 'machine' ? 'Machine' : 'Line',
+      `${clean(asset.path.replaceAll('/', ' / '), 200)}${much}${guess}`,
+    ],
   ];
 }
 

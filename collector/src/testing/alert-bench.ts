@@ -13,6 +13,7 @@ import type { Diagnose } from '../alerts/diagnosing.js';
 import { IncidentEngine } from '../alerts/engine.js';
 import { type MailConfig, mailConfig } from '../notifiers/config.js';
 import { MailQueue } from '../notifiers/mail-queue.js';
+import type { Topology } from '../topology/topology.js';
 import { IncidentSpans } from '../trace/incident-spans.js';
 import { MailSpans } from '../trace/mail-spans.js';
 import { cursorAfter, type RowSpec } from './deliveries.js';
@@ -25,6 +26,8 @@ export interface BenchOptions {
   readonly store?: AlertStore;
   readonly tracer?: Tracer;
   readonly diagnose?: Diagnose;
+  readonly topology?: Topology;
+  readonly siteOf?: (gateway: string) => string | null;
 }
 
 const cleanups = new WeakMap<TestContext, (() => PromiseLike<unknown>)[]>();
@@ -74,7 +77,8 @@ export class AlertBench implements AsyncDisposable {
       mails: this.mails,
       spans: tracer && new IncidentSpans(tracer, this.clock),
       config: alertsConfig.parse(options.alerts ?? {}),
-      siteOf: () => 'north',
+      siteOf: options.siteOf ?? (() => 'north'),
+      ...(options.topology && { topology: options.topology }),
       ...(options.diagnose && { diagnose: options.diagnose }),
     });
   }

@@ -70,7 +70,7 @@ export class FakeSinks implements SinkControls {
   async reload(): Promise<ReloadView> {
     this.asked.push('reload');
     if (this.reloadFails) throw this.reloadFails;
-    const none = { removed: [], replaced: [], receiptAfter: false, notes: [] };
+    const none = { removed: [], replaced: [], receiptAfter: false, topology: false, notes: [] };
     return { ...none, added: ['lake'], needsRestart: ['broker.port'] };
   }
 

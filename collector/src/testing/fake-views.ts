@@ -1,5 +1,6 @@
 import { type HandlingAction, handle, unknownIncident } from '../alerts/handling.js';
 import type { Incident } from '../alerts/incident.js';
+import { isUnder } from '../topology/place.js';
 import type {
   CollectorViews,
   DeadLettersView,
@@ -158,8 +159,9 @@ export class FakeViews implements CollectorViews {
     };
   }
 
-  incidents(limit: number): readonly Incident[] {
-    return [...this.#incidents.values()].reverse().slice(0, limit);
+  incidents(limit: number, under?: string): readonly Incident[] {
+    const all = [...this.#incidents.values()].reverse();
+    return all.filter(one => under === undefined || isUnder(one, under)).slice(0, limit);
   }
 
   incident(id: string): Incident | undefined {

@@ -19,6 +19,12 @@ export function durationOf(incident: Incident): string {
   return span((incident.closedMs ?? collectorNow()) - incident.firstMs);
 }
 
+/** `north / line-2 / press-4 / pump-1`, or by gateway where nothing is known of the plant. */
+export function placeOf({ site, gateway, device, asset }: Incident): string {
+  const path = asset ? asset.path.split('/') : [site, gateway];
+  return [...path, device].filter(Boolean).join(' / ');
+}
+
 /** One line of an incident list. */
 export function incidentRow(incident: Incident): Part<Incident> {
   const when = h('time');
@@ -26,7 +32,7 @@ export function incidentRow(incident: Incident): Part<Incident> {
   const state = h('span', { class: 'state' });
   const facts = h('span', { class: 'facts' });
   const mark = h('span', { class: 'mark' });
-  const place = h('span', { class: 'place' }, `${incident.gateway} / ${incident.device}`);
+  const place = h('span', { class: 'place' }, placeOf(incident));
   const node = h(
     'li',
     { class: 'row incident' },

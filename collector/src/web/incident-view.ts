@@ -7,7 +7,7 @@ import { empty, h, heading, KeyedList, type Part, setAttribute, setText } from '
 import { deviceAddress } from './fleet-device.js';
 import { count, score, setMoment } from './format.js';
 import { handlingBar } from './handling-bar.js';
-import { durationOf, severityMark } from './incident-parts.js';
+import { durationOf, placeOf, severityMark } from './incident-parts.js';
 import { mailRow } from './mail-parts.js';
 import { OnsetPlot } from './onset-plot.js';
 import type { Store } from './store.js';
@@ -122,7 +122,7 @@ function headLine(): Part<Incident> {
     update: incident => {
       mark.replaceChildren(severityMark(incident));
       setText(state, incident.state);
-      setText(place, [incident.site, incident.gateway, incident.device].filter(Boolean).join(' / '));
+      setText(place, placeOf(incident));
       setAttribute(place, 'href', deviceAddress(incident));
       whole.hidden = incident.partOf === undefined;
       setText(whole, 'part of a larger incident');
