@@ -18,7 +18,10 @@ export const healthConfig = z.strictObject({
   ),
   closeAfterMs: ms('A trouble is over once it has not been seen for so long', 20_000, 0),
   sinkFailingMs: ms('A sink that fails for so long is told', 10_000, 0),
-  lagMs: ms('A sink or a Kafka consumer is too slow once it lags by so much, and the lag grows', 20_000),
+  lagMs: ms(
+    'A sink or a Kafka consumer is too slow once it lags by so much, and the lag grows; half as much if it grows steadily',
+    20_000,
+  ),
   clockMs: ms("A gateway's clock, or a jump of the collector's own, may be off by so much", 5000, 100),
   delayMs: ms('Rows that are this long on their way, from an agent that is connected, are told', 10_000),
   groupFrom: z.int().min(2).default(5).meta({

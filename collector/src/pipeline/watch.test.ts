@@ -256,6 +256,27 @@ test('a lag that grows is told; a large one that shrinks is not; so for consumer
   assert.equal(hopOf(rig), 'consumer group spark-jobs');
 });
 
+test('a lag that grows steadily is told at half the limit; one that stood, or grows slowly, and a marker is not', async t => {
+  const rig = await settled(t);
+  const lagsBy = async (lags: readonly number[]) => {
+    for (const lag of lags) {
+      rig.sinks = [
+        {
+          ...healthySink,
+          lag: { blocks: 9, rows: 90, seconds: lag, notes: 0 },
+          readers: [readerLag(9 * lag, 1)],
+        },
+      ];
+      await rig.run(5);
+    }
+  };
+  await lagsBy([0, 0, 5, 10, 15, 0, 0, 0, 4, 8, 12, 0, 0]);
+  await lagsBy([0, 1, 3, 5, 7, 9, 11, 13, 0, 0, 0, 0]);
+  assert.deepEqual(rig.incidents(), []);
+  await lagsBy([0, 0, 3, 6, 10, 13]);
+  assert.equal(only(rig).title, 'sink influx falls behind');
+});
+
 test("a gateway's clock that is off is told, several at once are the collector's; so is its own jump", async t => {
   const rig = await settled(t, { gateways: 6 }, 60);
   rig.first.clockOffsetMs = -30_000;

@@ -1,7 +1,7 @@
 /** What this machine lets a test do to it, and how it is told. */
 import { execFileSync } from 'node:child_process';
 
-export type Need = 'root' | 'loop' | 'tmpfs' | 'nft' | 'ip' | 'tc' | 'prlimit';
+export type Need = 'root' | 'loop' | 'tmpfs' | 'nft' | 'ip' | 'tc' | 'prlimit' | 'strace';
 
 /** Runs a command to its end. @returns its output @throws with what it said on standard error */
 export function command(name: string, ...args: readonly string[]): string {
@@ -29,6 +29,7 @@ const has: Readonly<Record<Need, () => boolean>> = {
   ip: () => isRoot() && installed('ip') && succeeds('unshare', '--net', 'true'),
   tc: () => installed('tc'),
   prlimit: () => installed('prlimit'),
+  strace: () => installed('strace'),
 };
 
 function succeeds(name: string, ...args: readonly string[]): boolean {

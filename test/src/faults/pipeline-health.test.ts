@@ -4,11 +4,17 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { KafkaGroup } from '@edgeward/collector/testing/kafka-group';
+import { readingsOf, startBroker } from '../support/kafka.js';
 import { noMosquitto } from '../support/mosquitto.js';
 import { until } from '../support/processes.js';
+import { noService } from '../support/services.js';
 import { noFaketime } from './clock-machine.js';
-import { full, minutes } from './scale.js';
-import { type PipelineIncident, WatchedPlant } from './watched-plant.js';
+import { HealthRounds } from './health-rounds.js';
+import { lacks } from './host.js';
+import { full, minutes, rigTest } from './scale.js';
+import { SlowDisk } from './slow-disk.js';
+import { WatchedPlant } from './watched-plant.js';
 
 const short = {
   everyMs: 300,
@@ -19,64 +25,17 @@ const short = {
   lagMs: 2000,
 };
 const health = full ? {} : short;
-const withinMs = 30_000;
-
-interface Wanted {
-  readonly fault: string;
-  readonly inject: () => unknown;
-  readonly source: RegExp;
-  readonly hop: RegExp;
-}
+const everyMs = full ? 5000 : short.everyMs;
 
 test('faults in the running pipeline are found, each with its hop', {
   timeout: minutes(10),
   skip: noMosquitto() || noFaketime(),
 }, async t => {
   await using plant = await WatchedPlant.start(health);
-  const found: string[] = [];
+  const rounds = new HealthRounds(plant);
+  await rounds.known(everyMs);
 
-  /** Breaks all of them at once, waits until each is found, and heals. */
-  const together = async (faults: readonly Wanted[], heal: () => unknown) => {
-    const begun = Date.now();
-    const running = faults.map(({ inject }) => inject());
-    for (const { fault, source, hop } of faults) {
-      const incident = await until(
-        fault,
-        async () => (await plant.incidents('open')).find(one => source.test(placeOf(one))),
-        withinMs + 5000,
-      );
-      const seconds = (incident.lastMs - begun) / 1000; // it may have reopened
-      const first = incident.diagnosis?.causes[0]?.component ?? 'none';
-      found.push(`${fault}: ${seconds.toFixed(1)} s, ${first}, “${incident.title}”`);
-      assert.match(first, hop, fault);
-      assert.ok(seconds * 1000 <= withinMs, found.at(-1));
-    }
-    await heal();
-    await Promise.all(running);
-    await until(
-      'all is over',
-      async () => {
-        const open = await plant.incidents('open');
-        if (open.length > 0) throw new Error(open.map(({ title }) => title).join('; '));
-        return true;
-      },
-      full ? minutes(3) : 40_000,
-    );
-  };
-
-  // Long enough to know what is usual.
-  const looks = full ? 14 * 5000 : 14 * short.everyMs;
-  await until(
-    'rows have come from all',
-    async () => {
-      const rows = await Promise.all([1, 2, 3].map(i => plant.health(`gateway-${i}`)));
-      return rows.every(({ rows_a_minute }) => (rows_a_minute ?? 0) >= Math.min(looks / 500, 60));
-    },
-    minutes(3),
-  );
-  assert.deepEqual(await plant.incidents(), [], 'nothing is wrong before');
-
-  await together(
+  await rounds.together(
     [
       {
         fault: 'partition',
@@ -107,7 +66,7 @@ test('faults in the running pipeline are found, each with its hop', {
   );
 
   let pushing = true;
-  await together(
+  await rounds.together(
     [
       {
         fault: 'killed gateway',
@@ -139,7 +98,7 @@ test('faults in the running pipeline are found, each with its hop', {
     },
   );
 
-  await together(
+  await rounds.together(
     [
       {
         fault: 'broker pause',
@@ -163,9 +122,87 @@ test('faults in the running pipeline are found, each with its hop', {
     minutes(1),
   );
   assert.equal((await plant.incidents()).length, told, 'a stop is no silence');
-  for (const line of found) t.diagnostic(line);
+
+  // Last: a jump is told for a minute.
+  await rounds.together([
+    {
+      fault: 'clock jump of the collector',
+      inject: () => plant.setCollectorClock(40),
+      source: /^collector-clock _collector$/,
+      hop: /^clock of /,
+    },
+  ]);
+  for (const line of rounds.found) t.diagnostic(line);
 });
 
-function placeOf({ source, device }: PipelineIncident): string {
-  return `${source} ${device}`;
-}
+rigTest(
+  'faults of disks and slow consumers in the running pipeline are found, each with its hop',
+  {
+    timeout: minutes(15),
+    skip: noMosquitto() || noFaketime() || noService('kafka') || lacks('strace'),
+  },
+  async t => {
+    await using kafka = await startBroker();
+    await using plant = await WatchedPlant.start(health, kafka.direct);
+    const rounds = new HealthRounds(plant);
+    await rounds.known(everyMs);
+    const topic = readingsOf(plant.kafkaSink);
+    await using dashboards = await KafkaGroup.join(kafka.direct, topic, 'dashboards');
+    await using lake = await KafkaGroup.join(kafka.direct, topic, 'lake');
+    await until(
+      'both groups take what comes',
+      async () => dashboards.taken > 20 && lake.taken > 20,
+      minutes(1),
+    );
+
+    await rounds.together(
+      [
+        {
+          fault: 'consumer group stopped',
+          inject: () => {
+            dashboards.paceMs = Number.POSITIVE_INFINITY;
+          },
+          source: /^consumer-slow dashboards _sink-stream$/,
+          hop: /^consumer group dashboards$/,
+        },
+        {
+          fault: 'consumer group at a third of the pace',
+          inject: () => {
+            lake.paceMs = 500;
+          },
+          source: /^consumer-slow lake _sink-stream$/,
+          hop: /^consumer group lake$/,
+        },
+        {
+          fault: 'consumer at a third of the pace',
+          inject: () => {
+            plant.server.msPerRow = 500;
+          },
+          source: /^sink-slow _sink-series$/,
+          hop: /^sink series$/,
+        },
+      ],
+      () => {
+        dashboards.paceMs = 0;
+        lake.paceMs = 0;
+        plant.server.recover();
+      },
+    );
+
+    let disk: SlowDisk | undefined;
+    await rounds.together(
+      [
+        {
+          fault: 'slow disk of the collector, 1.5 s a sync',
+          inject: async () => {
+            disk = await SlowDisk.of(plant.collectorPid, 1500);
+          },
+          source: /^collector-disk-slow _collector$/,
+          hop: /^journal disk of /,
+        },
+      ],
+      () => disk?.heal(),
+    );
+    for (const line of rounds.found) t.diagnostic(line);
+  },
+);

@@ -2,6 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { readingsOf } from '../support/kafka.js';
 import { Mosquitto } from '../support/mosquitto.js';
 import { type EdgewardProcess, freePort, getJson, Workbench } from '../support/processes.js';
 import { fakeClock, setFakeClock } from './clock-machine.js';
@@ -17,13 +18,17 @@ export interface PipelineIncident {
   readonly diagnosis?: { readonly causes: readonly { readonly id: string; readonly component: string }[] };
 }
 
+const newline = 0x0a;
 const password = 'a password of the rig';
 const names = ['gateway-1', 'gateway-2', 'gateway-3'] as const;
 
 export class WatchedPlant implements AsyncDisposable {
   readonly #bench = new Workbench();
   readonly #clockFile = path.join(this.#bench.folder, 'clock');
+  readonly #collectorClockFile = path.join(this.#bench.folder, 'clock-collector');
   readonly #agents: EdgewardProcess[] = [];
+  #collector: EdgewardProcess | undefined;
+  readonly kafkaSink = 'stream';
 
   private constructor(
     readonly broker: Mosquitto,
@@ -34,14 +39,16 @@ export class WatchedPlant implements AsyncDisposable {
     readonly pushPort: number,
   ) {}
 
-  static async start(health: object): Promise<WatchedPlant> {
+  /** @param kafka  address of a broker, for a further sink */
+  static async start(health: object, kafka?: string): Promise<WatchedPlant> {
     const users = Object.fromEntries(['collector', ...names].map(name => [name, password]));
     const broker = await Mosquitto.start(users);
     const network = await FaultProxy.open(broker.port);
     const server = await SinkServer.open();
     const plant = new WatchedPlant(broker, network, server, await freePort(), await freePort());
     plant.setClock(0);
-    plant.#startCollector(health);
+    plant.setCollectorClock(0);
+    plant.#startCollector(health, kafka);
     for (const i of [0, 1, 2]) plant.startAgent(i);
     return plant;
   }
@@ -92,6 +99,14 @@ export class WatchedPlant implements AsyncDisposable {
     setFakeClock(this.#clockFile, aheadS);
   }
 
+  setCollectorClock(aheadS: number): void {
+    setFakeClock(this.#collectorClockFile, aheadS);
+  }
+
+  get collectorPid(): number {
+    return this.#collector?.pid ?? 0;
+  }
+
   /** A few hundred rows to gateway-2. */
   async push(rows = 400): Promise<void> {
     const body = JSON.stringify(
@@ -109,7 +124,7 @@ export class WatchedPlant implements AsyncDisposable {
     await this.broker[Symbol.asyncDispose]();
   }
 
-  #startCollector(health: object): void {
+  #startCollector(health: object, kafka?: string): void {
     const url = `mqtt://127.0.0.1:${this.broker.port}`;
     const token = { env: 'RIG_PASSWORD' };
     const config = this.#bench.config('collector', {
@@ -120,21 +135,51 @@ export class WatchedPlant implements AsyncDisposable {
       health,
       sinks: [
         { type: 'file', directory: path.join(this.#bench.folder, 'readings') },
-        { type: 'influxdb', name: 'series', url: this.server.url, org: 'plant', bucket: 'sensors', token },
+        {
+          ...{
+            type: 'influxdb',
+            name: 'series',
+            url: this.server.url,
+            org: 'plant',
+            bucket: 'sensors',
+            token,
+          },
+          gzip: false, // the server counts lines
+        },
+        ...(kafka === undefined ? [] : [kafkaOf(this.kafkaSink, kafka)]),
       ],
     });
-    this.#bench.start(['collector', '-c', config], { RIG_PASSWORD: password });
+    const env = { RIG_PASSWORD: password, ...fakeClock(this.#collectorClockFile) };
+    this.#collector = this.#bench.start(['collector', '-c', config], env);
   }
+}
+
+function kafkaOf(name: string, broker: string): object {
+  const topics = { readings: readingsOf(name), anomalies: null, incidents: null, events: null };
+  const groups = { lagGroups: ['dashboards', 'lake'] };
+  return { type: 'kafka', name, brokers: [broker], topics, createTopics: { partitions: 1 }, ...groups };
 }
 
 /** Takes whatever an InfluxDB is sent, or breaks, or does not answer. */
 class SinkServer implements AsyncDisposable {
   mood: 'well' | 'dead' | 'hangs' = 'well';
+  /** Takes rows one after the other, each for so long. */
+  msPerRow = 0;
   readonly #server: Server = createServer((request, response) => {
     if (this.mood === 'dead') return void request.socket.destroy();
-    request.resume();
+    let rows = 0;
+    request.on('data', (part: Buffer) => {
+      for (const byte of part) if (byte === newline) rows += 1;
+    });
     request.on('end', () => {
-      if (this.mood === 'well') response.writeHead(204).end();
+      if (this.mood !== 'well') return;
+      // Waited for in pieces: who recovers is fast at once.
+      const fromMs = performance.now();
+      const answer = () => {
+        if (performance.now() - fromMs >= rows * this.msPerRow) response.writeHead(204).end();
+        else setTimeout(answer, 50);
+      };
+      answer();
     });
   });
 
@@ -151,6 +196,7 @@ class SinkServer implements AsyncDisposable {
   /** What hangs is let go of, so that it is tried again. */
   recover(): void {
     this.mood = 'well';
+    this.msPerRow = 0;
     this.#server.closeAllConnections();
   }
 

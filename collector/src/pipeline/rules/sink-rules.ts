@@ -9,8 +9,14 @@ import type { Look } from './context.js';
 const longMs = 10 * 60_000;
 /** Looks that a lag is followed over, in how many of them, and by what share of that time, it has to grow. */
 const followed = 5;
-const rises = 2;
+const leastRises = 2;
 const growing = 0.25;
+/** One that has grown for so many of them by that share is told at half the limit: it will not come back by itself. */
+const steadyRises = 4;
+const steadyGrowing = 0.4;
+
+/** A group that has taken all may be behind the marker of the last transaction, for as long as nothing more comes. */
+const markers = 1;
 
 interface Lag {
   readonly atMs: number;
@@ -22,31 +28,31 @@ export class SinkRules {
 
   judge(look: Look): Finding[] {
     const lags = new Map<string, Lag[]>();
-    const grows = (key: string, seconds: number) => {
+    const isTooMuch = (key: string, seconds: number) => {
       const past = [...(this.#lags.get(key) ?? []), { atMs: look.reading.atMs, seconds }].slice(
         -1 - followed,
       );
       lags.set(key, past);
-      return isGrowing(past);
+      return isBehind(past, look.config.lagMs / 1000);
     };
     const found = look.reading.sinks.flatMap(sink => [
       ...failing(sink, look),
-      ...slow(sink, look, grows(sink.name, sink.lag.seconds)),
-      ...readers(sink, look, grows),
+      ...slow(sink, look, isTooMuch(sink.name, sink.lag.seconds)),
+      ...readers(sink, look, isTooMuch),
     ]);
     this.#lags = lags;
     return found;
   }
 }
 
-/** Not by one jump, as when a sink is set back and catches up from there. */
-function isGrowing(past: readonly Lag[]): boolean {
+/** Not by one jump, as when a sink is set back and catches up from there. @param limitS  health.lagMs */
+function isBehind(past: readonly Lag[], limitS: number): boolean {
   const [first, last] = [past[0]!, past.at(-1)!];
-  const risen = past.filter(({ seconds }, i) => i > 0 && seconds > past[i - 1]!.seconds).length;
-  const isHighest = past.every(({ seconds }) => seconds <= last.seconds);
-  return (
-    risen >= rises && isHighest && last.seconds - first.seconds > (growing * (last.atMs - first.atMs)) / 1000
-  );
+  const rises = past.filter(({ seconds }, i) => i > 0 && seconds > past[i - 1]!.seconds).length;
+  if (past.some(({ seconds }) => seconds > last.seconds)) return false;
+  const growth = (1000 * (last.seconds - first.seconds)) / Math.max(1, last.atMs - first.atMs);
+  if (last.seconds >= limitS) return rises >= leastRises && growth > growing;
+  return last.seconds >= limitS / 2 && rises >= steadyRises && growth > steadyGrowing;
 }
 
 function about(sink: SinkReading) {
@@ -101,9 +107,9 @@ function failing(sink: SinkReading, { reading, config }: Look): Finding[] {
 
 const upChannel = { field: 'up', unit: null, value: 0, limit: 1, direction: 'low' } as const;
 
-function slow(sink: SinkReading, { reading, config }: Look, grows: boolean): Finding[] {
+function slow(sink: SinkReading, { reading, config }: Look, isTooMuch: boolean): Finding[] {
   const { name, lag, state, failure } = sink;
-  if (state !== 'running' || failure || !grows || lag.seconds * 1000 < config.lagMs) return [];
+  if (state !== 'running' || failure || !isTooMuch) return [];
   const sinceMs = reading.nowMs - lag.seconds * 1000;
   return [
     {
@@ -130,16 +136,17 @@ function slow(sink: SinkReading, { reading, config }: Look, grows: boolean): Fin
 function readers(
   sink: SinkReading,
   { reading, config }: Look,
-  grows: (key: string, seconds: number) => boolean,
+  isTooMuch: (key: string, seconds: number) => boolean,
 ): Finding[] {
   const groups = new Map<string, { seconds: number; messages: number }>();
   for (const { group, seconds, messages } of sink.readers) {
+    if (messages <= markers) continue;
     const known = groups.get(group) ?? { seconds: 0, messages: 0 };
     groups.set(group, { seconds: Math.max(known.seconds, seconds), messages: known.messages + messages });
   }
   return [...groups].flatMap(([group, { seconds, messages }]) => {
-    const lags = grows(`${sink.name} ${group}`, seconds);
-    if (!lags || messages === 0 || seconds * 1000 < config.lagMs) return [];
+    const lags = isTooMuch(`${sink.name} ${group}`, seconds);
+    if (!lags || messages === 0) return [];
     return [
       {
         ...about(sink),

@@ -131,7 +131,7 @@ export const kafkaConfig = z.strictObject({
       description: 'Consumer groups whose lag is looked at, in metrics and for the health of the pipeline',
       examples: [['dashboards', 'lake']],
     }),
-  lagEveryS: z.int().min(1).max(3600).default(15).meta({ description: 'How often', unit: 's' }),
+  lagEveryS: z.int().min(1).max(3600).default(5).meta({ description: 'How often', unit: 's' }),
   connectTimeoutMs: milliseconds('To reach a broker', 5000, 120_000),
   requestTimeoutMs: milliseconds('For an answer', 30_000, 600_000),
   transactionTimeoutMs: milliseconds(

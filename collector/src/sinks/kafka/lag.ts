@@ -25,7 +25,7 @@ export interface ConsumerLagOptions {
  * protocol they speak, and a group that commits nothing is not seen. Messages are counted up to where who reads
  * committed records can read; markers of transactions count as messages, since they take an offset each.
  *
- * Seconds are since the end of the partition was first seen behind what the group takes next. Timestamps of records
+ * Seconds are since the end of the partition grew beyond what the group takes next. Timestamps of records
  * would tell how old the reading is, which after an outage of a gateway says nothing about the group. So they are right
  * to `everyMs`, or to a 256th of a long lag, and begin with the first look after the start.
  */

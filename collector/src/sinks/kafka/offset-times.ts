@@ -1,25 +1,34 @@
 /** Once there are as many, neighbours become one. */
 const maxKept = 512;
 
-interface Seen {
-  readonly atMs: number;
+/** The end of the partition grew from `start` to `end` between two looks; ms of the same clock. */
+interface Grown {
+  readonly start: number;
+  readonly startMs: number;
   readonly end: number;
+  readonly endMs: number;
 }
 
-/** When the end of a partition was first seen beyond an offset; over a long time, about. */
+/** When the end of a partition grew beyond an offset: evenly between two looks; over a long time, about. */
 export class OffsetTimes {
-  #seen: Seen[] = [];
+  #seen: Grown[] = [];
+  #lookedMs = Number.NaN;
   /** What comes sooner after the one before is taken for a part of it. */
   #spacingMs = 0;
 
   /** @param end  offset of the next record to come; one that went back, as of a topic made anew, begins anew */
   note(atMs: number, end: number): void {
     const last = this.#seen.at(-1);
-    if (last && end < last.end) this.#forget(this.#seen.length);
+    const startMs = this.#lookedMs;
+    this.#lookedMs = atMs;
     if (last?.end === end) return;
-    const isNear = last !== undefined && end > last.end && atMs - last.atMs < this.#spacingMs;
-    if (isNear) this.#seen[this.#seen.length - 1] = { atMs: last.atMs, end };
-    else this.#seen.push({ atMs, end });
+    if (!last || end < last.end) {
+      // Of what was there before the first look nobody knows since when.
+      this.#forget(this.#seen.length);
+      this.#seen.push({ start: 0, startMs: atMs, end, endMs: atMs });
+    } else if (atMs - last.startMs < this.#spacingMs)
+      this.#seen[this.#seen.length - 1] = { ...last, end, endMs: atMs };
+    else this.#seen.push({ start: last.end, startMs, end, endMs: atMs });
     if (this.#seen.length > maxKept) this.#join();
   }
 
@@ -32,7 +41,10 @@ export class OffsetTimes {
 
   /** Undefined: nothing is there yet at this offset. */
   firstBehind(offset: number): number | undefined {
-    return this.#seen.find(({ end }) => end > offset)?.atMs;
+    const grown = this.#seen.find(({ end }) => end > offset);
+    if (!grown) return undefined;
+    const { start, startMs, end, endMs } = grown;
+    return startMs + (endMs - startMs) * Math.max(0, (offset - start) / (end - start));
   }
 
   #forget(count: number): void {
@@ -41,12 +53,13 @@ export class OffsetTimes {
   }
 
   #join(): void {
-    const joined: Seen[] = [];
+    const joined: Grown[] = [];
     for (let i = 0; i < this.#seen.length; i += 2) {
-      const [first, second] = [this.#seen[i]!, this.#seen[i + 1]];
-      joined.push({ atMs: first.atMs, end: (second ?? first).end });
+      const first = this.#seen[i]!;
+      const { end, endMs } = this.#seen[i + 1] ?? first;
+      joined.push({ ...first, end, endMs });
     }
     this.#seen = joined;
-    this.#spacingMs = (2 * (joined.at(-1)!.atMs - joined[0]!.atMs)) / maxKept;
+    this.#spacingMs = (2 * (joined.at(-1)!.endMs - joined[0]!.startMs)) / maxKept;
   }
 }
