@@ -116,9 +116,18 @@ const diagnosis = z.strictObject({
         .strictObject({ device: z.string(), field: z.string() })
         .optional()
         .meta({ description: 'Another channel that it is held against' }),
-      kind: z.enum(['order']).optional().meta({ description: 'Absent: what one channel or a device shows' }),
+      kind: z
+        .enum(['order', 'past'])
+        .optional()
+        .meta({ description: 'Absent: what one channel or a device shows' }),
+      incident: z.string().optional().meta({ description: 'Id of an earlier one that looked like it' }),
     }),
   ),
+  traits: list(
+    z.strictObject({ field: z.string(), is: z.enum(['high', 'low', 'jumping', 'noisy', 'stuck']) }),
+  )
+    .optional()
+    .meta({ description: 'What the channels showed, in words; later incidents are held against it' }),
 });
 
 export const incident = z.strictObject({

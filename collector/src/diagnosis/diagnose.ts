@@ -2,10 +2,11 @@
 import type { Incident } from '../alerts/incident.js';
 import type { Live } from '../live.js';
 import type { History } from '../live-history.js';
+import { alikeTo } from './alike.js';
 import type { Cause } from './catalogue.js';
 import type { Diagnosis } from './diagnosis.js';
 import { explain } from './explain.js';
-import { type DeviceSigns, type Facts, rank } from './rank.js';
+import { type DeviceSigns, type Facts, rank, traitsOf } from './rank.js';
 import { intervalOf, type Rows, type Sign, signsOf } from './signs.js';
 
 /** Trouble on other devices that began so close to it may be the same. */
@@ -64,16 +65,30 @@ function factsOf(own: History, live: Live, incident: Incident, incidents: readon
     )
     .slice(0, mostOthers);
   const rows = rowsIn(own, firstMs);
+  const shown = {
+    signs: signsOf(rows, firstMs, trainedIn(incident)),
+    blamed: incident.channels,
+    marked: markedIn(incident),
+  };
   return {
     device,
     deviceType,
-    signs: signsOf(rows, firstMs, trainedIn(incident)),
+    ...shown,
     intervalMs: intervalOf(rows),
-    blamed: incident.channels,
-    marked: markedIn(incident),
+    alike: alikeTo(
+      incident,
+      traitsOf(shown),
+      incidents.filter(other => isBefore(other, incident)),
+    ),
     others: others.map(history => new OtherDevice(history, firstMs)),
     company: together.size,
   };
+}
+
+/** Over by then, and another event. */
+function isBefore({ id, closedMs, partOf, ...other }: Incident, incident: Incident): boolean {
+  if (closedMs === null || closedMs >= incident.firstMs || id === incident.id) return false;
+  return partOf !== incident.id && !isTogether(other, incident);
 }
 
 function trainedIn({ channels }: Incident): Map<string, readonly [number, number]> {

@@ -19,8 +19,19 @@ export interface EvidenceItem {
   readonly field?: string;
   /** Another channel that it is held against, of the incident's device. */
   readonly other?: { readonly device: string; readonly field: string };
-  /** `order`: which channel left first; absent: what one channel or all of a device show. */
-  readonly kind?: 'order';
+  /**
+   * `order`: which channel left first; `past`: an earlier incident that looked like it; absent: what one channel or all
+   * of a device show.
+   */
+  readonly kind?: 'order' | 'past';
+  /** Id of the earlier incident. */
+  readonly incident?: string;
+}
+
+/** What one channel showed, in a word. */
+export interface Trait {
+  readonly field: string;
+  readonly is: 'high' | 'low' | 'jumping' | 'noisy' | 'stuck';
 }
 
 export interface LikelyCause {
@@ -57,9 +68,15 @@ export interface Diagnosis {
   readonly evidence: readonly EvidenceItem[];
   /** Looks in a row that named the same first cause, this one included; 1 at the first. */
   readonly agreed: number;
+  /** By what later incidents are held against it; the clearest first. Absent in diagnoses of earlier releases. */
+  readonly traits?: readonly Trait[];
 }
 
 /** Whether both say the same, whenever and however often they looked. */
 export function saysTheSame(a: Diagnosis | undefined, b: Diagnosis | undefined): boolean {
-  return isDeepStrictEqual(a && { ...a, atMs: 0, agreed: 0 }, b && { ...b, atMs: 0, agreed: 0 });
+  return isDeepStrictEqual(said(a), said(b));
+}
+
+function said(diagnosis: Diagnosis | undefined) {
+  return diagnosis && { ...diagnosis, atMs: 0, agreed: 0, traits: undefined };
 }

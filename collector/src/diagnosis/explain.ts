@@ -1,17 +1,20 @@
 /** A ranking in words: evidence with ids, causes that cite it. */
+import type { Incident } from '../alerts/incident.js';
 import {
   clean,
   formatBound,
   formatClock,
+  formatDay,
   formatDuration,
   formatNumber,
   formatRange,
   withUnit,
 } from '../notifiers/format.js';
+import { type Alike, namedIn } from './alike.js';
 import type { Cause, Symptom } from './catalogue.js';
 import { channelMark, type Diagnosis, type EvidenceItem, type LikelyCause, otherMark } from './diagnosis.js';
 import { isKnownUnit } from './known-units.js';
-import { type Facts, type Order, orderOf, type Ranked, type Ranking, type Seen } from './rank.js';
+import { type Facts, type Order, orderOf, type Ranked, type Ranking, type Seen, traitsOf } from './rank.js';
 import type { Sign } from './signs.js';
 
 const mostCauses = 3;
@@ -30,9 +33,12 @@ export function explain({ causes, unknown, telling }: Ranking, facts: Facts, atM
     .filter(({ probability }) => probability >= leastProbability)
     .map(ranked => likelyCause(ranked, telling, evidence));
   for (const order of clearOrders(facts)) evidence.idOfOrder(order);
+  for (const one of facts.alike.slice(0, mostPast)) evidence.idOfPast(one);
   const best = named[0]?.probability ?? 0;
   const verdict = best >= likely ? 'likely' : best >= possible && best > unknown / 2 ? 'possible' : 'unknown';
-  return { atMs, verdict, causes: named, unknown: share(unknown), evidence: evidence.items, agreed: 1 };
+  const { items } = evidence;
+  const traits = traitsOf(facts);
+  return { atMs, verdict, causes: named, unknown: share(unknown), evidence: items, agreed: 1, traits };
 }
 
 function likelyCause(
@@ -46,7 +52,7 @@ function likelyCause(
   const contrary = seen.filter(one => one.order !== undefined && one.ratio < 0.95);
   const counter = [...clear.filter(one => one.ratio < 0.95 && !isExpected(one)), ...contrary];
   const against = [
-    ...counter.flatMap(one => evidence.idOf(one) ?? []),
+    ...counter.flatMap(one => evidence.idsOf(one, cause)),
     ...unexplained.map(sign => evidence.idOfSign(sign)),
   ];
   return {
@@ -55,7 +61,7 @@ function likelyCause(
     component: componentOf(cause, telling),
     severity: cause.severity,
     probability: share(probability),
-    evidence: [...new Set(speaking.flatMap(one => evidence.idOf(one) ?? []))],
+    evidence: [...new Set(speaking.flatMap(one => evidence.idsOf(one, cause)))],
     against: [...new Set(against)],
     actions: cause.actions,
     ...(cause.spread === true && { shared: true as const }),
@@ -63,7 +69,8 @@ function likelyCause(
 }
 
 /** Whether the cause comes with it more often than other troubles do. */
-function isExpected({ symptom }: Seen): boolean {
+function isExpected({ symptom, ratio }: Seen): boolean {
+  if (symptom === 'past') return ratio > 1;
   return typeof symptom === 'string' || symptom.often > symptom.else;
 }
 
@@ -82,20 +89,40 @@ class EvidenceList {
 
   constructor(private readonly facts: Facts) {}
 
-  /** Undefined for what is no observation of its own. */
-  idOf({ symptom, sign, device, order }: Seen): string | undefined {
+  /** None for what is no observation of its own. */
+  idsOf(seen: Seen, cause: Cause): string[] {
+    if (seen.symptom !== 'past') return [this.#idOf(seen) ?? []].flat();
+    const said = seen.ratio > 1 ? 'real' : 'false-alarm';
+    const speaks = ({ incident }: Alike) =>
+      namedIn(incident) === cause.id && incident.handling?.feedback?.verdict === said;
+    return this.facts.alike
+      .filter(speaks)
+      .slice(0, mostPast)
+      .map(one => this.idOfPast(one));
+  }
+
+  #idOf({ symptom, sign, device, order }: Seen): string | undefined {
     if (order) return this.idOfOrder(order, { [order.first === sign ? 'first' : 'second']: device });
     if (symptom === 'alone') {
       const text = 'No other channel of the device shows anything unusual';
       return this.#id('alone', text, text);
     }
     if (symptom === 'spread') return this.#id('spread', spreadText(this.facts), spreadText(this.facts));
-    if (!sign) return undefined;
+    if (!sign || typeof symptom === 'string') return undefined;
     const other = device !== undefined && device !== this.facts.device ? device : undefined;
     const text = textOf(symptom, sign);
     const key = `${other ?? ''} ${sign.field} ${text}`;
     const plain = textOf(symptom, nameless(sign));
     return this.#id(key, other ? `${clean(other)}: ${text}` : text, plain, sign.field, other);
+  }
+
+  idOfPast(alike: Alike): string {
+    const { device, id } = alike.incident;
+    const text = pastText(alike, true);
+    return this.#id(`past ${id}`, text, pastText(alike, false), undefined, device, {
+      kind: 'past',
+      incident: id,
+    });
   }
 
   /** @param devices  of the two channels, if not the incident's own */
@@ -120,7 +147,7 @@ class EvidenceList {
     plain: string,
     field?: string,
     device = this.facts.device,
-    more: Pick<EvidenceItem, 'kind' | 'other'> = {},
+    more: Pick<EvidenceItem, 'kind' | 'other' | 'incident'> = {},
   ): string {
     const known = this.#ids.get(key);
     if (known !== undefined) return known;
@@ -156,6 +183,35 @@ function orderText({ first, second, leadMs }: Order, name: string, other: string
 }
 
 const mostOrders = 2;
+/** Earlier incidents that are named. */
+const mostPast = 2;
+
+/**
+ * `Like an incident of this device of 3 Mar 2026: Leak behind the pump (likely then), called real, over after 12 min`
+ * @param named  false: without a word that a device or somebody chose
+ */
+function pastText({ incident, isSameDevice }: Alike, named: boolean): string {
+  const { gateway, device, firstMs, closedMs, diagnosis } = incident;
+  const other = named ? `${clean(device, 60)} at ${clean(gateway, 60)}` : 'another device of this type';
+  const whose = isSameDevice ? 'this device' : other;
+  const [cause] = diagnosis?.causes ?? [];
+  const thought =
+    !named || !cause || namedIn(incident) === undefined
+      ? []
+      : [`${clean(cause.cause, 120)} (${diagnosis!.verdict} then)`];
+  const parts = [
+    ...thought,
+    saidOf(incident),
+    `over after ${formatDuration((closedMs ?? firstMs) - firstMs)}`,
+  ];
+  return `Like an incident of ${whose} of ${formatDay(firstMs)}: ${parts.join(', ')}`;
+}
+
+function saidOf({ handling }: Incident): string {
+  const verdict = handling?.feedback?.verdict;
+  if (verdict !== undefined) return verdict === 'real' ? 'called real' : 'called a false alarm';
+  return handling?.acknowledged ? 'acknowledged, not confirmed' : 'not confirmed';
+}
 
 /** Which channel was the first, and before which others, where that is clear; also if it speaks for no cause. */
 function clearOrders({ signs, intervalMs }: Facts): Order[] {

@@ -5,7 +5,10 @@
  * matter of degree, so its word is weighed by that. What shows and is no symptom of a cause speaks against it. None of
  * the known causes is a cause too: where nothing fits well, the answer is that it is unknown.
  */
+import { clean } from '../notifiers/format.js';
+import { type Alike, liftOf } from './alike.js';
 import { type Cause, type Manner, names, type Symptom } from './catalogue.js';
+import type { Trait } from './diagnosis.js';
 import { leadOf } from './onset.js';
 import type { Sign } from './signs.js';
 
@@ -33,11 +36,13 @@ export interface Facts extends DeviceSigns {
   readonly others: readonly DeviceSigns[];
   /** Other devices of the gateway whose trouble began about then. */
   readonly company: number;
+  /** Earlier incidents that looked like it, the most telling first. */
+  readonly alike: readonly Alike[];
 }
 
 /** One thing that was looked for. */
 export interface Seen {
-  readonly symptom: Symptom | 'alone' | 'spread';
+  readonly symptom: Symptom | 'alone' | 'spread' | 'past';
   /** 0 = not there, 1 = clearly. */
   readonly degree: number;
   /** Where it was found. */
@@ -111,6 +116,8 @@ function weigh(
   if (cause.alone !== undefined) seen.push(wholly('alone', cause.alone === showing <= 1, aloneChances));
   if (cause.spread !== undefined)
     seen.push(wholly('spread', cause.spread === facts.company > 0, spreadChances[`${cause.spread}`]));
+  const lift = liftOf(cause.id, facts.alike);
+  if (lift !== 1) seen.push({ symptom: 'past', degree: 1, ratio: lift });
   const unexplained = facts.signs.filter(
     sign => degrees.get(sign.field)! > 0.3 && !explains(cause, seen, sign, telling),
   );
@@ -204,7 +211,7 @@ function ratioOf(likelihood: Chances, degree: number): number {
 function degreeOf(
   { is, how, by }: Pick<Symptom, 'how' | 'by'> & { readonly is: Manner },
   sign: Sign,
-  facts: Facts | undefined,
+  facts: Word | undefined,
 ): number {
   const degree =
     by === undefined ? mannerOf(is, sign, facts) : farOf(is === 'low' ? -1 : 1, by, sign, is === 'shifted');
@@ -217,7 +224,7 @@ function farOf(side: 1 | -1, by: number, { shift }: Sign, either: boolean): numb
   return between(either ? Math.abs(shift) : side * shift, by / 2, by);
 }
 
-function mannerOf(is: Manner, sign: Sign, facts: Facts | undefined): number {
+function mannerOf(is: Manner, sign: Sign, facts: Word | undefined): number {
   switch (is) {
     case 'high':
     case 'low':
@@ -237,8 +244,11 @@ function mannerOf(is: Manner, sign: Sign, facts: Facts | undefined): number {
   }
 }
 
+/** What detectors and checks say of the channels. */
+type Word = Pick<Facts, 'blamed' | 'marked'>;
+
 /** By its own past; what detectors blame counts where that is not known, or where they agree. */
-function sideOf(side: 'high' | 'low', sign: Sign, facts: Facts | undefined): number {
+function sideOf(side: 'high' | 'low', sign: Sign, facts: Word | undefined): number {
   const shift = side === 'high' ? sign.shift : -sign.shift;
   const blamed = facts?.blamed.find(({ field }) => field === sign.field);
   const word = blamed && blamed.direction === side ? Math.min(1, 2 * blamed.weight) : 0;
@@ -246,13 +256,29 @@ function sideOf(side: 'high' | 'low', sign: Sign, facts: Facts | undefined): num
   return shift < 1 ? 0 : Math.max(between(shift, ...shifted), word);
 }
 
-function unusualOf(sign: Sign, facts: Facts | undefined): number {
+function unusualOf(sign: Sign, facts: Word | undefined): number {
   // Doors that stay shut and defrosts that do not come tell nothing by themselves.
   if (sign.isSwitch && sign.shift < 0) return 0;
   return Math.max(sideOf('high', sign, facts), sideOf('low', sign, facts), textureOf(sign));
 }
 
-function isMarked(reason: string, { field }: Sign, facts: Facts | undefined): boolean {
+const mostTraits = 12;
+
+/** What shows more than not, the clearest first. */
+export function traitsOf(facts: Pick<Facts, 'signs' | 'blamed' | 'marked'>): Trait[] {
+  const traits = facts.signs.flatMap((sign): (Trait & { degree: number })[] => {
+    const { field, isSwitch } = sign;
+    const shows = (is: Trait['is']) => ({ field, is, degree: mannerOf(is, sign, facts) });
+    const manners = (isSwitch ? ['high'] : ['high', 'low', 'jumping', 'noisy', 'stuck']) as Trait['is'][];
+    return manners.map(shows).filter(({ degree }) => degree >= 0.5);
+  });
+  return traits
+    .sort((a, b) => b.degree - a.degree)
+    .slice(0, mostTraits)
+    .map(({ field, is }) => ({ field: clean(field, 60), is }));
+}
+
+function isMarked(reason: string, { field }: Sign, facts: Word | undefined): boolean {
   return facts?.marked[reason]?.includes(field) ?? false;
 }
 

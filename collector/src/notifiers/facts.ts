@@ -34,6 +34,13 @@ export interface CauseFacts {
   readonly against: string;
 }
 
+export interface EvidenceFacts {
+  readonly id: string;
+  readonly text: string;
+  /** Of the earlier incident that it tells of. */
+  readonly link: string | undefined;
+}
+
 export interface MailFacts {
   readonly severity: Severity;
   readonly closed: boolean;
@@ -48,8 +55,8 @@ export interface MailFacts {
   /** What is thought of the cause, in a sentence; empty where nobody looked. */
   readonly verdict: string;
   readonly causes: readonly CauseFacts[];
-  /** Id and text, as the causes cite them. */
-  readonly evidence: readonly (readonly [string, string])[];
+  /** As the causes cite it. */
+  readonly evidence: readonly EvidenceFacts[];
   readonly why: readonly string[];
   /** By a language model: set apart from all else, and never in a first mail. */
   readonly wording: { readonly paragraphs: readonly string[]; readonly model: string } | undefined;
@@ -76,7 +83,7 @@ export function mailFacts(kind: MailKind, incident: Incident, linkBase: string |
       .filter(channel => channel.weight >= 0.01)
       .slice(0, 8)
       .map(channel => channelFacts(channel, incident.detector)),
-    ...diagnosisFacts(incident),
+    ...diagnosisFacts(incident, linkBase),
     why: reasonsFor(incident),
     wording: kind === 'opened' ? undefined : wordingOf(incident),
     actions: closed ? [] : incident.recommendations.map(action => clean(action, 300)),
@@ -191,12 +198,19 @@ function componentsOf({ diagnosis }: Incident): string[] {
   return [...new Set(named.map(({ component }) => clean(component, 80)))];
 }
 
-function diagnosisFacts({ diagnosis }: Incident): Pick<MailFacts, 'verdict' | 'causes' | 'evidence'> {
+function diagnosisFacts(
+  { diagnosis }: Incident,
+  linkBase: string | undefined,
+): Pick<MailFacts, 'verdict' | 'causes' | 'evidence'> {
   if (!diagnosis) return { verdict: '', causes: [], evidence: [] };
   return {
     verdict: verdictOf(diagnosis),
     causes: diagnosis.causes.map(causeFacts),
-    evidence: diagnosis.evidence.map(({ id, text }) => [clean(id, 12), clean(text, 300)]),
+    evidence: diagnosis.evidence.map(({ id, text, incident }) => ({
+      id: clean(id, 12),
+      text: clean(text, 400),
+      link: incident === undefined ? undefined : linkTo({ id: incident }, linkBase),
+    })),
   };
 }
 

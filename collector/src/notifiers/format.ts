@@ -87,6 +87,11 @@ export function formatTime(ms: number): string {
   return `${time.getUTCDate()} ${months[time.getUTCMonth()]} ${time.getUTCFullYear()}, ${formatClock(ms)} UTC`;
 }
 
+/** `21 Nov 2026`, as in `formatTime`. */
+export function formatDay(ms: number): string {
+  return formatTime(ms).split(',', 1)[0]!;
+}
+
 /** `11:36:02` */
 export function formatClock(ms: number): string {
   const time = new Date(ms);

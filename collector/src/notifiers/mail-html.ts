@@ -2,7 +2,7 @@
  * The mail as HTML: inline styles only, nothing from outside. Text and background are left to the reader's
  * client and all colours of ours are legible on both, so that it reads well in light and in dark.
  */
-import type { CauseFacts, ChannelFacts, MailFacts } from './facts.js';
+import type { CauseFacts, ChannelFacts, EvidenceFacts, MailFacts } from './facts.js';
 import { escapeHtml } from './format.js';
 import { footNote, wordingTitle } from './mail-text.js';
 
@@ -140,7 +140,9 @@ ${bar(percent, colour)}</td>
 }
 
 function evidenceList({ evidence }: MailFacts): string {
-  return evidence.length === 0 ? '' : `<div style="margin:0 0 8px">${pairs(evidence)}</div>`;
+  return evidence.length === 0
+    ? ''
+    : `<div style="margin:0 0 8px">${rowsOf(evidence.map(evidenceRow))}</div>`;
 }
 
 /** What a language model wrote stands in a box of its own, under its name. */
@@ -194,11 +196,21 @@ function button(link: string, colour: string): string {
   return `<a href="${escapeHtml(link)}" style="${style}">Open the incident</a>`;
 }
 
+function evidenceRow({ id, text, link }: EvidenceFacts): readonly [string, string] {
+  const shown = named(text);
+  return [named(id), link ? `<a href="${escapeHtml(link)}" style="color:inherit">${shown}</a>` : shown];
+}
+
 function pairs(entries: readonly (readonly [string, string])[]): string {
-  if (entries.length === 0) return '';
-  const rows = entries.map(
+  return rowsOf(entries.map(([label, value]) => [named(label), named(value)]));
+}
+
+/** @param cells  HTML */
+function rowsOf(cells: readonly (readonly [string, string])[]): string {
+  if (cells.length === 0) return '';
+  const rows = cells.map(
     ([label, value]) =>
-      `<tr><td style="padding:2px 14px 2px 0;vertical-align:top;white-space:nowrap;${quiet}">${named(label)}</td><td style="padding:2px 0;overflow-wrap:anywhere">${named(value)}</td></tr>`,
+      `<tr><td style="padding:2px 14px 2px 0;vertical-align:top;white-space:nowrap;${quiet}">${label}</td><td style="padding:2px 0;overflow-wrap:anywhere">${value}</td></tr>`,
   );
   return `<table role="presentation" style="border-collapse:collapse;font-size:14px">${rows.join('')}</table>`;
 }

@@ -1,4 +1,4 @@
-import type { ChannelFacts, MailFacts } from './facts.js';
+import type { ChannelFacts, EvidenceFacts, MailFacts } from './facts.js';
 
 export const footNote = 'Sent by Edgeward. Answering this mail reaches nobody who can change the machine.';
 
@@ -13,7 +13,7 @@ export function mailText(facts: MailFacts): string {
       facts.actions.map((action, i) => `${i + 1}. ${action}`),
     ),
     section('Affected', pairs(facts.affected)),
-    section('Why we think so', [...facts.evidence.map(([id, text]) => `${id}: ${text}`), ...facts.why]),
+    section('Why we think so', [...facts.evidence.map(evidenceLine), ...facts.why]),
     wordingLines(facts),
     section(
       'Timeline (UTC)',
@@ -24,6 +24,10 @@ export function mailText(facts: MailFacts): string {
     footNote,
   ];
   return `${parts.filter(part => part !== '').join('\n\n')}\n`;
+}
+
+function evidenceLine({ id, text, link }: EvidenceFacts): string {
+  return link === undefined ? `${id}: ${text}` : `${id}: ${text}\n    ${link}`;
 }
 
 function headlineOf({ closed, severity, title }: MailFacts): string {

@@ -34,6 +34,7 @@ export function blockedFacts(changes: Partial<Facts> = {}): Facts {
     marked: {},
     others: [],
     company: 0,
+    alike: [],
     ...changes,
   };
 }

@@ -77,8 +77,10 @@ function evidenceList(title: string): Part<readonly EvidenceItem[]> {
   };
 }
 
-function evidenceRow({ id, text }: EvidenceItem): Part<EvidenceItem> {
-  return { node: h('li', {}, h('span', { class: 'tag' }, id), ` ${text}`), update: () => {} };
+function evidenceRow({ id, text, incident }: EvidenceItem): Part<EvidenceItem> {
+  const href = `#/incident/${encodeURIComponent(incident ?? '')}`;
+  const words = incident === undefined ? text : h('a', { href }, text);
+  return { node: h('li', {}, h('span', { class: 'tag' }, id), ' ', words), update: () => {} };
 }
 
 function itemsOf(ids: readonly string[], { evidence }: Diagnosis): EvidenceItem[] {
