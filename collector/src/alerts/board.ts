@@ -3,7 +3,7 @@
  * to the store or dropped as a whole. Changes that may wait for the next commit are merged as "unsaved".
  */
 import type { TraceContext } from '@edgeward/shared/contracts';
-import type { MailKind } from '../notifiers/mail.js';
+import type { MailKind, Told } from '../notifiers/mail.js';
 import type { AlertStore, Operation } from './alert-store.js';
 import { detectorsOf } from './detectors.js';
 import { type AlarmState, isIdle } from './device-alarm.js';
@@ -14,6 +14,8 @@ import { calm, type StormState } from './storm.js';
 export interface IncidentRecord {
   readonly incident: Incident;
   readonly mailed: readonly MailKind[];
+  /** What the last of them said of the cause; absent: nobody knows any more, so no mail says that it has changed. */
+  readonly told?: Told;
   /** What was last told of it to sinks; absent = nothing. */
   readonly noted?: string;
   /** It ended while it was muted: its closing mail is still to come. */

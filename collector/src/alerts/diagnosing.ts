@@ -91,11 +91,15 @@ const settledAt = 0.8;
 /** A cause is what began it: pumps whose valve opens again look as if they leaked. */
 function agreedOn(found: Diagnosis, { diagnosis: before, firstMs, lastMs }: Incident): Diagnosis {
   const [known] = before?.causes ?? [];
-  if (!before || !known) return found;
-  if (found.causes[0]?.id === known.id) return { ...found, agreed: before.agreed + 1 };
+  const fresh = found.verdict === 'likely' ? { ...found, likelyLooks: 1 } : found;
+  if (!before || !known) return fresh;
+  if (found.causes[0]?.id === known.id) {
+    const likelyLooks = (before.likelyLooks ?? 0) + 1;
+    return { ...found, agreed: before.agreed + 1, ...(found.verdict === 'likely' && { likelyLooks }) };
+  }
   const sure = before.agreed > 1 && known.probability >= settledAt;
   const settled = before.verdict === 'likely' && (sure || lastMs - firstMs > settledAfterMs);
-  return settled ? { ...before, atMs: found.atMs } : found;
+  return settled ? { ...before, atMs: found.atMs } : fresh;
 }
 
 /**

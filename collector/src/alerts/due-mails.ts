@@ -1,10 +1,14 @@
-import type { MailKind, MailRequest } from '../notifiers/mail.js';
+import { isUpdate, type MailKind, type MailRequest, type Told, updateKinds } from '../notifiers/mail.js';
 import type { Draft, IncidentRecord } from './board.js';
+import type { AlertsConfig } from './config.js';
 import { isMuted } from './handling.js';
+import type { Incident } from './incident.js';
 import { isCovered } from './joining.js';
+import { isStormy } from './storm.js';
 
 /** The mails that the draft's incidents are due, each noted on its incident so that it is due only once. */
-export function dueMails(draft: Draft, nowMs: number): MailRequest[] {
+export function dueMails(draft: Draft, nowMs: number, config: AlertsConfig): MailRequest[] {
+  const stormy = isStormy(draft.storm, nowMs, config);
   return draft.touched().flatMap(record => {
     const { id } = record.incident;
     const settled = draft.isSettled(id) || record.owesClosing === true;
@@ -13,12 +17,19 @@ export function dueMails(draft: Draft, nowMs: number): MailRequest[] {
       return [];
     }
     if (isCovered(record, draft)) return [];
-    const kinds = dueKinds(record, settled, draft.isNew(id));
+    const urgent = dueKinds(record, settled, draft.isNew(id));
+    const kinds = urgent.length > 0 || stormy ? urgent : dueUpdates(record);
     if (kinds.length === 0) return [];
     const { owesClosing: _, ...rest } = record;
-    draft.setRecord({ ...rest, mailed: [...record.mailed, ...withImplied(kinds, record)] });
-    const { incident, trace } = record;
-    return kinds.map(kind => ({ kind, incident, ...(trace && { trace }) }));
+    const { incident, told, trace } = record;
+    const mailed = [...record.mailed, ...withImplied(kinds, record)];
+    draft.setRecord({ ...rest, mailed, told: toldBy(incident) });
+    return kinds.map(kind => ({
+      kind,
+      incident,
+      ...(isUpdate(kind) && told && { told }),
+      ...(trace && { trace }),
+    }));
   });
 }
 
@@ -49,4 +60,22 @@ function dueKinds({ incident, mailed, held }: IncidentRecord, settled: boolean, 
 function withImplied(kinds: readonly MailKind[], { incident }: IncidentRecord): MailKind[] {
   const saysCritical = kinds.includes('opened') && incident.severity === 'critical';
   return saysCritical ? [...kinds, 'critical'] : [...kinds];
+}
+
+/** Looks in a row at which a cause must have been likely before it is news. */
+const leastLooks = 2;
+
+/** Whoever was told of another cause, or of none, is told once that a likely one has stayed. */
+function dueUpdates({ incident, mailed, held, told }: IncidentRecord): MailKind[] {
+  const { diagnosis, state } = incident;
+  if (held || state !== 'open' || !told || !mailed.includes('opened')) return [];
+  if (diagnosis?.verdict !== 'likely' || (diagnosis.likelyLooks ?? 0) < leastLooks) return [];
+  if (told.verdict === 'likely' && told.id === diagnosis.causes[0]?.id) return [];
+  return updateKinds.filter(kind => !mailed.includes(kind)).slice(0, 1);
+}
+
+function toldBy({ diagnosis }: Incident): Told {
+  const [first] = diagnosis?.causes ?? [];
+  if (!diagnosis || !first || diagnosis.verdict === 'unknown') return { verdict: 'unknown' };
+  return { verdict: diagnosis.verdict, id: first.id, cause: first.cause };
 }

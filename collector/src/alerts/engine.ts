@@ -287,7 +287,7 @@ export class IncidentEngine implements Sink {
   async #commit(draft: Draft, after: Cursor | undefined): Promise<void> {
     const { store, mails, clock } = this.#options;
     const board = await this.#loaded();
-    const queued = mails?.prepare(dueMails(draft, clock.now()));
+    const queued = mails?.prepare(dueMails(draft, clock.now(), this.#options.config));
     const noted = this.notes.prepare(draft, clock.now());
     draft.prune(maxClosed);
     const cursor = after ? [{ key: cursorKey, value: after }] : [];

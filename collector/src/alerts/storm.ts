@@ -41,6 +41,15 @@ export function afterOpening(state: StormState, opening: Opening, config: Alerts
   };
 }
 
+/** Whether so many have opened of late that mails which can be done without are. */
+export function isStormy(
+  { openings }: StormState,
+  nowMs: number,
+  { stormDevices, stormWithinMs }: Pick<AlertsConfig, 'stormDevices' | 'stormWithinMs'>,
+): boolean {
+  return openings.filter(({ atMs }) => Math.abs(nowMs - atMs) < stormWithinMs).length > stormDevices;
+}
+
 export function isStorm(state: StormState): boolean {
   return state.firstId !== null;
 }

@@ -105,6 +105,7 @@ const diagnosis = z.strictObject({
   ),
   unknown: probability,
   agreed: count.meta({ description: 'Looks in a row that named the same first cause' }),
+  likelyLooks: count.optional().meta({ description: 'Those of them, up to the last, that found it likely' }),
   evidence: list(
     z.strictObject({
       id: z.string(),

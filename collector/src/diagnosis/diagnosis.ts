@@ -68,6 +68,8 @@ export interface Diagnosis {
   readonly evidence: readonly EvidenceItem[];
   /** Looks in a row that named the same first cause, this one included; 1 at the first. */
   readonly agreed: number;
+  /** Those of them that found it likely, up to this one; absent: this one did not, or it is of an earlier release. */
+  readonly likelyLooks?: number;
   /** By what later incidents are held against it; the clearest first. Absent in diagnoses of earlier releases. */
   readonly traits?: readonly Trait[];
 }
@@ -78,5 +80,5 @@ export function saysTheSame(a: Diagnosis | undefined, b: Diagnosis | undefined):
 }
 
 function said(diagnosis: Diagnosis | undefined) {
-  return diagnosis && { ...diagnosis, atMs: 0, agreed: 0, traits: undefined };
+  return diagnosis && { ...diagnosis, atMs: 0, agreed: 0, likelyLooks: 0, traits: undefined };
 }

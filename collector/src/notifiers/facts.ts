@@ -15,7 +15,7 @@ import {
   formatTime,
   withUnit,
 } from './format.js';
-import type { MailKind } from './mail.js';
+import type { MailKind, MailRequest, Told } from './mail.js';
 
 export interface ChannelFacts {
   readonly name: string;
@@ -68,14 +68,17 @@ export interface MailFacts {
 
 const unknownRange = 'unknown';
 
-export function mailFacts(kind: MailKind, incident: Incident, linkBase: string | undefined): MailFacts {
+export function mailFacts(
+  { kind, incident, told }: Pick<MailRequest, 'kind' | 'incident' | 'told'>,
+  linkBase: string | undefined,
+): MailFacts {
   const closed = kind === 'closed';
   return {
     severity: incident.severity,
     closed,
     place: placeOf(incident),
     title: clean(incident.title, 160),
-    lead: leadOf(kind, incident),
+    lead: leadOf(kind, incident, told),
     affected: affectedBy(incident),
     happened: happenedIn(incident),
     rangeLabel: rangeLabel(incident.detector),
@@ -108,7 +111,7 @@ export function placeOf({ site, gateway, device, deviceType, asset }: Incident):
   return site === null ? clean(gateway) : `${clean(site)}/${clean(gateway)}`;
 }
 
-function leadOf(kind: MailKind, incident: Incident): string {
+function leadOf(kind: MailKind, incident: Incident, told: Told | undefined): string {
   const device = clean(incident.detector === 'pipeline' ? incident.title : incident.device, 160);
   const span = formatDuration((incident.closedMs ?? incident.lastMs) - incident.firstMs);
   switch (kind) {
@@ -118,10 +121,28 @@ function leadOf(kind: MailKind, incident: Incident): string {
       if (incident.detector === 'pipeline')
         return `${upper(device)}. This is critical now, ${span} after it began.`;
       return `The incident on ${device} has become critical, ${span} after it began.`;
+    case 'update':
+    case 'update-2':
+      return updateLead(device, incident, told);
     case 'closed':
       if (incident.detector === 'pipeline') return `Over: ${device}. It lasted ${span}.`;
       return `The incident on ${device} is over. It lasted ${span}.`;
   }
+}
+
+/** What is thought now, and what was thought when somebody was last told. */
+function updateLead(device: string, { diagnosis }: Incident, told: Told | undefined): string {
+  const [first] = diagnosis?.causes ?? [];
+  if (!first) return `There is news of the cause of the incident on ${device}.`;
+  const now = `${clean(first.cause, 160)} (${percentOf(first.probability)}\u00a0%)`;
+  const what = told?.verdict === 'likely' ? 'Another cause is likely now' : 'A cause is likely now';
+  return `${what} for the incident on ${device}: ${now}. ${toldBefore(told)}`;
+}
+
+function toldBefore(told: Told | undefined): string {
+  if (told?.cause === undefined || told.verdict === 'unknown') return 'Until now it was unknown.';
+  const sure = told.verdict === 'likely' ? 'likely' : 'only possible';
+  return `Until now ${clean(told.cause, 160)} was ${sure}.`;
 }
 
 const doings: Readonly<Record<string, string>> = {

@@ -7,7 +7,7 @@ import type { Diagnosis } from '../diagnosis/diagnosis.js';
 import { aDiagnosis } from '../testing/a-diagnosis.js';
 import { anIncident } from '../testing/an-incident.js';
 import { readable, unfounded } from '../testing/mail-claims.js';
-import { type MailKind, renderMail } from './mail.js';
+import { type MailKind, renderMail, type Told } from './mail.js';
 
 const name = fc.stringMatching(/^[a-z][a-z0-9]{4,9}$/);
 const number = fc.oneof(
@@ -86,18 +86,27 @@ const incident: fc.Arbitrary<Incident> = fc
       ),
   );
 
-const kinds: readonly MailKind[] = ['opened', 'critical', 'closed'];
+const kinds: readonly MailKind[] = ['opened', 'critical', 'update', 'closed'];
+const before: fc.Arbitrary<Told> = fc.record(
+  {
+    verdict: fc.constantFrom('likely' as const, 'possible' as const, 'unknown' as const),
+    id: name,
+    cause: name,
+  },
+  { requiredKeys: ['verdict'], noNullPrototype: true },
+);
 
 test('no number, name or word in a mail that its incident does not have', () => {
   fc.assert(
-    fc.property(incident, fc.constantFrom(...kinds), fc.boolean(), (one, kind, diagnosed) => {
+    fc.property(incident, fc.constantFrom(...kinds), fc.boolean(), before, (one, kind, diagnosed, told) => {
       const { diagnosis: found, ...bare } = one;
-      const told = diagnosed ? one : bare;
-      const { subject, text, html } = renderMail({ kind, incident: told }, 'https://page.example');
-      const link = new RegExp(`https://page\\.example/#/incident/${told.id}`, 'g');
-      assert.deepEqual(unfounded(subject, told), []);
-      assert.deepEqual(unfounded(text.replaceAll(link, ' '), told), []);
-      assert.deepEqual(unfounded(readable(html), told), []);
+      const shown = diagnosed ? one : bare;
+      const known = { incident: shown, told: kind === 'update' ? told : undefined };
+      const { subject, text, html } = renderMail({ kind, incident: shown, told }, 'https://page.example');
+      const link = new RegExp(`https://page\\.example/#/incident/${shown.id}`, 'g');
+      assert.deepEqual(unfounded(subject, known), []);
+      assert.deepEqual(unfounded(text.replaceAll(link, ' '), known), []);
+      assert.deepEqual(unfounded(readable(html), known), []);
     }),
     { numRuns: 100, includeErrorInReport: true },
   );

@@ -1,16 +1,35 @@
 import type { TraceContext } from '@edgeward/shared/contracts';
 import type { Incident } from '../alerts/incident.js';
+import type { Diagnosis } from '../diagnosis/diagnosis.js';
 import { mailFacts, placeOf } from './facts.js';
 import { clean } from './format.js';
 import { mailHtml } from './mail-html.js';
 import { mailText } from './mail-text.js';
 
-/** At most one mail of each kind an incident. */
-export type MailKind = 'opened' | 'critical' | 'closed';
+/** At most one mail of each kind an incident. An update: another cause is likely now than was told. */
+export type MailKind = 'opened' | 'critical' | UpdateKind | 'closed';
+
+/** So many an incident, each with a message id of its own. */
+export const updateKinds = ['update', 'update-2'] as const;
+export type UpdateKind = (typeof updateKinds)[number];
+
+/** What the last mail of a thread said of the cause. */
+export interface Told {
+  readonly verdict: Diagnosis['verdict'];
+  /** Of the first cause; absent where the cause was unknown. */
+  readonly id?: string;
+  readonly cause?: string;
+}
+
+export function isUpdate(kind: MailKind | 'digest'): kind is UpdateKind {
+  return updateKinds.some(one => one === kind);
+}
 
 export interface MailRequest {
   readonly kind: MailKind;
   readonly incident: Incident;
+  /** What was told before; of updates only. */
+  readonly told?: Told;
   readonly trace?: TraceContext;
 }
 
@@ -22,8 +41,9 @@ export interface RenderedMail {
 }
 
 /** The same request always gives the same bytes. */
-export function renderMail({ kind, incident }: MailRequest, linkBase?: string): RenderedMail {
-  const facts = mailFacts(kind, incident, linkBase);
+export function renderMail(request: MailRequest, linkBase?: string): RenderedMail {
+  const { kind, incident } = request;
+  const facts = mailFacts(request, linkBase);
   return { subject: subjectOf(kind, incident), text: mailText(facts), html: mailHtml(facts) };
 }
 

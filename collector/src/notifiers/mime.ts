@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createTransport } from 'nodemailer';
 import type { Severity } from '../alerts/incident.js';
 import type { StoredChart } from './charts.js';
-import { hostOf } from './mail.js';
+import { hostOf, isUpdate } from './mail.js';
 import { withChart } from './mail-html.js';
 import type { Letter } from './mail-queue.js';
 import type { QueuedMail } from './queued-mail.js';
@@ -42,7 +42,7 @@ export function messageOptions(mail: OutgoingMail, collector: string | undefined
       'Auto-Submitted': 'auto-generated',
       'X-Auto-Response-Suppress': 'All',
       'List-Id': `<incidents.${collector ?? 'collector'}.${hostOf(from)}>`,
-      'X-Edgeward-Kind': kind,
+      'X-Edgeward-Kind': isUpdate(kind) ? 'update' : kind,
       ...(severity !== undefined && { 'X-Edgeward-Severity': severity }),
       ...(mail.incidentId !== null && { 'X-Edgeward-Incident': mail.incidentId }),
     },

@@ -14,7 +14,7 @@ const limit = { timeout: 60_000 };
 const { mail } = collectorConfig.parse({
   mail: { from: 'edgeward@plant.example', to: ['shift@plant.example'], linkBase: 'https://page.example' },
 });
-const charted = ['opened', 'critical', 'closed', 'unknown', 'weird-names'];
+const charted = ['opened', 'critical', 'update', 'closed', 'unknown', 'weird-names'];
 
 const root = await mkdtemp(path.join(tmpdir(), 'edgeward-preview-'));
 const folder = path.join(root, 'made', 'here');
@@ -37,6 +37,10 @@ test('writes one mail of each kind as files, threaded, the chart in the mail', l
     assert.ok((await read(`${name}.html`)).includes(png.toString('base64')), name);
   }
   assert.match(await read('closed.eml'), /^References: <[^>]+-opened\.main@[^>]+>\s+<[^>]+-critical\.main@/m);
+  assert.match(
+    await read('update.txt'),
+    /A cause is likely now .*: Blockage .* Until now Worn impeller was only/,
+  );
   assert.match(await read('unknown.txt'), /The cause is unknown/);
   assert.match(await read('closed.txt'), /In other words \(by the language model/);
   assert.match(await read('digest.txt'), /^Subject: \[digest\] 3 incidents, 2 open/);
@@ -50,7 +54,7 @@ test('reads well on phone and desk, in light and in dark', { ...limit, skip: noB
     const viewport = { width, height: 900 };
     await using context = await browser.newContext({ viewport, colorScheme: scheme });
     const page = await context.newPage();
-    for (const name of ['weird-names', 'digest', ...(width === 360 ? ['closed'] : [])]) {
+    for (const name of ['weird-names', 'digest', ...(width === 360 ? ['update', 'closed'] : [])]) {
       const where = `${name} at ${width} px, ${scheme}`;
       await page.goto(pathToFileURL(path.join(folder, `${name}.html`)).href);
       const over = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');

@@ -34,7 +34,7 @@ export async function previewMails(folder: string, config: MailConfig, collector
 }
 
 function mailOf(
-  { kind, incident }: Sample,
+  { kind, incident, told }: Sample,
   config: MailConfig,
   collector: string,
   thread: readonly QueuedMail[],
@@ -42,7 +42,8 @@ function mailOf(
   const order = thread.length + 1;
   const earlier = thread.filter(({ view }) => view.incidentId === incident.id);
   const nowMs = incident.closedMs ?? incident.lastMs;
-  return newMail({ kind, incident }, { config, collector, drawn: true, order, nowMs, thread: earlier });
+  const request = { kind, incident, ...(told && { told }) };
+  return newMail(request, { config, collector, drawn: true, order, nowMs, thread: earlier });
 }
 
 /** Of mails that were held, as `info` in a digest is. */

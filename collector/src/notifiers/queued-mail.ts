@@ -93,8 +93,8 @@ export function newMail(request: MailRequest, circumstances: Circumstances): New
 }
 
 function entryOf(request: MailRequest, { linkBase }: MailConfig): DigestEntry {
-  const { kind, incident } = request;
-  return digestEntry(request, mailFacts(kind, incident, linkBase).lead, linkTo(incident, linkBase));
+  const { incident } = request;
+  return digestEntry(request, mailFacts(request, linkBase).lead, linkTo(incident, linkBase));
 }
 
 /** One mail in place of several that went to the same recipients, oldest first; at least one. */

@@ -1,13 +1,14 @@
 /** Mails as they would be sent, for `edgeward mail --preview`; no numbers of a real plant. */
 import type { Incident, IncidentChannel } from '../alerts/incident.js';
 import type { Diagnosis } from '../diagnosis/diagnosis.js';
-import type { MailKind } from './mail.js';
+import type { MailKind, Told } from './mail.js';
 import type { Plot } from './plot.js';
 
 export interface Sample {
   readonly name: string;
   readonly kind: MailKind;
   readonly incident: Incident;
+  readonly told?: Told;
   readonly plot?: Plot;
 }
 
@@ -144,10 +145,44 @@ const unknown: Incident = {
   timeline: blocked.timeline.slice(0, 1),
 };
 
+/** Ten minutes on, with what came in beside the channels' own signs. */
+const renamedCause: Incident = {
+  ...blocked,
+  rows: 41,
+  lastMs: beganMs + 40 * secondMs,
+  diagnosis: {
+    ...diagnosis,
+    atMs: beganMs + 40 * secondMs,
+    likelyLooks: 2,
+    causes: diagnosis.causes.map((cause, i) =>
+      i === 0 ? { ...cause, evidence: ['E1', 'E2', 'E4'] } : cause,
+    ),
+    evidence: [
+      ...diagnosis.evidence,
+      {
+        ...item(
+          'E4',
+          'Like an incident of this device of 3 Mar 2026: Blockage or closed valve behind the pump (likely then), ' +
+            'called real, over after 12 min',
+        ),
+        kind: 'past',
+        incident: 'inc-00000000000000cc',
+      },
+    ],
+  },
+};
+
 /** One of each kind. */
 export const samples: readonly Sample[] = [
   { name: 'opened', kind: 'opened', incident: blocked, plot: plotAfter(14) },
   { name: 'critical', kind: 'critical', incident: blocked, plot: plotAfter(40) },
+  {
+    name: 'update',
+    kind: 'update',
+    incident: renamedCause,
+    told: { verdict: 'possible', id: 'pump-worn-impeller', cause: 'Worn impeller' },
+    plot: plotAfter(40),
+  },
   { name: 'closed', kind: 'closed', incident: closed, plot: plotAfter(430) },
   { name: 'unknown', kind: 'opened', incident: unknown, plot: plotAfter(14) },
   { name: 'weird-names', kind: 'opened', incident: weird, plot: renamed(plotAfter(14), weird) },

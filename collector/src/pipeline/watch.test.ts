@@ -32,7 +32,7 @@ test('a killed gateway is silent within 30 s; mail, cause and end say what happe
   assert.equal(incident.severity, 'warning');
   assert.equal(hopOf(rig), 'gateway gw-1');
   assert.ok(incident.recommendations.length > 0);
-  const facts = mailFacts('opened', incident, undefined);
+  const facts = mailFacts({ kind: 'opened', incident }, undefined);
   assert.match(facts.lead, /^Gateway gw-1 is silent since/);
   assert.match(
     facts.happened.join(' '),
