@@ -9,6 +9,7 @@ import type { Journal } from './journal/journal.js';
 import { ledgerView } from './ledger.js';
 import type { Live } from './live.js';
 import type { History } from './live-history.js';
+import type { Notifiers } from './notifiers/http/notifiers.js';
 import type { MailQueue } from './notifiers/mail-queue.js';
 import { pipeline } from './pipeline/rows.js';
 import type { GatewayReport } from './report.js';
@@ -34,6 +35,7 @@ export interface ViewParts {
   readonly pipeline: Live;
   readonly engine: IncidentEngine;
   readonly mails: MailQueue;
+  readonly notifiers: Notifiers;
   readonly scores: ScoreService;
   readonly metrics: { text(): Promise<string> };
   readonly health: () => HealthView;
@@ -70,6 +72,7 @@ export class Views implements CollectorViews, Disposable {
       () => clearInterval(pulse),
       parts.engine.onChange(incident => this.#tell({ kind: 'incident', incident })),
       parts.mails.onChange(mail => this.#tell({ kind: 'mail', mail })),
+      parts.notifiers.onChange(notification => this.#tell({ kind: 'notification', notification })),
       parts.gateways.subscribe(change => {
         if (change.kind === 'event') this.#tell({ kind: 'event', event: toEventView(change.event) });
       }),
@@ -124,6 +127,14 @@ export class Views implements CollectorViews, Disposable {
 
   mail(id: string) {
     return this.#parts.mails.body(id);
+  }
+
+  notifications(limit: number) {
+    return this.#parts.notifiers.list(limit);
+  }
+
+  notification(notifier: string, id: string) {
+    return this.#parts.notifiers.body(notifier, id);
   }
 
   ledger() {

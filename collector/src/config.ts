@@ -17,6 +17,7 @@ import { brokerConfig } from './broker/config.js';
 import { checkCatalogues, diagnosisConfig } from './diagnosis/config.js';
 import { shadowConfig } from './models/config.js';
 import { mailConfig } from './notifiers/config.js';
+import { checkNotify, notifyConfig } from './notifiers/http/config.js';
 import { healthConfig } from './pipeline/config.js';
 import { type SinkConfig, sinkConfig } from './sinks/index.js';
 import { topologyConfig } from './topology/config.js';
@@ -156,6 +157,9 @@ const options = z.strictObject({
   mail: mailConfig
     .prefault({ from: 'edgeward@localhost', to: ['operator@localhost'] })
     .meta({ description: 'Mails about incidents; without smtp they are kept and shown' }),
+  notify: notifyConfig.prefault({}).meta({
+    description: 'Slack and webhooks that are told of incidents, beside mail (deploy/notifiers.md)',
+  }),
   llm: llmConfig.optional().meta({
     description:
       'A language model that puts diagnoses into words (deploy/llm.md); it decides nothing. Absent: off, nothing is sent anywhere',
@@ -236,6 +240,6 @@ export const collectorConfig = options.superRefine((config, context) => {
 export type CollectorConfig = z.output<typeof collectorConfig>;
 
 /** What the schema cannot see. */
-export function checkConfig({ diagnosis }: CollectorConfig): Promise<ConfigIssue[]> {
-  return checkCatalogues(diagnosis);
+export async function checkConfig({ diagnosis, notify }: CollectorConfig): Promise<ConfigIssue[]> {
+  return [...(await checkCatalogues(diagnosis)), ...(await checkNotify(notify))];
 }

@@ -29,7 +29,9 @@ import { LiveFeed } from './live-feed.js';
 import { CollectorMetrics } from './metrics.js';
 import { openModels } from './models/open.js';
 import { Charts } from './notifiers/charts.js';
+import { Notifiers } from './notifiers/http/notifiers.js';
 import { MailQueue } from './notifiers/mail-queue.js';
+import { Outlets } from './notifiers/outlet.js';
 import { read } from './pipeline/read.js';
 import { PipelineWatch } from './pipeline/watch.js';
 import { Releases } from './releases.js';
@@ -220,6 +222,7 @@ export async function runCollector(
     incidents.run(stored.signal, deadline),
     sinks.run(stored.signal, deadline),
     stores.mails.run(stored.signal),
+    stores.notifiers.run(stored.signal),
     every(1000, 'incidents by the clock', () => engine.tick(clock.now()), chores),
     every(1000, 'incidents of drift', () => drifts.heed(), chores),
     wordings && every(1000, 'wording of incidents', () => wordings.next(stop), { ...chores, stop }),
@@ -265,6 +268,7 @@ interface Stores extends AsyncDisposable {
   readonly gateways: Gateways;
   readonly engine: IncidentEngine;
   readonly mails: MailQueue;
+  readonly notifiers: Notifiers;
   readonly alerts: AlertStore;
   readonly catalogue: readonly Cause[];
   readonly topology: Topology;
@@ -315,9 +319,17 @@ async function openStores(
     spans: trace?.mails,
   });
   const topology = new Topology(config.topology);
+  const notifiers = new Notifiers({
+    store,
+    config: config.notify,
+    collector: config.name,
+    linkBase: config.mail.linkBase,
+    log: log.child({ component: 'notify' }),
+    clock,
+  });
   const engine = new IncidentEngine({
     store,
-    mails,
+    mails: new Outlets([mails, notifiers]),
     config: config.alerts,
     diagnose: (incident, incidents) => diagnose(catalogue, live, incident, incidents),
     siteOf: gateway => siteOf(gateways, gateway),
@@ -331,6 +343,7 @@ async function openStores(
     gateways,
     engine,
     mails,
+    notifiers,
     alerts: store,
     catalogue,
     topology,

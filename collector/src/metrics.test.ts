@@ -96,6 +96,7 @@ test('what a gateway calls its version is told only if it looks like one', async
 test('names have prefixes, units at their end, and no label that anybody may choose freely', () => {
   const known = ['code', 'gateway', 'hop', 'kind', 'mark', 'reason', 'severity', 'sink', 'site', 'state'];
   known.push('group', 'topic', 'partition'); // of groups in the configuration
+  known.push('notifier'); // named in the configuration
   known.push('type', 'outcome'); // of trainings that somebody asked for, at most 64
   for (const { name, labels, help } of describeMetrics()) {
     assert.match(name, /^(collector|gateway|process|nodejs)_/);

@@ -20,6 +20,7 @@ import { addLedgerMetrics } from './metrics/ledger-metrics.js';
 import { addSinkMetrics, type Followed } from './metrics/sink-metrics.js';
 import { addTrainingMetrics } from './metrics/training-metrics.js';
 import { addWordingMetrics } from './metrics/wording-metrics.js';
+import type { Notifiers } from './notifiers/http/notifiers.js';
 import type { MailQueue } from './notifiers/mail-queue.js';
 import type { Trainings } from './training/trainings.js';
 import type { WordingCounts } from './wording/wordings.js';
@@ -33,6 +34,7 @@ export interface MetricSources {
   readonly followers: () => readonly Followed[];
   readonly engine: Pick<IncidentEngine, 'counts'>;
   readonly mails: Pick<MailQueue, 'counts' | 'delays'>;
+  readonly notifiers: Pick<Notifiers, 'counts' | 'totals'>;
   readonly trainings: Pick<Trainings, 'standing'>;
   /** Undefined where no language model is configured. */
   readonly wordings: () => WordingCounts | undefined;

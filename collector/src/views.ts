@@ -11,7 +11,7 @@ import type {
   ShadowReport,
 } from '@edgeward/shared/contracts';
 import type { HandlingAction } from './alerts/handling.js';
-import type { Incident } from './alerts/incident.js';
+import type { Incident, Severity } from './alerts/incident.js';
 import type { BlockPage } from './audit/block-list.js';
 import type { BooksJson } from './audit/books.js';
 import type { ConsumerState } from './runtime/view.js';
@@ -97,6 +97,33 @@ export interface MailBody extends MailView {
   readonly text: string;
   /** The chart is in it, as a data URL. */
   readonly html: string;
+}
+
+/** `held`: waits for the end of quiet hours; `merged`: later news of the incident has taken its place. */
+export type NoticeState = 'held' | 'queued' | 'merged' | 'sent' | 'failed';
+
+/** One event for one notifier beside mail. */
+export interface NoticeView {
+  /** Of one notifier. */
+  readonly id: string;
+  readonly notifier: string;
+  readonly type: 'slack' | 'webhook';
+  /** `updated`: another cause is likely now than was told. */
+  readonly event: 'opened' | 'critical' | 'updated' | 'closed';
+  readonly incidentId: string;
+  readonly severity: Severity;
+  readonly title: string;
+  readonly createdMs: number;
+  readonly sentMs: number | null;
+  readonly state: NoticeState;
+  /** Why it is not sent, or not yet. */
+  readonly reason: string | null;
+  readonly attempts: number;
+}
+
+export interface NoticeBody extends NoticeView {
+  /** The JSON that is sent, `***` for secrets. */
+  readonly text: string;
 }
 
 /** What the ledger says beside the agent's and the journal's own counts. */
@@ -362,6 +389,7 @@ export type StreamMessage =
   | { readonly kind: 'gateways'; readonly gateways: readonly GatewayView[] }
   | { readonly kind: 'incident'; readonly incident: Incident }
   | { readonly kind: 'mail'; readonly mail: MailView }
+  | { readonly kind: 'notification'; readonly notification: NoticeView }
   | { readonly kind: 'ledger'; readonly ledger: LedgerView }
   | { readonly kind: 'sinks'; readonly sinks: readonly SinkView[] }
   | { readonly kind: 'event'; readonly event: EventView };
@@ -427,6 +455,9 @@ export interface CollectorViews {
   handle(id: string, action: HandlingAction, by: string | undefined): Promise<Incident>;
   mails(limit: number): readonly MailView[];
   mail(id: string): Promise<MailBody | undefined>;
+  /** Of all notifiers beside mail, newest first. */
+  notifications(limit: number): readonly NoticeView[];
+  notification(notifier: string, id: string): Promise<NoticeBody | undefined>;
   ledger(): LedgerView;
   readonly sinks: SinkControls;
   readonly models: ModelControls;

@@ -12,7 +12,7 @@ import type { Logger } from '@edgeward/shared/log';
 import { settled } from '@edgeward/shared/settled';
 import { type Diagnosis, saysTheSame } from '../diagnosis/diagnosis.js';
 import { rowsOf } from '../journal/kept-delivery.js';
-import type { MailOutlet } from '../notifiers/mail-queue.js';
+import type { Outlet } from '../notifiers/outlet.js';
 import { notYetStored } from '../sinks/received.js';
 import { isUnder } from '../topology/place.js';
 import type { Topology } from '../topology/topology.js';
@@ -33,8 +33,8 @@ import { adjustmentsFor } from './sensitivity.js';
 
 export interface EngineOptions {
   readonly store: AlertStore;
-  /** Absent: no mails. */
-  readonly mails?: MailOutlet;
+  /** Absent: nobody is told. */
+  readonly mails?: Outlet;
   readonly config: AlertsConfig;
   /** Absent: no causes are looked for. */
   readonly diagnose?: Diagnose;

@@ -18,7 +18,7 @@ export function documentRoutes(app: FastifyInstance, version: string): void {
       tags: [
         { name: 'fleet', description: 'Gateways, devices, their data and its accounting' },
         { name: 'incidents', description: 'Stretches of trouble on a device' },
-        { name: 'mails', description: 'What was written about them' },
+        { name: 'mails', description: 'What people and machines were told of them' },
         { name: 'score', description: 'Scoring without keeping' },
         { name: 'sinks', description: 'Where the journal is copied to' },
         { name: 'operation', description: 'For probes and monitoring' },

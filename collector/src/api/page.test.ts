@@ -217,6 +217,10 @@ test('mails are shown as sent, in a frame that can run nothing', options, async 
   await frame.locator('h2', { hasText: 'pump-1' }).waitFor();
   assert.equal(await s.page.locator('iframe').getAttribute('sandbox'), '');
   assert.match(await textOf(s.page.locator('.letterhead')), /No SMTP server is configured/);
+  const notices = s.page.locator('.notices li');
+  assert.match(await textOf(notices.first()), /webhook pager: .*HTTP status 503/);
+  await notices.first().locator('summary').click();
+  await notices.first().locator('pre', { hasText: 'incident.opened' }).waitFor();
   assert.deepEqual(s.troubles, []);
 });
 

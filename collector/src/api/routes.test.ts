@@ -31,6 +31,8 @@ test('every reading route answers what its schema promises', async () => {
     [`/api/incidents/${id}`]: schemas.incident,
     '/api/mails': z.array(schemas.mailView).length(1),
     [`/api/mails/${mail}`]: schemas.mailView.extend({ text: z.string().min(1) }),
+    '/api/notifications': z.array(schemas.noticeView).length(1),
+    [`/api/notifications/pager/${id}-opened`]: schemas.noticeView.extend({ text: z.string().min(1) }),
     [`/api/series?gateway=gw-north-1&device=pump-1&from=1&to=${to}`]: schemas.seriesView,
     '/api/sinks': z.array(schemas.sinkView).length(3),
     '/api/sinks/lake/dead-letters?limit=2': schemas.sinkLettersView,

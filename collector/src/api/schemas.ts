@@ -217,6 +217,23 @@ export const mailView = z.strictObject({
   subject: z.string(),
 });
 
+export const noticeView = z.strictObject({
+  id: z.string().meta({ description: 'Of one notifier' }),
+  notifier: z.string(),
+  type: z.enum(['slack', 'webhook']),
+  event: z.enum(['opened', 'critical', 'updated', 'closed']),
+  incidentId: z.string(),
+  severity: z.enum(['info', 'warning', 'critical']),
+  title: z.string(),
+  createdMs: ms('When it was queued'),
+  sentMs: ms('When the server took it').nullable(),
+  state: z.enum(['held', 'queued', 'merged', 'sent', 'failed']).meta({
+    description: 'held: waits for the end of quiet hours; merged: later news has taken its place',
+  }),
+  reason: z.string().nullable(),
+  attempts: count,
+});
+
 const ledgerCounts = z.strictObject({
   read: count,
   stored: count,

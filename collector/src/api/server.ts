@@ -13,6 +13,7 @@ import { health } from './health.js';
 import { incidents } from './incidents.js';
 import { mails } from './mails.js';
 import { models } from './models.js';
+import { notifications } from './notifications.js';
 import { documentRoutes, openapi } from './openapi.js';
 import { page } from './page.js';
 import { requirePassword } from './password.js';
@@ -70,6 +71,7 @@ function addRoutes(app: Api, { views, stream: limits }: ApiOptions): void {
   series(app, views);
   incidents(app, views);
   mails(app, views);
+  notifications(app, views);
   stream(app, views, { ...streamDefaults, ...limits });
   openapi(app);
   page(app);

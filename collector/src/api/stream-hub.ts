@@ -75,6 +75,7 @@ export class StreamHub {
     const { views } = this;
     const incidents = [...views.incidents(snapshotItems)].reverse();
     const mails = [...views.mails(snapshotItems)].reverse();
+    const notifications = [...views.notifications(snapshotItems)].reverse();
     const events = [...views.events(snapshotItems)].reverse();
     return [
       { kind: 'gateways', gateways: views.gateways() },
@@ -82,6 +83,7 @@ export class StreamHub {
       { kind: 'sinks', sinks: views.sinks.list() },
       ...incidents.map(incident => ({ kind: 'incident', incident }) as const),
       ...mails.map(mail => ({ kind: 'mail', mail }) as const),
+      ...notifications.map(notification => ({ kind: 'notification', notification }) as const),
       ...events.map(event => ({ kind: 'event', event }) as const),
     ];
   }

@@ -36,7 +36,7 @@ export function stream(app: Api, views: CollectorViews, options: StreamOptions):
       schema: {
         tags: ['fleet'],
         summary:
-          'Server-sent events: a snapshot, then rows, gateways, incidents, mails, ledger, sinks and events live',
+          'Server-sent events: a snapshot, then rows, gateways, incidents, mails, notifications, ledger, sinks and events live',
         querystring: noQuery,
         produces: ['text/event-stream'],
         response: { 200: plainText, default: errorBody },

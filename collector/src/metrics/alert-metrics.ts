@@ -39,4 +39,23 @@ export function addAlertMetrics(metrics: Metrics, sources: () => MetricSources):
     'Times that a mail could not be sent and was tried again later',
     () => sources().mails.delays,
   );
+  const notifiers = () => sources().notifiers.totals();
+  metrics.gauges(
+    'collector_notifications',
+    'Notifications beside mail (Slack, webhooks) that are stored, at most 1000 each',
+    ['notifier', 'state'],
+    () => sources().notifiers.counts(),
+  );
+  metrics.counters(
+    'collector_notification_delays_total',
+    'Times that a notification could not be sent and was tried again later',
+    ['notifier'],
+    () => notifiers().map(({ name, delays }) => [name, delays]),
+  );
+  metrics.counters(
+    'collector_notifications_lost_total',
+    'Notifications that waited and were given up for newer ones, since too many did',
+    ['notifier'],
+    () => notifiers().map(({ name, lost }) => [name, lost]),
+  );
 }

@@ -27,7 +27,7 @@ export const smtpConfig = z.strictObject({
     }),
 });
 
-const severities = ['info', 'warning', 'critical'] as const;
+export const severities = ['info', 'warning', 'critical'] as const;
 
 const routeConfig = z.strictObject({
   to: z
@@ -58,7 +58,7 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-const quietConfig = z
+export const quietConfig = z
   .strictObject({
     from: clockOption().meta({ description: 'When they begin', examples: ['22:00'] }),
     to: clockOption().meta({
@@ -89,6 +89,8 @@ const digestConfig = z.strictObject({
     .default(3_600_000)
     .meta({ description: 'So long after the first that waits', unit: 'ms' }),
 });
+
+export type QuietHours = z.output<typeof quietConfig>;
 
 export const mailConfig = z.strictObject({
   smtp: smtpConfig.optional().meta({ description: 'Where mails go; absent: they are kept and shown' }),

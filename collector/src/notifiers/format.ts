@@ -1,7 +1,8 @@
 /** Names, numbers and times as they stand in a mail. */
 
-// Controls would forge lines and headers; direction marks would make text read as something else.
-const unprintable = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
+// Controls would forge lines and headers; direction marks would make text read as something else; half of a pair of
+// surrogates is no text at all.
+const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]+/gu;
 
 // Mail clients make links of what looks like an address.
 const address = /:\/\/|\bwww\.(?=\S)/giu;
@@ -12,7 +13,13 @@ export function clean(text: string, maxLength = 120): string {
     .replaceAll(unprintable, '\ufffd')
     .replaceAll(address, found => (found === '://' ? ': //' : `${found.slice(0, -1)} .`))
     .trim();
-  return plain.length > maxLength ? `${plain.slice(0, maxLength - 1)}…` : plain;
+  return cut(plain, maxLength);
+}
+
+/** Never within a pair of surrogates. */
+export function cut(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text;
+  return `${text.slice(0, maxLength - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 const entities: Readonly<Record<string, string>> = {

@@ -1,12 +1,11 @@
 /** The process dies between any two writes: no mail is lost, and at most one comes twice for each death. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { silentLogger } from '@edgeward/shared/log';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
-import { AlertStore, type Operation } from '../alerts/alert-store.js';
 import { temporaryFolder } from '../testing/alert-bench.js';
 import { anIncident } from '../testing/an-incident.js';
 import { configFor, mailProcess, mailServer, type Received } from '../testing/mail-server.js';
+import { dead, MortalStore } from '../testing/mortal-store.js';
 import type { MailView } from '../views.js';
 import type { ChartMaker } from './charts.js';
 import type { MailQueue } from './mail-queue.js';
@@ -15,23 +14,6 @@ const noonMs = Date.UTC(2026, 0, 1, 12);
 const morningMs = noonMs + 3_600_000;
 const quietHours = { from: '12:00', to: '13:00', timeZone: 'UTC' };
 const charts: ChartMaker = { chartOf: async () => ({ png: 'AAAA', alt: 'x', width: 1, height: 1 }) };
-
-/** Writes so many times, and never again. */
-class MortalStore extends AlertStore {
-  readonly died = new AbortController();
-  #left: number;
-
-  constructor(folder: string, writes: number) {
-    super({ directory: `${folder}/incidents`, log: silentLogger });
-    this.#left = writes;
-  }
-
-  override commit(operations: readonly Operation[]): Promise<void> {
-    if (this.#left-- > 0) return super.commit(operations);
-    this.died.abort();
-    return Promise.reject(new Error('killed'));
-  }
-}
 
 function when(queue: MailQueue, isSo: (mails: readonly MailView[]) => boolean): Promise<void> {
   return new Promise(resolve => {
@@ -47,13 +29,6 @@ const allDone = (mails: readonly MailView[]) =>
   mails.every(({ state }) => state === 'sent' || state === 'merged');
 const criticalSent = (mails: readonly MailView[]) =>
   mails.some(({ id, state }) => id === 'inc-2-opened' && state === 'sent');
-
-function dead({ died }: MortalStore): Promise<void> {
-  return new Promise(resolve => {
-    if (died.signal.aborted) resolve();
-    else died.signal.addEventListener('abort', () => resolve());
-  });
-}
 
 /** By message id: doubles fall together. */
 function byId(received: readonly Received[]): Map<string, string> {

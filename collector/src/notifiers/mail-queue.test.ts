@@ -6,7 +6,7 @@ import { silentLogger } from '@edgeward/shared/log';
 import { AlertStore } from '../alerts/alert-store.js';
 import { afterwards, temporaryFolder } from '../testing/alert-bench.js';
 import { anIncident } from '../testing/an-incident.js';
-import { answer, configFor, kindsOf, mailProcess, mailServer, until } from '../testing/mail-server.js';
+import { answer, configFor, mailProcess, mailServer, until } from '../testing/mail-server.js';
 import type { MailView } from '../views.js';
 import type { ChartMaker, StoredChart } from './charts.js';
 import { mailConfig } from './config.js';
@@ -95,27 +95,6 @@ test('a device name cannot add a header or a recipient', limit, async t => {
   assert.doesNotMatch(html, /<script>/);
 });
 
-test('451 is tried again, 550 is not', limit, async t => {
-  const server = await mailServer(t);
-  server.answers.push(answer(451, 'try later'));
-  const { queue, put } = await mailProcess(t, await temporaryFolder(t), configFor(server.port));
-  const delayed = until(queue, opened, mail => mail.state === 'queued' && mail.reason !== null);
-  await put('opened');
-  await put('critical');
-  assert.match((await delayed).reason ?? '', /451/);
-  await until(queue, 'inc-0123456789abcdef-critical', isSent);
-  assert.deepEqual(kindsOf(server.received), ['opened', 'critical'], 'a reply does not overtake');
-  assert.equal(queue.list(10).at(-1)?.reason, null);
-
-  server.answers.push(answer(550, 'no such policy'));
-  await put('opened', anIncident({ id: 'inc-2' }));
-  const failed = await until(queue, 'inc-2-opened', mail => mail.state === 'failed');
-  assert.match(failed.reason ?? '', /550/);
-  await put('opened', anIncident({ id: 'inc-3' }));
-  await until(queue, 'inc-3-opened', isSent);
-  assert.equal(server.received.length, 3);
-});
-
 test('one recipient for now, one for good: each gets it once or is named', limit, async t => {
   let asked = 0;
   const server = await mailServer(t, {
@@ -133,44 +112,6 @@ test('one recipient for now, one for good: each gets it once or is named', limit
     server.received.map(mail => mail.to),
     [['shift@plant.example'], ['chief@plant.example']],
   );
-});
-
-test('an outage delays and does not drop, also across a restart, and nothing overtakes', limit, async t => {
-  const folder = await temporaryFolder(t);
-  const probe = await mailServer(t);
-  await probe.close();
-  const config = configFor(probe.port);
-  const first = await mailProcess(t, folder, config);
-  await first.put('opened');
-  await first.put('critical');
-  const delayed = await until(first.queue, opened, mail => mail.reason !== null);
-  assert.equal(delayed.state, 'queued');
-  assert.match(delayed.reason ?? '', /ECONNREFUSED/);
-  await first.stop();
-
-  const { queue } = await mailProcess(t, folder, config);
-  assert.deepEqual(
-    queue.list(10).map(mail => mail.state),
-    ['queued', 'queued'],
-  );
-  const server = await mailServer(t, {}, probe.port);
-  await until(queue, 'inc-0123456789abcdef-critical', isSent);
-  assert.deepEqual(kindsOf(server.received), ['opened', 'critical']);
-});
-
-test('after a restart nothing that was sent is sent again', limit, async t => {
-  const folder = await temporaryFolder(t);
-  const server = await mailServer(t);
-  const config = configFor(server.port);
-  const first = await mailProcess(t, folder, config);
-  await first.put('opened');
-  await until(first.queue, opened, isSent);
-  await first.stop();
-  const second = await mailProcess(t, folder, config);
-  await second.put('opened');
-  await second.put('closed');
-  await until(second.queue, 'inc-0123456789abcdef-closed', isSent);
-  assert.equal(server.received.length, 2);
 });
 
 test('logs in with the secret, and a wrong one delays', limit, async t => {

@@ -16,17 +16,11 @@ import { illustrate } from './illustrator.js';
 import { type MailRequest, mailId, type RenderedMail } from './mail.js';
 import { MailCourier } from './mail-courier.js';
 import { withChart } from './mail-html.js';
+import type { Outlet } from './outlet.js';
 import { merged, type NewMail, newDigest, newMail, type QueuedMail, released } from './queued-mail.js';
 import { isDigestDue } from './recipients.js';
 import { SmtpSender } from './smtp.js';
-
-/** Where the incident engine puts its mails. */
-export interface MailOutlet {
-  /** Must be done before the first `prepare`; safe to call twice. */
-  open(): Promise<void>;
-  /** @returns what to commit, and what to call once that is done; nothing is queued before */
-  prepare(requests: readonly MailRequest[]): { readonly operations: readonly Operation[]; committed(): void };
-}
+import { nextOfEach, oldestFirst } from './threads.js';
 
 export interface MailQueueOptions {
   readonly store: AlertStore;
@@ -53,7 +47,7 @@ const chartPrefix = 'chart/';
 const maxMails = 1000;
 const chartWaitMs = 2500;
 
-export class MailQueue implements MailOutlet {
+export class MailQueue implements Outlet {
   readonly #options: MailQueueOptions;
   readonly #mails = new Map<string, QueuedMail>();
   readonly #listeners = new Set<Listener>();
@@ -214,19 +208,12 @@ export class MailQueue implements MailOutlet {
   }
 
   #oldestFirst(): QueuedMail[] {
-    return [...this.#mails.values()].sort((a, b) => a.order - b.order);
+    return oldestFirst(this.#mails.values());
   }
 
-  /** The next of each incident, oldest first: within a thread none overtakes an earlier one. */
+  /** The next of each incident, oldest first. */
   waiting(): QueuedMail[] {
-    const threads = new Set<string>();
-    return this.#oldestFirst()
-      .filter(mail => mail.view.state === 'queued')
-      .filter(({ view: { incidentId, id } }) => {
-        const thread = incidentId ?? id;
-        return !threads.has(thread) && threads.add(thread);
-      })
-      .filter(({ plot }) => plot === undefined);
+    return nextOfEach(this.#mails.values()).filter(({ plot }) => plot === undefined);
   }
 
   /** What the server said stands in memory even if it cannot be stored: a double after a crash beats two now. */
@@ -284,8 +271,7 @@ export class MailQueue implements MailOutlet {
     const done = [...this.#mails.values()].filter(
       ({ view }) => view.state !== 'queued' && view.state !== 'held',
     );
-    return done
-      .sort((a, b) => a.order - b.order)
+    return oldestFirst(done)
       .slice(0, over)
       .map(mail => mail.view.id);
   }

@@ -63,8 +63,8 @@ function wordingLines({ wording }: MailFacts): string {
 }
 
 /** Where the words of a language model begin. */
-export function wordingTitle(model: string): string {
-  return `In other words (by the language model ${model}; all else in this mail is Edgeward's own)`;
+export function wordingTitle(model: string, what = 'mail'): string {
+  return `In other words (by the language model ${model}; all else in this ${what} is Edgeward's own)`;
 }
 
 function pairs(entries: readonly (readonly [string, string])[]): string[] {

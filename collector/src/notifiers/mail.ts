@@ -53,10 +53,13 @@ export function renderMail(request: MailRequest, linkBase?: string): RenderedMai
  */
 function subjectOf(kind: MailKind, incident: Incident): string {
   const tag = kind === 'closed' ? 'closed' : incident.severity;
-  const { diagnosis, device, title } = incident;
+  return clean(`[${tag}] ${placeOf(incident)} ${headlineOf(incident)}`, 200);
+}
+
+/** `pump-1: Blocked valve behind the pump (likely)`, or the title where no cause is likely. */
+export function headlineOf({ diagnosis, device, title }: Incident): string {
   const [first] = diagnosis?.causes ?? [];
-  const what = first && diagnosis?.verdict === 'likely' ? `${clean(device)}: ${first.cause} (likely)` : title;
-  return clean(`[${tag}] ${placeOf(incident)} ${what}`, 200);
+  return first && diagnosis?.verdict === 'likely' ? `${clean(device)}: ${first.cause} (likely)` : title;
 }
 
 /** Derived, so that a mail that goes out twice after a crash has the same id both times. */

@@ -21,7 +21,7 @@ export function isHeld(config: MailConfig, severity: Severity, nowMs: number): b
   return isQuiet(config, nowMs) || inDigest(config, severity);
 }
 
-export function isQuiet({ quietHours }: MailConfig, nowMs: number): boolean {
+export function isQuiet({ quietHours }: Pick<MailConfig, 'quietHours'>, nowMs: number): boolean {
   if (!quietHours) return false;
   const { from, to, timeZone } = quietHours;
   const now = clockIn(timeZone, nowMs);

@@ -53,20 +53,6 @@ function passOn(
   carry(upstream, client, back);
 }
 
-test('a server that hangs delays for a while, and holds nothing up for good', limit, async t => {
-  const server = await mailServer(t);
-  const front = await relay(t, (client, i) => {
-    if (i > 0) passOn(client, server.port);
-  });
-  const sender = { silenceMs: 150 };
-  const { queue, put } = await mailProcess(t, await temporaryFolder(t), configFor(front.port), { sender });
-  const delayed = until(queue, opened, mail => mail.reason !== null);
-  await put('opened');
-  assert.equal((await delayed).state, 'queued');
-  await until(queue, opened, isSent);
-  assert.equal(server.received.length, 1);
-});
-
 test('a server that trickles for ever is given up in time', limit, async t => {
   const server = await mailServer(t);
   const front = await relay(t, (client, i) => {
@@ -97,24 +83,6 @@ test('a line cut in the middle of the text: it comes whole with the next try', l
   assert.equal(front.connections(), 2);
   assert.deepEqual(kindsOf(server.received), ['opened']);
 });
-
-test(
-  'a line cut before the answer: at most one double, with the same id and the same bytes',
-  limit,
-  async t => {
-    const server = await mailServer(t);
-    const front = await relay(t, (client, i) => {
-      // The server has taken the mail; nobody will hear of it.
-      const back = (data: Buffer) => (i === 0 && server.received.length > 0 ? undefined : data);
-      passOn(client, server.port, undefined, back);
-    });
-    const { queue, put } = await mailProcess(t, await temporaryFolder(t), configFor(front.port));
-    await put('opened');
-    await until(queue, opened, isSent);
-    assert.equal(server.received.length, 2);
-    assert.equal(server.received[0]!.raw, server.received[1]!.raw);
-  },
-);
 
 test('421 means the server: nothing is refused, all come later', limit, async t => {
   let asked = 0;
@@ -154,35 +122,6 @@ test('each recipient has a fate of its own, over a restart too', limit, async t 
   assert.match(sent.reason ?? '', /refused for gone@plant\.example/);
   const taken = server.received.map(({ to }) => to);
   assert.deepEqual(taken, [['shift@plant.example'], ['chief@plant.example']]);
-});
-
-test('after the worst days every mail has come, those of one incident in order', limit, async t => {
-  let moods = 0;
-  const server = await mailServer(t, {
-    onConnect(_session, done) {
-      done(moods++ % 3 === 0 ? answer(421, 'busy') : undefined);
-    },
-    onRcptTo(_address, _session, done) {
-      done(moods % 4 === 1 ? answer(451, 'greylisted') : null);
-    },
-  });
-  const folder = await temporaryFolder(t);
-  const config = configFor(server.port, { to: ['shift@plant.example'] });
-  const ids = ['inc-0000000000000001', 'inc-0000000000000002', 'inc-0000000000000003'];
-  let last = await mailProcess(t, folder, config);
-  for (const kind of ['opened', 'critical', 'closed'] as const) {
-    for (const id of ids) await last.put(kind, anIncident({ id }));
-    await last.stop();
-    last = await mailProcess(t, folder, config);
-  }
-  for (const id of ids) await until(last.queue, `${id}-closed`, isSent);
-  const told = server.received.map(({ raw }) => /^Message-ID: <(inc-\w+-\w+)@/m.exec(raw)?.[1]);
-  assert.equal(new Set(told).size, 9);
-  for (const id of ids)
-    assert.deepEqual(
-      [...new Set(told.filter(one => one?.startsWith(id)))],
-      ['opened', 'critical', 'closed'].map(kind => `${id}-${kind}`),
-    );
 });
 
 for (const secure of ['starttls', 'tls'] as const)

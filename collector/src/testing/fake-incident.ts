@@ -1,5 +1,5 @@
 import type { Incident, IncidentChannel } from '../alerts/incident.js';
-import type { MailBody } from '../views.js';
+import type { MailBody, NoticeBody } from '../views.js';
 import type { FakeDevice, FakeRow } from './fake-plant.js';
 
 export function openIncident(device: FakeDevice, row: FakeRow, n: number): Incident {
@@ -105,5 +105,24 @@ export function mailAbout(incident: Incident): MailBody {
       `<p>Peak score ${incident.peakScore.toFixed(2)}, threshold ${incident.threshold}.</p>` +
       `<table cellpadding="6" style="border-collapse:collapse">${rows.join('')}</table>` +
       `<h3>What to do</h3><ol>${incident.recommendations.map(text => `<li>${text}</li>`).join('')}</ol></div>`,
+  };
+}
+
+/** A webhook that does not answer now. */
+export function noticeAbout(incident: Incident): NoticeBody {
+  return {
+    id: `${incident.id}-opened`,
+    notifier: 'pager',
+    type: 'webhook',
+    event: 'opened',
+    incidentId: incident.id,
+    severity: incident.severity,
+    title: incident.title,
+    createdMs: incident.openedMs,
+    sentMs: null,
+    state: 'queued',
+    reason: 'the server answered with HTTP status 503',
+    attempts: 2,
+    text: JSON.stringify({ type: 'incident.opened', data: { title: incident.title } }, null, 2),
   };
 }

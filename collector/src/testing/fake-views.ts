@@ -15,6 +15,8 @@ import type {
   LiveUpdate,
   MailBody,
   MailView,
+  NoticeBody,
+  NoticeView,
   ScoreRequestRow,
   ScoreResultRow,
   SeriesQuery,
@@ -22,7 +24,7 @@ import type {
   StreamMessage,
 } from '../views.js';
 import { type FakeGateway, fleet, ledgerOf } from './fake-fleet.js';
-import { closeIncident, mailAbout, openIncident, updateIncident } from './fake-incident.js';
+import { closeIncident, mailAbout, noticeAbout, openIncident, updateIncident } from './fake-incident.js';
 import { FakeModels } from './fake-models.js';
 import type { FakeDevice } from './fake-plant.js';
 import { FakeSinks } from './fake-sinks.js';
@@ -51,6 +53,7 @@ export class FakeViews implements CollectorViews {
   readonly #gateways: FakeGateway[];
   readonly #incidents = new Map<string, Incident>();
   readonly #mails = new Map<string, MailBody>();
+  readonly #notices: NoticeBody[] = [];
   readonly #events: EventView[] = [];
   readonly #listeners = new Set<(message: StreamMessage) => void>();
   readonly #log: { atMs: number; text: string }[] = [];
@@ -184,6 +187,17 @@ export class FakeViews implements CollectorViews {
     return this.#mails.get(id);
   }
 
+  notifications(limit: number): readonly NoticeView[] {
+    return this.#notices
+      .slice(-limit)
+      .reverse()
+      .map(({ text: _, ...view }) => view);
+  }
+
+  async notification(notifier: string, id: string): Promise<NoticeBody | undefined> {
+    return this.#notices.find(one => one.notifier === notifier && one.id === id);
+  }
+
   ledger(): LedgerView {
     return ledgerOf(this.#gateways, this.#nowMs - 900);
   }
@@ -287,6 +301,10 @@ export class FakeViews implements CollectorViews {
     const mail = mailAbout(incident);
     this.#mails.set(mail.id, mail);
     this.#emit({ kind: 'mail', mail: withoutBody(mail) });
+    const notice = noticeAbout(incident);
+    const { text: _, ...notification } = notice;
+    this.#notices.push(notice);
+    this.#emit({ kind: 'notification', notification });
   }
 
   #publish(incident: Incident): void {

@@ -1,10 +1,10 @@
 /** A real mail server in the test's own process, and what one collector process has of mails. */
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { systemClock } from '@edgeward/shared/clock';
 import type { Clock } from '@edgeward/shared/contracts';
-import { silentLogger } from '@edgeward/shared/log';
+import { type Logger, silentLogger } from '@edgeward/shared/log';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { AlertStore } from '../alerts/alert-store.js';
 import type { Incident } from '../alerts/incident.js';
@@ -14,6 +14,7 @@ import { illustrate } from '../notifiers/illustrator.js';
 import type { MailKind } from '../notifiers/mail.js';
 import { MailCourier } from '../notifiers/mail-courier.js';
 import { MailQueue } from '../notifiers/mail-queue.js';
+import type { Outlet } from '../notifiers/outlet.js';
 import { type SenderOptions, SmtpSender } from '../notifiers/smtp.js';
 import type { MailView } from '../views.js';
 import { afterwards } from './alert-bench.js';
@@ -49,7 +50,11 @@ export async function mailServer(t: TestContext, options: SMTPServerOptions = {}
   await once(server.server, 'listening');
   const close = () => new Promise<void>(resolve => server.close(() => resolve()));
   afterwards(t, close);
-  return { port: (server.server.address() as AddressInfo).port, received, answers, close };
+  /** Without a word. */
+  const cut = () => {
+    for (const { _socket } of server.connections as Iterable<{ _socket: Socket }>) _socket.destroy();
+  };
+  return { port: (server.server.address() as AddressInfo).port, received, answers, close, cut };
 }
 
 export function kindsOf(received: readonly Received[]): (string | undefined)[] {
@@ -75,6 +80,7 @@ export interface MailProcessOptions {
   readonly charts?: ChartMaker;
   readonly sender?: SenderOptions;
   readonly store?: AlertStore;
+  readonly log?: Logger;
 }
 
 export async function mailProcess(
@@ -84,7 +90,7 @@ export async function mailProcess(
   options: MailProcessOptions = {},
 ) {
   const { clock = systemClock, charts } = options;
-  const log = silentLogger;
+  const log = options.log ?? silentLogger;
   const store = options.store ?? new AlertStore({ directory: `${folder}/incidents`, log });
   const queue = new MailQueue({ store, config, charts, log, clock });
   await queue.open();
@@ -102,12 +108,20 @@ export async function mailProcess(
     await store[Symbol.asyncDispose]();
   };
   afterwards(t, stop);
-  const put = async (kind: MailKind, incident: Incident = anIncident()) => {
-    const { operations, committed } = queue.prepare([{ kind, incident }]);
-    await store.commit(operations);
-    committed();
-  };
-  return { queue, put, stop };
+  const put = (kind: MailKind, incident: Incident = anIncident()) => putInto(queue, store, kind, incident);
+  return { queue, put, stop, store };
+}
+
+/** As the incident engine does. */
+export async function putInto(
+  outlet: Outlet,
+  store: AlertStore,
+  kind: MailKind,
+  incident: Incident,
+): Promise<void> {
+  const { operations, committed } = outlet.prepare([{ kind, incident }]);
+  await store.commit([...operations]);
+  committed();
 }
 
 /** Resolves at the first change, or now, after which the mail is as wanted. */

@@ -4,6 +4,7 @@ import type {
   DemoAction,
   DemoState,
   DeviceView,
+  NoticeBody,
   SeriesQuery,
   SeriesView,
   SinkLettersView,
@@ -32,6 +33,8 @@ export function collectorNow(): number {
 export const api = {
   devices: () => ask<readonly DeviceView[]>('/api/devices'),
   incident: (id: string) => ask<Incident>(incidentAt(id)),
+  notification: (notifier: string, id: string) =>
+    ask<NoticeBody>(`/api/notifications/${encodeURIComponent(notifier)}/${encodeURIComponent(id)}`),
   acknowledge: (id: string) => ask<Incident>(`${incidentAt(id)}/acknowledge`, {}),
   mute: (id: string, minutes: number) => ask<Incident>(`${incidentAt(id)}/mute`, { minutes }),
   feedback: (id: string, verdict: Feedback) => ask<Incident>(`${incidentAt(id)}/feedback`, { verdict }),

@@ -2,6 +2,7 @@ import type { MailView } from '../views.js';
 import { empty, h, heading, KeyedList, setAttribute, setText } from './dom.js';
 import { moment } from './format.js';
 import { mailRow, mailState } from './mail-parts.js';
+import { noticesPanel } from './notices-panel.js';
 import type { OpenView } from './view.js';
 
 /** `#/mails` and `#/mail/<id>`: the list beside the mail as it was sent. */
@@ -14,11 +15,13 @@ export const mailsView: OpenView = (store, [chosen]) => {
   );
   const reader = h('section', { class: 'panel reader', 'aria-label': 'Mail' });
   const box = h('div', { class: 'two mails' }, h('section', { class: 'panel' }, rows), reader);
+  const notices = noticesPanel(store);
   let shown: string | undefined;
   return {
     title: 'Mails',
-    root: h('div', {}, heading('Mails'), nothing, box),
+    root: h('div', {}, heading('Mails'), nothing, box, notices.root),
     update: () => {
+      notices.update();
       const mails = [...store.mails.values()].sort((a, b) => b.createdMs - a.createdMs);
       list.set(mails);
       nothing.hidden = mails.length > 0 || !store.loaded;

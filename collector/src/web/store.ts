@@ -7,6 +7,7 @@ import type {
   LedgerView,
   LiveUpdate,
   MailView,
+  NoticeView,
   SinkView,
   StreamMessage,
 } from '../views.js';
@@ -21,6 +22,7 @@ export type Topic =
   | 'ledger'
   | 'link'
   | 'mails'
+  | 'notifications'
   | 'rows'
   | 'sinks'
   | 'theme';
@@ -50,6 +52,8 @@ export class Store {
   readonly sparks = new Map<string, Spark>();
   readonly incidents = new Map<string, Incident>();
   readonly mails = new Map<string, MailView>();
+  /** By notifier and id. */
+  readonly notifications = new Map<string, NoticeView>();
   events: readonly EventView[] = [];
   ledger: LedgerView | undefined;
   sinks: readonly SinkView[] = [];
@@ -126,11 +130,14 @@ export class Store {
         this.gateways = message.gateways;
         return 'gateways';
       case 'incident':
-        remember(this.incidents, message.incident);
+        remember(this.incidents, message.incident.id, message.incident);
         return 'incidents';
       case 'mail':
-        remember(this.mails, message.mail);
+        remember(this.mails, message.mail.id, message.mail);
         return 'mails';
+      case 'notification':
+        remember(this.notifications, noticeKey(message.notification), message.notification);
+        return 'notifications';
       case 'ledger':
         this.ledger = message.ledger;
         return 'ledger';
@@ -194,8 +201,12 @@ function withRow(device: DeviceView, update: LiveUpdate, at: number, timeMs: num
   };
 }
 
-function remember<Item extends { readonly id: string }>(items: Map<string, Item>, item: Item): void {
-  items.set(item.id, item);
+export function noticeKey({ notifier, id }: Pick<NoticeView, 'notifier' | 'id'>): string {
+  return `${notifier}/${id}`;
+}
+
+function remember<Item>(items: Map<string, Item>, key: string, item: Item): void {
+  items.set(key, item);
   const oldest = items.keys().next();
   if (items.size > maxItems && !oldest.done) items.delete(oldest.value);
 }

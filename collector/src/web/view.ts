@@ -21,6 +21,7 @@ export const everything: ReadonlySet<Topic> = new Set<Topic>([
   'ledger',
   'link',
   'mails',
+  'notifications',
   'rows',
   'sinks',
 ]);

@@ -71,6 +71,11 @@ export const commandTable: readonly TableEntry[] = [
     summary: 'write sample mails as files, to see what will be sent',
   },
   {
+    word: 'notify',
+    module: '@edgeward/collector/notify-command',
+    summary: 'send a test to a Slack channel or webhook, or show what it would get',
+  },
+  {
     word: 'fsck',
     module: '@edgeward/shared/fsck-command',
     summary: 'check and repair the stores of a stopped agent or collector',

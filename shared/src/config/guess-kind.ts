@@ -25,6 +25,7 @@ const ownKeys: Readonly<Record<ConfigName, readonly string[]>> = {
     'sinks',
     'alerts',
     'mail',
+    'notify',
     'score',
     'receiptAfter',
     'shadow',
