@@ -32,6 +32,7 @@ import { Charts } from './notifiers/charts.js';
 import { Notifiers } from './notifiers/http/notifiers.js';
 import { MailQueue } from './notifiers/mail-queue.js';
 import { Outlets } from './notifiers/outlet.js';
+import { readPast, writePast } from './pipeline/past/kept-past.js';
 import { read } from './pipeline/read.js';
 import { PipelineWatch } from './pipeline/watch.js';
 import { Releases } from './releases.js';
@@ -165,7 +166,11 @@ export async function runCollector(
     queueMaxBytes: config.ingest.maxQueueBytes,
     maxGateways: config.metrics.maxGateways,
   });
+  const pastFile = path.join(config.dataDir, 'pipeline-past.state');
+  const healthLog = log.child({ component: 'health' });
+  const past = await readPast(pastFile, clock.now(), healthLog);
   const watch = new PipelineWatch({
+    past,
     config: config.health,
     live,
     catalogue,
@@ -227,7 +232,10 @@ export async function runCollector(
     every(1000, 'incidents of drift', () => drifts.heed(), chores),
     wordings && every(1000, 'wording of incidents', () => wordings.next(stop), { ...chores, stop }),
     ...(config.health.enabled
-      ? [every(config.health.everyMs, 'a look at the pipeline', () => watch.look(), chores)]
+      ? [
+          every(config.health.everyMs, 'a look at the pipeline', () => watch.look(), chores),
+          every(6 * 3_600_000, 'what is usual of it', () => writePast(pastFile, past, healthLog), chores),
+        ]
       : []),
     retention.run(stored.signal),
     releases.run(stored.signal),
@@ -259,6 +267,7 @@ export async function runCollector(
   await ingesting;
   stored.abort();
   await Promise.race([Promise.all(working), untilAborted(deadline)]);
+  if (config.health.enabled) await writePast(pastFile, past, healthLog);
   await sinks[Symbol.asyncDispose]();
   log.info({ position: journal.position }, 'stopped');
 }

@@ -24,6 +24,10 @@ export const healthConfig = z.strictObject({
   ),
   clockMs: ms("A gateway's clock, or a jump of the collector's own, may be off by so much", 5000, 100),
   delayMs: ms('Rows that are this long on their way, from an agent that is connected, are told', 10_000),
+  unusual: z.boolean().default(true).meta({
+    description:
+      'Whether what no rule says is told, too: gateways, sinks and the collector that are unlike their own past',
+  }),
   groupFrom: z.int().min(2).default(5).meta({
     description:
       'So many gateways of a site, or of all, with the same trouble are one incident with the list',

@@ -18,6 +18,7 @@ const words: Readonly<Record<string, string>> = {
   'gateway-burst': 'send far more rows than ever',
   'channel-silent': 'have devices or channels that are silent',
   'rows-silent': 'report but send no rows',
+  'gateway-unusual': 'are unlike their own past',
 };
 
 export class Groups {
@@ -102,6 +103,7 @@ function causesOf(
       ['pipeline-collector-clock', 0.7],
       ['pipeline-gateway-clock', 0.2],
     ];
+  if (kind === 'gateway-unusual') return [['pipeline-unusual', 0.4]];
   if (kind !== 'gateway-silent' && kind !== 'gateway-delay') return own[0]?.causes ?? [];
   const isWhole = gateways.some(one => one.site !== site && one.silentMs !== undefined && !one.stopped);
   if (site !== null && isWhole)

@@ -4,7 +4,7 @@
  * and what is measured must not count as input. Incidents of it do need a store: while that fails, see `untold`.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Clock } from '@edgeward/shared/contracts';
+import type { Clock, Delivery } from '@edgeward/shared/contracts';
 import type { HealthNews } from '../alerts/health-incidents.js';
 import type { Incident } from '../alerts/incident.js';
 import type { Cause } from '../diagnosis/catalogue.js';
@@ -13,6 +13,8 @@ import type { HealthConfig } from './config.js';
 import { diagnosisOf } from './diagnosis.js';
 import { type Finding, keyOf } from './finding.js';
 import { Groups, groupSubject } from './grouping.js';
+import { isUnusual } from './past/finding.js';
+import { PastJudge } from './past/past-judge.js';
 import type { GatewayReading, Reading } from './readings.js';
 import { RowMaker } from './rows.js';
 import { ChannelRule } from './rules/channel-rule.js';
@@ -30,6 +32,8 @@ export interface WatchOptions {
   readonly read: () => Promise<Reading> | Reading;
   readonly tell: (news: HealthNews) => Promise<void>;
   readonly clock: Clock;
+  /** What is usual, as far as it is known from before. */
+  readonly past?: PastJudge;
 }
 
 /** Rows of gateways, sinks and the collector, apart from those of devices, so that neither takes the other's room. */
@@ -55,6 +59,7 @@ export class PipelineWatch {
   readonly #silence = new SilenceRule();
   readonly #gateways = new GatewayRules();
   readonly #channels: ChannelRule;
+  readonly #past: PastJudge;
   readonly #groups = new Groups();
   readonly #held = new Map<string, Held>();
   #untold: readonly Finding[] = [];
@@ -67,6 +72,7 @@ export class PipelineWatch {
     this.#options = options;
     this.#catalogue = new Map(options.catalogue.map(cause => [cause.id, cause]));
     this.#channels = new ChannelRule(options.live);
+    this.#past = options.past ?? new PastJudge();
   }
 
   /** Call every `everyMs`, once the last is done. It lets others have their turn: a fleet takes tens of ms. */
@@ -74,9 +80,10 @@ export class PipelineWatch {
     const reading = await this.#options.read();
     this.#startedAtMs ??= reading.atMs;
     await turn();
-    this.rows.add(this.#maker.make(reading), false);
+    const rows = this.#maker.make(reading);
+    this.rows.add(rows, false);
     await turn();
-    const found = await this.#judge(reading);
+    const found = await this.#judge(reading, rows);
     this.#before = reading;
     this.#hold(found, reading.atMs);
     const news = this.#news(reading);
@@ -94,7 +101,7 @@ export class PipelineWatch {
     return this.#untold;
   }
 
-  async #judge(reading: Reading): Promise<Finding[]> {
+  async #judge(reading: Reading, rows: readonly Delivery[]): Promise<Finding[]> {
     const { config } = this.#options;
     const before = this.#before;
     const look = { reading, before, config, lasting: this.#lasting.count };
@@ -123,7 +130,33 @@ export class PipelineWatch {
     const gateways = [...silent, ...shown, ...missing].filter(
       ({ kind }) => !isDown || kind === 'gateway-burst',
     );
-    return [...own, ...sinks, ...this.#groups.join(gateways, reading, config.groupFrom)];
+    await turn();
+    const ruled = [...own, ...sinks, ...gateways];
+    const isYoung = reading.atMs - this.#startedAtMs! < config.graceMs || wellMs < config.graceMs;
+    const unusual = this.#unusual(reading, rows, ruled, isYoung || jumped);
+    const ofGateways = unusual.filter(({ deviceType }) => deviceType === 'pipeline-gateway');
+    const others = unusual.filter(({ deviceType }) => deviceType !== 'pipeline-gateway');
+    const joined = this.#groups.join([...gateways, ...ofGateways], reading, config.groupFrom);
+    return [...own, ...sinks, ...others, ...joined];
+  }
+
+  /** What no rule says. What troubles the collector shows in everybody's delays. */
+  #unusual(
+    { nowMs, gateways }: Reading,
+    rows: readonly Delivery[],
+    ruled: readonly Finding[],
+    isUnsettled: boolean,
+  ): Finding[] {
+    if (!this.#options.config.unusual) return [];
+    const held = [...this.#held.values()].map(({ finding }) => finding).filter(one => !isUnusual(one.kind));
+    const all = [...ruled, ...held];
+    const told = new Set(all.flatMap(({ device, affected }) => [device, ...affected]));
+    const isDisturbed =
+      isUnsettled ||
+      all.some(({ deviceType, kind }) => deviceType === 'pipeline-collector' && !isLasting.has(kind));
+    const sites = new Map(gateways.map(({ id, site }) => [id, site]));
+    const siteOf = (id: string) => sites.get(id) ?? null;
+    return this.#past.judge({ rows, nowMs, told, isDisturbed, siteOf });
   }
 
   /** What comes and goes is one trouble. */
@@ -179,7 +212,10 @@ export class PipelineWatch {
           if (ending !== undefined) return ending;
         }
         const group = all.find(other => other.kind === source && other.affected.includes(device));
-        return group && `it is one of many: ${group.title}`;
+        if (group) return `it is one of many: ${group.title}`;
+        const rule =
+          isUnusual(source) && all.find(other => other.device === device && !isUnusual(other.kind));
+        return rule ? `a rule says what it is: ${rule.title}` : undefined;
       },
     };
   }
@@ -192,6 +228,14 @@ function isOfGateways({ deviceType, source }: Incident): boolean {
 
 const goneText =
   'it began more than a week ago, and nothing has been heard since the collector started: it may have been taken away';
+
+/** They can go on for weeks, and delay nobody. */
+const isLasting: ReadonlySet<string> = new Set([
+  'collector-disk',
+  'gateway-silent',
+  'channel-silent',
+  'rows-silent',
+]);
 
 /** Then nothing comes from anybody, and nobody is to blame for it. */
 const takesNothing: ReadonlySet<string> = new Set(['collector-journal', 'collector-blocked', 'broker-down']);

@@ -8,6 +8,7 @@ import { type Cause, loadCatalogue } from '../diagnosis/catalogue.js';
 import { Gateways } from '../gateways.js';
 import { Live } from '../live.js';
 import { type HealthConfig, healthConfig } from '../pipeline/config.js';
+import type { PastJudge } from '../pipeline/past/past-judge.js';
 import { read } from '../pipeline/read.js';
 import type { Reading, SinkReading } from '../pipeline/readings.js';
 import { PipelineWatch } from '../pipeline/watch.js';
@@ -23,6 +24,8 @@ export interface RigOptions extends Pick<BenchOptions, 'directory' | 'alerts' | 
   readonly clock?: FakeClock;
   /** Time between reports; 0 = none, as of a microcontroller. */
   readonly reportMs?: number;
+  /** What is usual of it, from before. */
+  readonly past?: PastJudge;
 }
 
 let catalogue: readonly Cause[] | undefined;
@@ -104,6 +107,7 @@ export class PipelineRig {
       read: () => this.#read(),
       tell: news => bench.engine.health(news),
       clock: this.clock,
+      ...(options.past && { past: options.past }),
     });
   }
 

@@ -1,0 +1,52 @@
+/**
+ * What is usual, in a file of dataDir: a restart goes on. Another release, or damage, learns anew. It is packed in parts,
+ * each with its length before it, so that nobody waits for all of a large fleet.
+ */
+import { readFile } from 'node:fs/promises';
+import { setImmediate as turn } from 'node:timers/promises';
+import { packState, unpackState } from '@edgeward/models/scorer-state';
+import { messageOf } from '@edgeward/shared/errors';
+import { isAbsent, writeFileAtomic } from '@edgeward/shared/files';
+import type { Logger } from '@edgeward/shared/log';
+import { PastJudge } from './past-judge.js';
+
+const devicesAtOnce = 200;
+
+export async function readPast(file: string, nowMs: number, log: Logger): Promise<PastJudge> {
+  const judge = new PastJudge();
+  try {
+    for (const part of partsOf(await readFile(file))) judge.load(unpackState(part), nowMs);
+    return judge;
+  } catch (error) {
+    if (!isAbsent(error))
+      log.warn({ file, reason: messageOf(error) }, 'what is usual of the pipeline is learned anew');
+    return new PastJudge();
+  }
+}
+
+/** Never throws: without it the next start only learns anew. */
+export async function writePast(file: string, judge: PastJudge, log: Logger): Promise<void> {
+  try {
+    const parts: Uint8Array[] = [];
+    for (const memory of judge.save(devicesAtOnce)) {
+      const part = packState([memory]);
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(part.length);
+      parts.push(length, part);
+      await turn();
+    }
+    await writeFileAtomic(file, Buffer.concat(parts));
+  } catch (error) {
+    log.warn({ file, reason: messageOf(error) }, 'what is usual of the pipeline could not be saved');
+  }
+}
+
+/** @throws RangeError where it ends too early */
+function* partsOf(all: Buffer): Generator<Uint8Array> {
+  for (let at = 0; at < all.length; ) {
+    const end = at + 4 + all.readUInt32LE(at);
+    if (end > all.length) throw new RangeError('it ends too early');
+    yield all.subarray(at + 4, end);
+    at = end;
+  }
+}
