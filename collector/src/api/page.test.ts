@@ -321,11 +321,14 @@ test('on a phone nothing is wider than the screen', options, async () => {
     'mails',
     'ledger',
     'sinks',
+    'pipeline',
+    'pipeline/gw-north-1',
     'events',
   ];
   for (const view of views) {
     await s.go(`#/${view}`);
     await s.page.locator('h1').waitFor();
+    if (view === 'pipeline') await s.page.locator('tbody tr').first().waitFor();
     const width = await s.page.evaluate('document.documentElement.scrollWidth');
     assert.ok(Number(width) <= 360, `${view} is ${width} px wide`);
   }
@@ -363,10 +366,13 @@ test('contrast of all text is at least 4.5 in both schemes', options, async () =
       'mails',
       'ledger',
       'sinks',
+      'pipeline',
+      'pipeline/gw-north-1',
       'events',
     ]) {
       await s.go(`#/${view}`);
       await s.page.locator('h1').waitFor();
+      if (view.startsWith('pipeline')) await s.page.locator('tbody tr, .charts canvas').first().waitFor();
       const texts = await textContrast(s.page);
       assert.ok(texts.length > 15, `${view} has ${texts.length} texts`);
       const weak = texts.filter(text => text.ratio < 4.5);
@@ -400,6 +406,8 @@ test('no error in the console and no request to anyone else, in any view', optio
     'mails',
     'ledger',
     'sinks',
+    'pipeline',
+    'pipeline/gw-north-1',
     'events',
   ]) {
     await s.go(`#/${view}`);

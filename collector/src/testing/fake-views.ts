@@ -26,6 +26,7 @@ import type {
 import { type FakeGateway, fleet, ledgerOf } from './fake-fleet.js';
 import { closeIncident, mailAbout, noticeAbout, openIncident, updateIncident } from './fake-incident.js';
 import { FakeModels } from './fake-models.js';
+import { FakePipeline } from './fake-pipeline.js';
 import type { FakeDevice } from './fake-plant.js';
 import { FakeSinks } from './fake-sinks.js';
 
@@ -47,6 +48,7 @@ export class FakeViews implements CollectorViews {
   ready = true;
   readonly demo?: DemoControls;
   readonly sinks: FakeSinks;
+  readonly pipeline: FakePipeline;
   readonly models = new FakeModels();
   #nowMs: number;
   #timer: NodeJS.Timeout | undefined;
@@ -64,6 +66,7 @@ export class FakeViews implements CollectorViews {
     this.#nowMs = (options.nowMs ?? Date.now()) - historyMs;
     if (demo) this.demo = this.#controls();
     this.sinks = new FakeSinks(this.#nowMs + historyMs);
+    this.pipeline = new FakePipeline(this.#nowMs + historyMs);
     if (empty) this.sinks.clear();
     this.advance(historyMs);
   }
@@ -137,12 +140,14 @@ export class FakeViews implements CollectorViews {
   }
 
   devices(gateway?: string): readonly DeviceView[] {
+    if (gateway === '_pipeline') return this.pipeline.devices();
     return this.#gateways
       .filter(one => gateway === undefined || one.id === gateway)
       .flatMap(one => one.devices.map(device => this.#view(device)));
   }
 
   series({ gateway, device, fields, fromMs, toMs, maxPoints }: SeriesQuery): SeriesView | undefined {
+    if (gateway === '_pipeline') return this.pipeline.series(device, fields);
     const found = this.#device(gateway, device);
     if (!found) return undefined;
     const within = found.rows.filter(row => row.time >= fromMs && row.time <= toMs);
@@ -305,6 +310,11 @@ export class FakeViews implements CollectorViews {
     const { text: _, ...notification } = notice;
     this.#notices.push(notice);
     this.#emit({ kind: 'notification', notification });
+  }
+
+  /** An incident of the test's own. */
+  raise(incident: Incident): void {
+    this.#publish(incident);
   }
 
   #publish(incident: Incident): void {

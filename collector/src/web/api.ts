@@ -31,7 +31,10 @@ export function collectorNow(): number {
 }
 
 export const api = {
-  devices: () => ask<readonly DeviceView[]>('/api/devices'),
+  devices: (gateway?: string) =>
+    ask<readonly DeviceView[]>(
+      `/api/devices${gateway === undefined ? '' : `?gateway=${encodeURIComponent(gateway)}`}`,
+    ),
   incident: (id: string) => ask<Incident>(incidentAt(id)),
   notification: (notifier: string, id: string) =>
     ask<NoticeBody>(`/api/notifications/${encodeURIComponent(notifier)}/${encodeURIComponent(id)}`),

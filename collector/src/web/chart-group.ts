@@ -8,6 +8,10 @@ export interface GroupOptions {
   readonly fields: readonly Field[];
   readonly threshold: number | null;
   readonly onsetMs?: number;
+  /** False: nothing scores it, so it has no strip. */
+  readonly hasScore?: boolean;
+  /** Fields with the same word share a plot; absent: those of one unit. */
+  readonly plotOf?: (field: Field) => string;
   /** All fields of the device: a channel keeps its colour where only some are shown. */
   readonly among?: readonly Field[];
 }
@@ -40,7 +44,7 @@ export class ChartGroup {
   }
 
   #build(): void {
-    const { fields, threshold, onsetMs, among = fields } = this.options;
+    const { fields, threshold, onsetMs, hasScore = true, among = fields, plotOf = unitOf } = this.options;
     const onset = onsetMs === undefined ? {} : { onsetMs };
     const score: Line = { label: '', colour: undefined, stepped: false, pick: data => data.score };
     const strip = new Chart({
@@ -53,10 +57,11 @@ export class ChartGroup {
       ...onset,
     });
     strip.root.classList.add('strip');
-    const channels = byUnit(fields, among).map(
+    const channels = byPlot(fields, among, plotOf).map(
       ({ title, unit, lines }) => new Chart({ title, unit, lines, height: 150, ...onset }),
     );
-    this.#charts = [strip, ...channels];
+    if (!hasScore) strip.destroy();
+    this.#charts = hasScore ? [strip, ...channels] : channels;
     this.root.append(...this.#charts.map(chart => chart.root));
   }
 
@@ -77,11 +82,18 @@ interface UnitGroup {
 }
 
 /** Channels of one unit share a plot; states and plain numbers have one each. */
-function byUnit(fields: readonly Field[], among: readonly Field[]): UnitGroup[] {
+const unitOf = ({ kind, unit, name }: Field): string =>
+  kind === 'bool' || !unit ? `field ${name}` : `unit ${unit}`;
+
+function byPlot(
+  fields: readonly Field[],
+  among: readonly Field[],
+  plotOf: (field: Field) => string,
+): UnitGroup[] {
   const groups = new Map<string, Field[]>();
   for (const field of fields) {
     if (field.kind === 'string') continue;
-    const key = field.kind === 'bool' || !field.unit ? `field ${field.name}` : `unit ${field.unit}`;
+    const key = plotOf(field);
     groups.set(key, [...(groups.get(key) ?? []), field]);
   }
   return [...groups.values()].map(members => ({

@@ -40,7 +40,8 @@ export function score(value: number | null): string {
 
 export function bytes(value: number): string {
   if (value < 1000) return `${value} B`;
-  return `${compact.format(value / (value < 1e6 ? 1e3 : 1e6))} ${value < 1e6 ? 'kB' : 'MB'}`;
+  const [size, unit] = value < 1e6 ? [1e3, 'kB'] : value < 1e9 ? [1e6, 'MB'] : [1e9, 'GB'];
+  return `${compact.format(value / size)} ${unit}`;
 }
 
 /** 800 ms, 12 s, 3 min, 2 h, 5 d. */

@@ -5,6 +5,8 @@ import { incidentView } from './incident-view.js';
 import { incidentsView } from './incidents-view.js';
 import { ledgerView } from './ledger-view.js';
 import { mailsView } from './mails-view.js';
+import { pipelineDeviceView } from './pipeline-device-view.js';
+import { pipelineView } from './pipeline-view.js';
 import { sinksView } from './sinks-view.js';
 import type { OpenView } from './view.js';
 
@@ -18,6 +20,10 @@ const routes: Readonly<Record<string, { readonly open: OpenView; readonly entry:
   mail: { open: mailsView, entry: 'mails' },
   ledger: { open: ledgerView, entry: 'ledger' },
   sinks: { open: sinksView, entry: 'sinks' },
+  pipeline: {
+    open: (store, parts) => (parts[0] ? pipelineDeviceView : pipelineView)(store, parts),
+    entry: 'pipeline',
+  },
   events: { open: eventsView, entry: 'events' },
 };
 

@@ -15,8 +15,15 @@ export class SeriesBuffer {
   #anomaly: boolean[] = [];
   #values = new Map<string, Cell[]>();
 
-  constructor(readonly fields: readonly string[]) {
+  constructor(
+    readonly fields: readonly string[],
+    private readonly keptMs = keepMs,
+  ) {
     for (const field of fields) this.#values.set(field, []);
+  }
+
+  get firstMs(): number | undefined {
+    return this.#time[0];
   }
 
   get lastMs(): number | undefined {
@@ -74,7 +81,7 @@ export class SeriesBuffer {
 
   /** Late enough that the cost does not show, early enough that memory stays bounded. */
   #trim(): void {
-    const old = firstAfter(this.#time, (this.lastMs ?? 0) - keepMs);
+    const old = firstAfter(this.#time, (this.lastMs ?? 0) - this.keptMs);
     const surplus = Math.max(old > 200 ? old : 0, this.#time.length - maxRows);
     if (surplus <= 0) return;
     this.#time.splice(0, surplus);

@@ -51,8 +51,25 @@ export function drawSpark(
 /** The same size, for rows that a sink lags behind. */
 export const lagCanvas = sparkCanvas;
 
-/** A value a second, the newest at the right edge; as high as the highest of them. */
+/** A value a second. */
 export function drawLag(canvas: HTMLCanvasElement, lags: readonly number[]): void {
+  const highest = lags.length > 0 ? Math.max(...lags) : 0;
+  const label = `Lag of the last ${lags.length} s; at most ${count(highest)} rows`;
+  drawTrend(canvas, lags, lagSeconds, label, 1);
+}
+
+/**
+ * The newest at the right edge; as high as the highest of them.
+ * @param room   for so many values
+ * @param least  a line that stays below it does not fill the height
+ */
+export function drawTrend(
+  canvas: HTMLCanvasElement,
+  values: readonly number[],
+  room: number,
+  label: string,
+  least = Number.MIN_VALUE,
+): void {
   const context = canvas.getContext('2d');
   if (!context) return;
   const { accent, line } = theme();
@@ -69,12 +86,11 @@ export function drawLag(canvas: HTMLCanvasElement, lags: readonly number[]): voi
       [width, base],
     ],
   );
-  const most = Math.max(1, ...lags);
-  const x = (i: number) => width - 2 - ((lags.length - 1 - i) / lagSeconds) * width;
-  const points = lags.map((value, i): Point => [x(i), base - (value / most) * (height - 6)]);
+  const most = Math.max(least, ...values);
+  const x = (i: number) => width - 2 - ((values.length - 1 - i) / room) * width;
+  const points = values.map((value, i): Point => [x(i), base - (value / most) * (height - 6)]);
   stroke(context, accent, [], points);
-  const highest = lags.length > 0 ? Math.max(...lags) : 0;
-  setAttribute(canvas, 'aria-label', `Lag of the last ${lags.length} s; at most ${count(highest)} rows`);
+  setAttribute(canvas, 'aria-label', label);
 }
 
 type Point = readonly [number, number];
