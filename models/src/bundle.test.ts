@@ -7,7 +7,7 @@ import { hasCode, messageOf } from '@edgeward/shared/errors';
 import { silentLogger } from '@edgeward/shared/log';
 import { Tensor } from 'onnxruntime-node';
 import { pino } from 'pino';
-import { createBundle, readBundle, writeBundle } from './bundle.js';
+import { createBundle, readBundle, withSwitching, writeBundle } from './bundle.js';
 import { loadDetector, openModel } from './engines.js';
 import { verifyGolden } from './golden.js';
 import { trainedMachine } from './testing/machine.js';
@@ -200,4 +200,28 @@ test('without onnxruntime, auto warns once and scores in TypeScript; onnx refuse
     loadDetector(bundle, { engine: 'onnx', log, runtime }),
     error => hasCode(error, 'EW_PACKAGE_MISSING') && /auto or typescript/.test(error.message),
   );
+});
+
+test('what a machine is like on and off comes back as it was written, and must fit the model', async () => {
+  const state = {
+    settleMs: 1000,
+    meanMs: 5000,
+    center: [1, 2],
+    scale: [1, 1],
+    usual: [[-1, 1] as [number, number], [-1, 1] as [number, number]],
+    judged: [{ channel: 1, weights: [0.5, 0], low: -1, high: 1 }],
+  };
+  const by = { field: 'flow', off: 5, on: 10 };
+  const switching = { fields: ['flow', 'current'], by, states: [state, state] as const, maxGapMs: 60_000 };
+  const more = withSwitching(bundle, { ...switching, states: [state, { ...state, settleMs: 2000 }] });
+  await writeBundle(directory, more);
+  assert.deepEqual((await readBundle(directory)).card, more.card);
+  const other = withSwitching(bundle, { ...switching, states: [state, state] });
+  assert.equal(new Set([bundle, more, other].map(({ card }) => card.revision)).size, 3);
+
+  const wrong = withSwitching(bundle, { ...switching, fields: ['flow', 'steam'], states: [state, state] });
+  await assert.rejects(writeBundle(directory, wrong), /switching has a field that the model has not: steam/);
+  const short = { ...state, scale: [1] };
+  const unfit = withSwitching(bundle, { ...switching, states: [state, short] });
+  await assert.rejects(writeBundle(directory, unfit), /numbers for more fields than there are, or for fewer/);
 });

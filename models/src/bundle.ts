@@ -25,6 +25,7 @@ import { writeOnnx } from './onnx-writer.js';
 import { forestFeatures } from './stream/channel-model.js';
 import { channelSettings } from './stream/settings.js';
 import { columnsOf } from './stream/view.js';
+import type { Switching } from './switching/switching-model.js';
 
 export interface Bundle<Kind extends Card = Card> {
   readonly card: Kind;
@@ -55,6 +56,12 @@ export function createChannelBundle(
   const onnx = writeOnnx({ forest, features: forestFeatures(card.channels.plan) });
   const complete = { format: 2 as const, revision: '', ...card, modelSha256: sha256(onnx) };
   return { card: { ...complete, revision: revisionOf(complete) }, golden, onnx, forest };
+}
+
+/** The same bundle, whose card also says what its machines are like on and off. */
+export function withSwitching<Kind extends Card>(bundle: Bundle<Kind>, switching: Switching): Bundle<Kind> {
+  const card = { ...bundle.card, switching };
+  return { ...bundle, card: { ...card, revision: revisionOf(card) } };
 }
 
 /** @throws EW_MODEL_BUNDLE naming the file and what is wrong with it */
@@ -154,6 +161,8 @@ function checkParts(card: Card, golden: Golden, onnx: Uint8Array): string | unde
   if (revisionOf(card) !== card.revision) return 'card.json was altered: it does not match its revision';
   const problem = card.format === 1 ? checkForestCard(card) : checkChannelCard(card);
   if (problem) return `card.json: ${problem}`;
+  const unknown = card.switching?.fields.find(field => !card.fields.includes(field));
+  if (unknown !== undefined) return `card.json: switching has a field that the model has not: ${unknown}`;
   if (!same([...golden.features].sort(), [...names].sort()))
     return 'golden.json and card.json name different features';
   if (golden.rows.length !== golden.scores.length) return 'golden.json: rows and scores differ in number';
@@ -194,7 +203,7 @@ function checkChannelCard({ fields, channels: { plan, views } }: ChannelCard): s
 export function revisionOf(card: Omit<ForestCard, 'revision'> | Omit<ChannelCard, 'revision'>): string {
   const { format, modelSha256, deviceType, fields, plainThreshold } = card;
   const model = [format, modelSha256, deviceType, fields];
-  const essentials =
+  const essentials: unknown[] =
     card.format === 1
       ? [
           ...model,
@@ -206,6 +215,8 @@ export function revisionOf(card: Omit<ForestCard, 'revision'> | Omit<ChannelCard
           card.featureRanges,
         ]
       : [...model, card.channels, plainThreshold];
+  // Of cards without, the revision stays what it always was.
+  if (card.switching) essentials.push(card.switching);
   return sha256(canonical(essentials)).slice(0, 12);
 }
 

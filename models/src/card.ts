@@ -1,6 +1,10 @@
 import { z } from 'zod';
 import { featureNames, featureSpecSchema } from './feature-spec.js';
 import { channelModelSchema, forestFeatures } from './stream/channel-model.js';
+import { switchingSchema } from './switching/switching-model.js';
+
+/** The score of a model of channels where alarms begin. */
+const channelThreshold = 0.5;
 
 const unit = z.number().min(0).max(1);
 
@@ -67,6 +71,8 @@ const common = {
   training: trainingSchema,
   metrics: metricsSchema,
   modelSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Of machines that are switched on and off by turns. A program that does not know it refuses the card. */
+  switching: switchingSchema.optional(),
 };
 
 /** A forest over features of rows. */
@@ -106,6 +112,11 @@ export function asForestCard(card: Card): ForestCard {
 /** A device silent for longer starts anew. */
 export function maxGapMsOf(card: Card): number {
   return card.format === 1 ? card.features.maxGapMs : card.channels.maxGapMs;
+}
+
+/** Scores from here on are alarms. */
+export function thresholdOf(card: Card): number {
+  return card.format === 1 ? card.threshold : channelThreshold;
 }
 
 /** What each field usually is. */

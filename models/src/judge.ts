@@ -1,9 +1,11 @@
 import type { RecordBatch } from '@edgeward/shared/contracts';
+import { thresholdOf } from './card.js';
 import type { LoadedModel } from './engines.js';
 import type { Judgement } from './judgement.js';
 import type { DeviceMemory } from './memory.js';
 import { ModelRun } from './model-run.js';
 import { ChannelRun } from './stream/channel-run.js';
+import { SwitchingJudge } from './switching/switching-judge.js';
 
 /** A model at work: remembers of each device what it needs. Calls must not overlap. */
 export interface Judge {
@@ -17,6 +19,12 @@ export interface Judge {
 }
 
 export function judgeBy(model: LoadedModel): Judge {
+  const { card } = model.bundle;
+  const judge = judgeByRows(model);
+  return card.switching ? new SwitchingJudge(judge, card.switching, thresholdOf(card)) : judge;
+}
+
+function judgeByRows(model: LoadedModel): Judge {
   const { bundle, detector } = model;
   if (bundle.card.format === 1) return new ModelRun({ bundle: { ...bundle, card: bundle.card }, detector });
   const run = new ChannelRun({ model: bundle.card.channels, detector });

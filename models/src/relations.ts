@@ -78,7 +78,7 @@ function valuesAndMeans(batch: RecordBatch, spec: FeatureSpec, usable: Uint8Arra
 }
 
 /** Gaussian elimination with the largest pivot of each column. */
-function solve(matrix: readonly number[][], right: readonly number[]): number[] {
+export function solve(matrix: readonly number[][], right: readonly number[]): number[] {
   const n = right.length;
   const rows = matrix.map((row, i) => [...row, right[i]!]);
   for (let i = 0; i < n; i++) {

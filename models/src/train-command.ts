@@ -97,6 +97,11 @@ export const command: Command = {
       type: 'boolean',
       description: 'method channels: learn even if the last fifth of the record is unlike the rest of it',
     },
+    'no-switching': {
+      type: 'boolean',
+      description:
+        'do not learn what a machine that is switched on and off by turns is like in either state (default: learn it where the record holds 60 switches)',
+    },
     'label-free': {
       type: 'boolean',
       description: 'do not look at a column fault, label or anomaly: learn from all rows',
@@ -185,6 +190,7 @@ function settingsOf(values: CommandValues, method: Method): TableTrainingOptions
     seed: wholeOf(values, 'seed', usual.seed, 0, 2 ** 31 - 1),
     trees: wholeOf(values, 'trees', usual.trees, 10, 1000),
     samples: wholeOf(values, 'samples', usual.samples, 16, 4096),
+    switching: values['no-switching'] !== true,
   };
   if (method === 'channels')
     return {
@@ -222,6 +228,7 @@ function tableOf({ unused }: Trained, card: Card, out: string): string {
     ['trained on', `${rows} rows of ${devices} devices, ${isoOf(fromMs)} to ${isoOf(toMs)}`],
     ['left out', `${skippedRows} rows labelled as faulty`],
     ['channels', channelsText(card)],
+    ['on and off', card.switching ? `told by ${card.switching.by.field}` : 'no switching machine'],
     ['unused', unused.join(', ') || 'none'],
     [
       'threshold',

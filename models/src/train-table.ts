@@ -1,7 +1,8 @@
 /** One way to train from a table, whatever it was read from. */
 import type { RecordBatch } from '@edgeward/shared/contracts';
-import type { Bundle } from './bundle.js';
+import { type Bundle, withSwitching } from './bundle.js';
 import { type ChannelBundleOptions, trainChannelBundle } from './stream/channel-bundle.js';
+import { learnSwitching } from './switching/learn-switching.js';
 import { type TrainingOptions, train } from './training.js';
 import type { TrainingTable } from './training-table.js';
 
@@ -29,7 +30,10 @@ export const usualTraining = {
 
 /** Name and source must be said; all else is as usual, and what is only for the other method is not looked at. */
 export type TableTrainingOptions = Pick<TrainingOptions, 'name' | 'source'> &
-  Partial<TrainingOptions & ChannelBundleOptions>;
+  Partial<TrainingOptions & ChannelBundleOptions> & {
+    /** Whether to learn what machines that are switched on and off by turns are like in either state: true if absent. */
+    readonly switching?: boolean;
+  };
 
 export function usualMethod({ schema }: RecordBatch): Method {
   return schema.fields.length > 1 ? 'channels' : 'forest';
@@ -40,6 +44,16 @@ export function usualMethod({ schema }: RecordBatch): Method {
  * @throws EW_TRAIN_INPUT if the rows cannot be learned from
  */
 export function trainTable(
+  table: TrainingTable,
+  options: TableTrainingOptions & { readonly method?: Method },
+): Trained {
+  const trained = trainMethod(table, options);
+  const { bundle } = trained;
+  const switching = options.switching === false ? undefined : learnSwitching(table.batch, bundle.card.fields);
+  return switching ? { ...trained, bundle: withSwitching(bundle, switching) } : trained;
+}
+
+function trainMethod(
   table: TrainingTable,
   { method = usualMethod(table.batch), ...options }: TableTrainingOptions & { readonly method?: Method },
 ): Trained {

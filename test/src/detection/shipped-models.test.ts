@@ -127,6 +127,28 @@ for (const [type, kind, rows] of withinRows)
       assert.ok(flagged.every(r => batch.schema.devices[batch.device[r]!] === device));
   });
 
+for (const kind of ['refrigerant-leak', 'condenser-fouled', 'fan-failed'] as const)
+  test(`${kind} of a cold room is flagged within 25 minutes, though it shows only while the compressor runs`, async () => {
+    const own = devices.filter(({ type }) => type === 'cold-room');
+    const device = own[0]!.name;
+    const fault = { kind, device, atS: 3600, durationS: 3600, severity: 0.6 };
+    const config = {
+      seed: 77,
+      startMs: Date.parse('2026-06-04T10:00:00Z'),
+      stepMs,
+      devices: own,
+      faults: [fault],
+    };
+    const [{ batch, faulty } = assert.fail('no rows')] = plantRows(config, 2);
+    const scorer = await shippedScorer();
+    const scored = await scorer.process(batch);
+    await scorer[Symbol.asyncDispose]();
+    const flagged = flaggedRows(scored);
+    const delay = scored.row[flagged[0]!]! - scored.row[faulty.indexOf(true)]!;
+    assert.ok(delay >= 0 && delay <= 750, `flagged after ${delay} rows`);
+    assert.ok(flagged.every(r => batch.schema.devices[batch.device[r]!] === device));
+  });
+
 test('the recording: silent before its first failure, and both failures are found', async () => {
   const file = path.join(root, 'simulators', 'recordings', 'ambient_temperature_system_failure.csv');
   const lines = (await readFile(file, 'utf8')).trimEnd().split('\n').slice(1);
