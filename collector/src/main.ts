@@ -336,12 +336,14 @@ async function openStores(
     log: log.child({ component: 'notify' }),
     clock,
   });
+  const siteAt = (gateway: string) => siteOf(gateways, gateway);
   const engine = new IncidentEngine({
     store,
     mails: new Outlets([mails, notifiers]),
     config: config.alerts,
-    diagnose: (incident, incidents) => diagnose(catalogue, live, incident, incidents),
-    siteOf: gateway => siteOf(gateways, gateway),
+    diagnose: (incident, incidents) =>
+      diagnose(catalogue, live, incident, incidents, device => topology.around(device, siteAt)),
+    siteOf: siteAt,
     topology,
     spans: trace?.incidents,
     log: log.child({ component: 'incidents' }),

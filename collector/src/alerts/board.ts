@@ -8,6 +8,7 @@ import type { AlertStore, Operation } from './alert-store.js';
 import { detectorsOf } from './detectors.js';
 import { type AlarmState, isIdle } from './device-alarm.js';
 import type { Incident } from './incident.js';
+import type { Bond } from './joining.js';
 import type { Adjustment } from './sensitivity.js';
 import { calm, type StormState } from './storm.js';
 
@@ -22,6 +23,8 @@ export interface IncidentRecord {
   readonly owesClosing?: true;
   /** Of the pipeline, and over; until it has been so for `reopenWithinMs` it reopens, and no mail says that it is over. */
   readonly closing?: true;
+  /** Why it is part of another; absent: the same cause. */
+  readonly bond?: Bond;
   /** It opened in an alarm storm: no mails. */
   readonly held: boolean;
   /** Where the spans of mails hang: the last change that a traced block made. */

@@ -1,6 +1,7 @@
 /** When incidents are looked at for their cause, and what becomes of that. */
 import type { Logger } from '@edgeward/shared/log';
 import { type Diagnosis, saysTheSame } from '../diagnosis/diagnosis.js';
+import type { Topology } from '../topology/topology.js';
 import type { Draft, IncidentRecord } from './board.js';
 import type { Incident, Severity } from './incident.js';
 import { noted } from './incident-change.js';
@@ -25,28 +26,47 @@ const budgetMs = 30;
 export class Diagnosing {
   /** Of incidents at which a look failed: when, in row time. They wait for the next one like the others. */
   readonly #failed = new Map<string, number>();
+  /** New ones for which there was no time, and how often so: what they belong to is worth a second. */
+  readonly #waiting = new Map<string, number>();
 
   constructor(
     private readonly diagnose: Diagnose,
     private readonly log: Logger,
+    private readonly topology?: Topology,
   ) {}
+
+  /** Incidents whose first mail should wait for the next look: they may be part of others. */
+  get waiting(): ReadonlySet<string> {
+    return new Set([...this.#waiting].flatMap(([id, times]) => (times <= mostWaits ? id : [])));
+  }
 
   /** Looks at those incidents of the draft that are due. An incident matters more than what is thought of it. */
   look(draft: Draft): void {
     const due = draft.touched().filter(record => this.#isDue(record));
     if (due.length === 0) return;
+    due.sort((a, b) => Number(a.held) - Number(b.held));
+    const looked = this.#lookAt(due.slice(0, mostAtOnce), draft);
+    if (this.#waiting.size >= mostFailed) this.#waiting.clear();
+    for (const [i, { incident, held, mailed }] of due.entries())
+      if (i < looked || held || mailed.length > 0) this.#waiting.delete(incident.id);
+      else this.#waiting.set(incident.id, (this.#waiting.get(incident.id) ?? 0) + 1);
+  }
+
+  /** @returns at how many of them there was time to look */
+  #lookAt(due: readonly IncidentRecord[], draft: Draft): number {
     const incidents = draft.incidents();
     const begun = performance.now();
-    for (const { incident } of due.slice(0, mostAtOnce)) {
+    for (const [i, { incident }] of due.entries()) {
       // As it is by now: another one may have become part of it.
       const record = draft.record(incident.id)!;
       const diagnosis = this.#find(record.incident, incidents);
       if (diagnosis) {
         put(draft, record, diagnosis);
-        join(draft, record.incident.id);
+        join(draft, record.incident.id, this.topology);
       }
-      if (performance.now() - begun > budgetMs) return;
+      if (performance.now() - begun > budgetMs) return i + 1;
     }
+    return due.length;
   }
 
   #find(incident: Incident, incidents: readonly Incident[]): Diagnosis | undefined {
@@ -65,7 +85,9 @@ export class Diagnosing {
 
   #isDue({ incident, held }: IncidentRecord): boolean {
     const { id, state, detector, diagnosis, firstMs, lastMs } = incident;
-    if (held || state !== 'open' || undiagnosed.has(detector)) return false;
+    if (state !== 'open' || undiagnosed.has(detector)) return false;
+    // Held back in a storm it is mailed by nobody, but may be part of what is.
+    if (held && diagnosis) return false;
     const lookedMs = diagnosis?.atMs ?? this.#failed.get(id);
     if (lookedMs === undefined) return true;
     if (lastMs - firstMs > lookedAtForMs) return false;
@@ -73,7 +95,9 @@ export class Diagnosing {
   }
 }
 
+/** Beyond these all is begun anew. */
 const mostFailed = 1000;
+const mostWaits = 3;
 /** Drift is none of a machine; what is wrong with the pipeline is told with its cause. */
 const undiagnosed: ReadonlySet<string> = new Set(['drift', 'pipeline']);
 

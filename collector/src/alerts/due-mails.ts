@@ -6,8 +6,16 @@ import type { Incident } from './incident.js';
 import { isCovered } from './joining.js';
 import { isStormy } from './storm.js';
 
-/** The mails that the draft's incidents are due, each noted on its incident so that it is due only once. */
-export function dueMails(draft: Draft, nowMs: number, config: AlertsConfig): MailRequest[] {
+/**
+ * The mails that the draft's incidents are due, each noted on its incident so that it is due only once.
+ * @param waiting  incidents whose first mail is not due yet
+ */
+export function dueMails(
+  draft: Draft,
+  nowMs: number,
+  config: AlertsConfig,
+  waiting?: ReadonlySet<string>,
+): MailRequest[] {
   const stormy = isStormy(draft.storm, nowMs, config);
   return draft.touched().flatMap(record => {
     const { id } = record.incident;
@@ -16,7 +24,8 @@ export function dueMails(draft: Draft, nowMs: number, config: AlertsConfig): Mai
       if (settled && hasTold(record)) draft.setRecord({ ...record, owesClosing: true });
       return [];
     }
-    if (isCovered(record, draft)) return [];
+    if (isCovered(record, draft, config, nowMs)) return [];
+    if (waiting?.has(id) && record.incident.state === 'open') return [];
     const urgent = dueKinds(record, settled, draft.isNew(id));
     const kinds = urgent.length > 0 || stormy ? urgent : dueUpdates(record);
     if (kinds.length === 0) return [];
@@ -33,12 +42,18 @@ export function dueMails(draft: Draft, nowMs: number, config: AlertsConfig): Mai
   });
 }
 
-/** Whether a mail has waited for the end of quiet that somebody asked for, and is due now. */
-export function isOverdue(record: IncidentRecord, nowMs: number): boolean {
+/** Whether a mail has waited for the end of quiet, of what it is part of, or for a look at its cause, and is due now. */
+export function isOverdue(
+  record: IncidentRecord,
+  draft: Draft,
+  config: AlertsConfig,
+  nowMs: number,
+): boolean {
   const { incident, held, owesClosing } = record;
-  if (held || !incident.handling || isMuted(incident, nowMs)) return false;
+  if (held || isMuted(incident, nowMs)) return false;
   if (owesClosing) return true;
-  return incident.state === 'open' && dueKinds(record, false, false).length > 0;
+  if (incident.state !== 'open' || dueKinds(record, false, false).length === 0) return false;
+  return !isCovered(record, draft, config, nowMs);
 }
 
 function hasTold({ mailed, held }: IncidentRecord): boolean {

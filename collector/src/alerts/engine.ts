@@ -88,7 +88,7 @@ export class IncidentEngine implements Sink {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.notes = new IncidentNotes(options.store);
-    this.#diagnosing = options.diagnose && new Diagnosing(options.diagnose, options.log);
+    this.#diagnosing = options.diagnose && new Diagnosing(options.diagnose, options.log, options.topology);
   }
 
   cursor(): Promise<Cursor | undefined> {
@@ -123,7 +123,9 @@ export class IncidentEngine implements Sink {
       if (!this.#board) return;
       const draft = new Draft(this.#board);
       for (const key of this.#board.states.keys()) this.#observeSilence(draft, key, nowMs);
-      for (const record of this.#board.records.values()) if (isOverdue(record, nowMs)) touch(draft, record);
+      for (const record of this.#board.records.values())
+        if (isOverdue(record, draft, this.#options.config, nowMs)) touch(draft, record);
+      this.#diagnosing?.look(draft);
       // Nobody hands these changes in again but the next tick: so no error may end it.
       await this.#finish(draft, this.#cursor).catch(error =>
         this.#options.log.warn({ reason: messageOf(error) }, 'incidents could not be saved; trying again'),
@@ -285,9 +287,9 @@ export class IncidentEngine implements Sink {
   }
 
   async #commit(draft: Draft, after: Cursor | undefined): Promise<void> {
-    const { store, mails, clock } = this.#options;
+    const { store, mails, config, clock } = this.#options;
     const board = await this.#loaded();
-    const queued = mails?.prepare(dueMails(draft, clock.now(), this.#options.config));
+    const queued = mails?.prepare(dueMails(draft, clock.now(), config, this.#diagnosing?.waiting));
     const noted = this.notes.prepare(draft, clock.now());
     draft.prune(maxClosed);
     const cursor = after ? [{ key: cursorKey, value: after }] : [];

@@ -83,6 +83,8 @@ export interface Incident {
   readonly partOf?: string;
   /** Incidents that are part of it, the first ones. */
   readonly parts?: readonly { readonly id: string; readonly device: string }[];
+  /** How many are part of it; absent: as many as `parts` names. */
+  readonly partCount?: number;
   /** What people did with it; absent: nothing. */
   readonly handling?: Handling;
 }

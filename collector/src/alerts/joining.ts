@@ -1,68 +1,133 @@
 /**
- * One cause, one mail: an incident whose likely cause is shared by several devices (a sag of the supply) becomes part of
- * the first incident with that cause. It is shown, and mailed only if it outlasts the first.
+ * One event, one mail: an incident becomes part of the earliest open one that began about then and by all that is known is
+ * the same event. Either both likely have the same shared cause (a sag of the supply) at one gateway, machine, line or
+ * site; or they are on one machine with the same likely cause; or the one feeds the other and nothing else explains it.
+ * A part is shown, and mailed by itself where the whole does not tell it: it is worse, something else, or lasts longer.
  */
-import { isTogether } from '../diagnosis/diagnose.js';
+import { areSimultaneous } from '../diagnosis/diagnose.js';
+import type { LikelyCause } from '../diagnosis/diagnosis.js';
 import { clean } from '../notifiers/format.js';
+import { onSameLine, onSameMachine, onSameSite } from '../topology/place.js';
+import type { Topology } from '../topology/topology.js';
 import type { Draft, IncidentRecord } from './board.js';
+import type { AlertsConfig } from './config.js';
 import type { Incident } from './incident.js';
 import { noted } from './incident-change.js';
 import { worst } from './severity.js';
 
 const mostNamed = 50;
+/** Later ones are told by their number. */
+const mostTold = 10;
+/** What feeds another shows it first; alarms do not rise to the second. */
+const feedsWithinMs = 15_000;
 
 /** Makes it part of another, if one fits. */
-export function join(draft: Draft, id: string): void {
+export function join(draft: Draft, id: string, topology: Topology | undefined): void {
   const record = draft.record(id);
   if (!record || record.incident.partOf !== undefined || record.mailed.length > 0) return;
-  const first = firstOf(record.incident, draft);
-  const parent = draft.record(first?.id ?? null);
-  if (!parent) return;
-  draft.setRecord({ ...record, incident: asPart(record.incident, parent.incident) });
-  draft.setRecord({ ...parent, incident: withPart(parent.incident, record.incident) });
+  const bond = firstOf(record, draft, topology);
+  const parent = draft.record(bond?.id ?? null);
+  if (!bond || !parent) return;
+  const { incident } = record;
+  draft.setRecord({ ...record, incident: asPart(incident, parent.incident, bond.kind), bond: bond.kind });
+  draft.setRecord({ ...parent, incident: withPart(parent.incident, incident, bond.kind) });
   draft.urgent = true;
 }
 
-/** The earliest that is open, began about then, at the same gateway, and has the same shared cause. */
-function firstOf(incident: Incident, draft: Draft): Incident | undefined {
-  const component = sharedComponent(incident);
-  if (component === undefined) return undefined;
-  return draft
+/** Why it is one event. */
+export type Bond = 'cause' | 'feeds';
+
+/** The earliest that is open and the same event. */
+function firstOf(
+  record: IncidentRecord,
+  draft: Draft,
+  topology: Topology | undefined,
+): { readonly id: string; readonly kind: Bond } | undefined {
+  const { incident } = record;
+  const candidates = draft
     .incidents()
-    .filter(
-      other =>
-        other.id !== incident.id &&
-        other.state === 'open' &&
-        other.partOf === undefined &&
-        isTogether(other, incident) &&
-        sharedComponent(other) === component,
-    )
-    .sort((a, b) => a.openedMs - b.openedMs || (a.id < b.id ? -1 : 1))[0];
+    .filter(other => mayHold(draft.record(other.id)!, record))
+    .sort((a, b) => a.openedMs - b.openedMs || (a.id < b.id ? -1 : 1));
+  for (const other of candidates) {
+    const kind = bondOf(other, incident, topology);
+    if (kind) return { id: other.id, kind };
+  }
+  return undefined;
 }
 
-function sharedComponent({ diagnosis }: Incident): string | undefined {
-  const [first] = diagnosis?.verdict === 'likely' ? diagnosis.causes : [];
-  return first?.shared ? first.component : undefined;
+/** Whoever should hear of the part hears of the whole. */
+function mayHold(whole: IncidentRecord, part: IncidentRecord): boolean {
+  const [a, b] = [whole.incident, part.incident];
+  if (a.id === b.id || a.state !== 'open' || a.partOf !== undefined || !areSimultaneous(a, b)) return false;
+  if (a.diagnosis?.verdict !== 'likely' || a.site !== b.site) return false;
+  return (!whole.held || part.held) && (!isQuiet(a) || isQuiet(b));
 }
 
-function asPart(incident: Incident, parent: Incident): Incident {
-  const text = `Part of the incident on ${clean(parent.device)}: the same cause`;
+function isQuiet({ handling }: Incident): boolean {
+  return handling?.mutedUntilMs !== undefined || handling?.maintenance !== undefined;
+}
+
+function bondOf(whole: Incident, part: Incident, topology: Topology | undefined): Bond | undefined {
+  if (isSameCause(whole, part)) {
+    const isShared = likelyCause(whole)?.shared === true;
+    if (isShared ? onSameSite(whole, part) || onSameLine(whole, part) : onSameMachine(whole, part))
+      return 'cause';
+  }
+  const isFirst = whole.firstMs <= part.firstMs + feedsWithinMs;
+  return isFirst && !isElse(whole, part) && topology?.feeds(whole, part) ? 'feeds' : undefined;
+}
+
+function likelyCause({ diagnosis }: Incident): LikelyCause | undefined {
+  return diagnosis?.verdict === 'likely' ? diagnosis.causes[0] : undefined;
+}
+
+/** Shared causes by what is broken: the feed sags, and the pump feels it. */
+function isSameCause(a: Incident, b: Incident): boolean {
+  const [one, other] = [likelyCause(a), likelyCause(b)];
+  if (!one || !other || one.shared !== other.shared) return false;
+  return one.shared ? one.component === other.component : one.id === other.id;
+}
+
+/** Its own likely cause is another. */
+function isElse(whole: Incident, part: Incident): boolean {
+  return likelyCause(part) !== undefined && !isSameCause(whole, part);
+}
+
+function asPart(incident: Incident, parent: Incident, bond: Bond): Incident {
+  const why = bond === 'feeds' ? 'it feeds this one' : 'the same cause';
+  const text = `Part of the incident on ${clean(parent.device)}: ${why}`;
   return noted({ ...incident, partOf: parent.id }, { atMs: incident.lastMs, text });
 }
 
-function withPart(parent: Incident, { id, device, title, severity, lastMs }: Incident): Incident {
+const moreText = 'The same shows on further devices:';
+
+function withPart(parent: Incident, { id, device, title, severity, lastMs }: Incident, bond: Bond): Incident {
   const known = parent.parts ?? [];
   const parts = known.length < mostNamed ? [...known, { id, device }] : known;
-  const grown = { ...parent, parts, severity: worst(parent.severity, severity) };
-  return noted(grown, { atMs: lastMs, text: `The same cause shows on ${clean(title, 160)}` });
+  const partCount = (parent.partCount ?? known.length) + 1;
+  const grown = { ...parent, parts, partCount, severity: worst(parent.severity, severity) };
+  const what = bond === 'feeds' ? 'It shows on what it feeds:' : 'The same cause shows on';
+  if (partCount <= mostTold) return noted(grown, { atMs: lastMs, text: `${what} ${clean(title, 160)}` });
+  const timeline = grown.timeline.filter(({ text }) => !text.startsWith(moreText));
+  return noted({ ...grown, timeline }, { atMs: lastMs, text: `${moreText} ${partCount} in all` });
 }
 
 /** Its mails wait for the end of the other one, unless it turns out to be worse, or to be something else. */
-export function isCovered({ incident }: IncidentRecord, draft: Draft): boolean {
-  if (incident.partOf === undefined) return false;
+export function isCovered(
+  { incident, mailed, bond = 'cause' }: IncidentRecord,
+  draft: Draft,
+  { reopenWithinMs }: AlertsConfig,
+  nowMs: number,
+): boolean {
+  // Whoever was told that it began is told how it went on.
+  if (incident.partOf === undefined || mailed.includes('opened')) return false;
   const parent = draft.record(incident.partOf)?.incident;
   if (incident.state === 'closed') return true;
-  if (parent?.state !== 'open') return false;
+  // Work on the one is no reason to keep quiet about the other.
+  if (!parent || (parent.handling?.maintenance?.untilMs ?? 0) > nowMs) return false;
   const worse = worst(parent.severity, incident.severity) !== parent.severity;
-  return !worse && sharedComponent(incident) === sharedComponent(parent);
+  const isSame = bond === 'feeds' ? !isElse(parent, incident) : isSameCause(parent, incident);
+  if (worse || !isSame) return false;
+  // Devices recover one after another; the mail that it is over is as late.
+  return parent.state === 'open' || incident.lastMs - (parent.closedMs ?? 0) <= reopenWithinMs;
 }

@@ -179,6 +179,7 @@ export const incident = z.strictObject({
   timeline: list(z.strictObject({ atMs: z.number(), text: z.string() })),
   partOf: z.string().optional().meta({ description: 'Incident with the same cause, that mails for both' }),
   parts: list(z.strictObject({ id: z.string(), device: z.string() })).optional(),
+  partCount: count.optional().meta({ description: 'How many are part of it; parts names the first 50' }),
   handling: z
     .strictObject({
       acknowledged: z.strictObject({ atMs: z.number(), by: z.string() }).optional(),

@@ -14,8 +14,20 @@ const togetherMs = 120_000;
 /** What channels showed before is looked for so far back, or for so many rows of slow devices. */
 const pastMs = 3_600_000;
 const pastRows = 600;
+/** So many at one site, beyond the gateway and what is near, are no chance. */
+const crowd = 3;
+/** So well the clocks of two gateways agree, ms: as if rows of others came no more often. */
+const clocksAgreeMs = 5000;
 /** Devices of a gateway that are looked at besides the incident's own: those in trouble, then the others. */
 const mostOthers = 50;
+
+interface Named {
+  readonly gateway: string;
+  readonly device: string;
+}
+
+/** Of a device: which others are on its machine or line, or along what feeds it. Undefined: only its gateway is known. */
+export type Surroundings = (device: Named) => ((other: Named) => boolean) | undefined;
 
 /**
  * The same rows give the same diagnosis.
@@ -27,10 +39,11 @@ export function diagnose(
   live: Live,
   incident: Incident,
   incidents: readonly Incident[],
+  surroundings?: Surroundings,
 ): Diagnosis | undefined {
   const own = live.get(incident.gateway, incident.device);
   if (!own || own.size === 0) return undefined;
-  const facts = factsOf(own, live, incident, incidents);
+  const facts = factsOf(own, live, incident, incidents, surroundings?.(incident));
   // Of a long incident the history has forgotten what was before it.
   if (incident.diagnosis && facts.signs.every(isPastUnknown)) return undefined;
   return explain(rank(catalogue, facts), facts, own.last().time);
@@ -40,28 +53,30 @@ function isPastUnknown({ usual, since }: Sign): boolean {
   return usual === null || since === 'training';
 }
 
-/** Whether they may be one event: at the same gateway, begun about then. */
-export function isTogether(
-  a: Pick<Incident, 'gateway' | 'firstMs'>,
-  b: Pick<Incident, 'gateway' | 'firstMs'>,
-): boolean {
-  return a.gateway === b.gateway && Math.abs(a.firstMs - b.firstMs) <= togetherMs;
+/** Whether they may be one event by when they began. */
+export function areSimultaneous(a: Pick<Incident, 'firstMs'>, b: Pick<Incident, 'firstMs'>): boolean {
+  return Math.abs(a.firstMs - b.firstMs) <= togetherMs;
 }
 
-function factsOf(own: History, live: Live, incident: Incident, incidents: readonly Incident[]): Facts {
-  const { gateway, device, deviceType, firstMs } = incident;
-  const together = new Set(
-    incidents
-      .filter(other => isTogether(other, incident))
-      .map(other => other.device)
-      .filter(name => name !== device),
-  );
-  const others = live
-    .of(gateway)
-    .filter(history => history.device !== device)
+function factsOf(
+  own: History,
+  live: Live,
+  incident: Incident,
+  incidents: readonly Incident[],
+  isAround: ((other: Named) => boolean) | undefined,
+): Facts {
+  const { device, deviceType, firstMs } = incident;
+  const isOwn = (other: Named) => other.gateway === incident.gateway;
+  const isNear = (other: Named) => isOwn(other) || isAround?.(other) === true;
+  const { together, farOff } = companyOf(incident, incidents, isNear);
+  const others = [...(isAround ? live.each() : live.of(incident.gateway))]
+    .filter(history => history !== own && isNear(history))
+    .map(history => ({ history, name: labelOf(history, incident) }))
     .sort(
       (a, b) =>
-        Number(together.has(b.device)) - Number(together.has(a.device)) || (a.device < b.device ? -1 : 1),
+        Number(together.has(b.name)) - Number(together.has(a.name)) ||
+        Number(isOwn(b.history)) - Number(isOwn(a.history)) ||
+        (a.name < b.name ? -1 : 1),
     )
     .slice(0, mostOthers);
   const rows = rowsIn(own, firstMs);
@@ -80,15 +95,41 @@ function factsOf(own: History, live: Live, incident: Incident, incidents: readon
       traitsOf(shown),
       incidents.filter(other => isBefore(other, incident)),
     ),
-    others: others.map(history => new OtherDevice(history, firstMs)),
+    others: others.map(({ history, name }) => new OtherDevice(history, name, firstMs)),
     company: together.size,
+    farOff,
   };
 }
 
 /** Over by then, and another event. */
 function isBefore({ id, closedMs, partOf, ...other }: Incident, incident: Incident): boolean {
   if (closedMs === null || closedMs >= incident.firstMs || id === incident.id) return false;
-  return partOf !== incident.id && !isTogether(other, incident);
+  return partOf !== incident.id && !areSimultaneous(other, incident);
+}
+
+/** Devices in trouble since about then: near it, or so many of its site that it is no chance. */
+function companyOf(incident: Incident, incidents: readonly Incident[], isNear: (other: Named) => boolean) {
+  const [near, atSite] = [new Set<string>(), new Set<string>()];
+  let farOff = false;
+  for (const other of incidents) {
+    const isOwn = other.gateway === incident.gateway && other.device === incident.device;
+    if (isOwn || !areSimultaneous(other, incident)) continue;
+    if (isNear(other)) {
+      near.add(labelOf(other, incident));
+      farOff ||= other.gateway !== incident.gateway;
+    } else if (incident.site !== null && other.site === incident.site && !ofNoMachine.has(other.detector))
+      atSite.add(labelOf(other, incident));
+  }
+  if (atSite.size < crowd) return { together: near, farOff };
+  return { together: new Set([...near, ...atSite]), farOff: true };
+}
+
+/** Told of the pipeline and of models. */
+const ofNoMachine: ReadonlySet<string> = new Set(['drift', 'pipeline']);
+
+/** Two gateways may have devices of one name. */
+function labelOf({ gateway, device }: Named, incident: Incident): string {
+  return gateway === incident.gateway ? device : `${gateway}/${device}`;
 }
 
 function trainedIn({ channels }: Incident): Map<string, readonly [number, number]> {
@@ -104,15 +145,14 @@ function markedIn({ detectors }: Incident): Facts['marked'] {
 
 /** Compared only if a symptom asks for a device of its type. */
 class OtherDevice implements DeviceSigns {
-  readonly device: string;
   readonly deviceType: string;
   #seen: { readonly signs: readonly Sign[]; readonly intervalMs: number } | undefined;
 
   constructor(
     private readonly history: History,
+    readonly device: string,
     private readonly sinceMs: number,
   ) {
-    this.device = history.device;
     this.deviceType = history.schema.type;
   }
 
@@ -125,10 +165,11 @@ class OtherDevice implements DeviceSigns {
   }
 
   #compared() {
-    const { history, sinceMs } = this;
+    const { history, device, sinceMs } = this;
     if (!this.#seen) {
       const rows = rowsIn(history, sinceMs);
-      this.#seen = { signs: signsOf(rows, sinceMs), intervalMs: intervalOf(rows) };
+      const leastMs = device === history.device ? 0 : clocksAgreeMs;
+      this.#seen = { signs: signsOf(rows, sinceMs), intervalMs: Math.max(intervalOf(rows), leastMs) };
     }
     return this.#seen;
   }

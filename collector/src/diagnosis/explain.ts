@@ -170,10 +170,10 @@ function nameless(sign: Sign): Sign {
   return { ...sign, field: channelMark, unit: isKnownUnit(sign.unit) ? sign.unit : null };
 }
 
-function spreadText({ company }: Facts): string {
+function spreadText({ company, farOff }: Facts): string {
   if (company === 0) return 'No other device of the gateway is in trouble';
   const devices = company === 1 ? '1 other device' : `${company} other devices`;
-  return `${devices} of the gateway began to show trouble within two minutes of it`;
+  return `${devices} ${farOff ? 'around it' : 'of the gateway'} began to show trouble within two minutes of it`;
 }
 
 /** `dischargePressure rose 14 s before flow fell` */

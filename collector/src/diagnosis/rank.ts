@@ -38,6 +38,8 @@ export interface Facts extends DeviceSigns {
   readonly company: number;
   /** Earlier incidents that looked like it, the most telling first. */
   readonly alike: readonly Alike[];
+  /** Some of them are not of the gateway. */
+  readonly farOff?: boolean;
 }
 
 /** One thing that was looked for. */

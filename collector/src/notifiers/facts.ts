@@ -172,9 +172,9 @@ function rangeLabel(detector: string): string {
 const mostAlso = 10;
 
 /** Devices that the same cause disturbs. */
-function alsoOf(parts: NonNullable<Incident['parts']>): string {
+function alsoOf(parts: NonNullable<Incident['parts']>, count = parts.length): string {
   const names = parts.slice(0, mostAlso).map(({ device }) => clean(device, 60));
-  const more = parts.length - names.length;
+  const more = count - names.length;
   return more > 0 ? `${names.join(', ')} and ${more} more` : names.join(', ');
 }
 
@@ -194,7 +194,7 @@ function affectedBy(incident: Incident): [string, string][] {
     ...(others.length > 0 ? [['Same cause', others.join(', ')] as [string, string]] : []),
     ...(components.length > 0 ? [['Component', components.join('; or ')] as [string, string]] : []),
     ...(names.length > 0 ? [['Channels', names.join(', ')] as [string, string]] : []),
-    ...(incident.parts ? [['Also', alsoOf(incident.parts)] as [string, string]] : []),
+    ...(incident.parts ? [['Also', alsoOf(incident.parts, incident.partCount)] as [string, string]] : []),
   ];
 }
 

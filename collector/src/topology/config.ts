@@ -98,6 +98,7 @@ export const topologyConfig = z
       }
     }
     const levelAt = levelsOf(assets);
+    const known = new Set(assets.flatMap(({ path }) => [path, ...abovePaths(path)]));
     for (const [i, { path, level, feeds }] of assets.entries()) {
       const above = [...abovePaths(path)].find(one => at.has(one));
       const upper = above === undefined ? undefined : levelAt.get(above);
@@ -110,8 +111,11 @@ export const topologyConfig = z
         const within = fed === path || fed.startsWith(`${path}/`) || path.startsWith(`${fed}/`);
         if (within)
           issue([i, 'feeds', f], 'it cannot feed itself, or what it lies in. Remedy: name another asset');
-        else if (!at.has(fed))
-          issue([i, 'feeds', f], `there is no asset with the path ${fed}. Remedy: add it to assets`);
+        else if (!known.has(fed))
+          issue(
+            [i, 'feeds', f],
+            `there is no asset with the path ${fed}, nor below it. Remedy: add it to assets`,
+          );
       }
     }
   });

@@ -11,6 +11,11 @@ interface Claim {
   readonly asset: Asset;
 }
 
+interface Named {
+  readonly gateway: string;
+  readonly device: string;
+}
+
 /** Devices are asked for again and again. */
 const mostKnown = 20_000;
 
@@ -88,6 +93,20 @@ export class Topology {
   areNear(a: Placed, b: Placed): boolean {
     if (a.gateway === b.gateway || onSameMachine(a, b) || onSameLine(a, b)) return true;
     return this.feeds(a, b) || this.feeds(b, a);
+  }
+
+  /** Those that `areNear` a device beyond its gateway; undefined where only that is known. */
+  around(
+    { gateway, device }: Named,
+    siteOf: (gateway: string) => string | null,
+  ): ((other: Named) => boolean) | undefined {
+    const placed = (one: Named): Placed => {
+      const site = siteOf(one.gateway);
+      const asset = this.assetOf(one.gateway, one.device, site);
+      return { gateway: one.gateway, site, ...(asset && { asset }) };
+    };
+    const own = placed({ gateway, device });
+    return own.asset && (other => this.areNear(own, placed(other)));
   }
 
   #configured(path: string, levels: ReturnType<typeof levelsOf>): Asset {
