@@ -316,7 +316,11 @@ async function openStores(
   });
   const gateways = new Gateways(clock, journal.reports(), journal.events());
   journal.eventLog.listen(event => gateways.event(event));
-  const store = new AlertStore({ directory: inData('alerts'), log: log.child({ component: 'alerts' }) });
+  const store = new AlertStore({
+    directory: inData('alerts'),
+    ballastBytes: 4 * mebibyte,
+    log: log.child({ component: 'alerts' }),
+  });
   const charts = new Charts(live, log.child({ component: 'mail' }));
   const mails = new MailQueue({
     store,

@@ -7,6 +7,7 @@ import { type EngineName, type LoadedModel, openModel } from '@edgeward/models/e
 import type { Scorer } from '@edgeward/models/scorer';
 import { Backoff } from '@edgeward/shared/clock';
 import type { Clock, ModelDeployment } from '@edgeward/shared/contracts';
+import { isDiskFull } from '@edgeward/shared/disk-full';
 import { EdgewardError, isRetryable, messageOf } from '@edgeward/shared/errors';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
@@ -18,7 +19,6 @@ import {
   parseAnnouncement,
   type Wanted,
 } from '@edgeward/shared/models/manifest';
-import { isDiskFull } from '../outbox/disk-full.js';
 import { ModelChannel } from './channel.js';
 import { refusal } from './check-files.js';
 import { fetchBundle } from './fetch.js';

@@ -1,11 +1,11 @@
 /** From a folder to what the outbox works with: waits for room, recovers, repairs, tells. */
 import { randomBytes } from 'node:crypto';
+import { isDiskFull } from '@edgeward/shared/disk-full';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Store } from '@edgeward/shared/store';
 import { openMendedStore } from '@edgeward/shared/store-mend';
 import { Core, type OutboxOptions } from './core.js';
 import { tellLost } from './damage.js';
-import { isDiskFull } from './disk-full.js';
 import { Epoch } from './epochs.js';
 import { type Gap, gapAtStart, gapRecord } from './gap.js';
 import { condensedKey, markerKey, outboxStoreVersion, type Put, packRecord, timePut } from './layout.js';

@@ -1,10 +1,11 @@
 /** Group commit: whatever arrived during the last write goes down together in the next, synced. */
+
+import { isDiskFull } from '@edgeward/shared/disk-full';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import { failpoint } from '@edgeward/shared/failpoint';
 import { Histogram, shortBounds } from '@edgeward/shared/metrics/histogram';
 import { buildCommit, type Commit, type Item } from './commit.js';
 import type { Core } from './core.js';
-import { isDiskFull } from './disk-full.js';
 import type { FreshBlock } from './fresh.js';
 import type { Put } from './layout.js';
 import type { Rejects } from './rejects.js';

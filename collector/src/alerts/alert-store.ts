@@ -1,4 +1,9 @@
-/** The one store of incidents and mails, so that both change together or not at all. */
+/**
+ * The one store of incidents and mails, so that both change together or not at all. What has to be told of a full disk
+ * has to be stored, too: room is kept for that (a ballast), and given up at the first write that finds none.
+ */
+import { Ballast } from '@edgeward/shared/ballast';
+import { isDiskFull } from '@edgeward/shared/disk-full';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { settled } from '@edgeward/shared/settled';
@@ -12,16 +17,28 @@ export interface Operation {
 }
 
 export const alertStoreVersion = 1;
+const holdEveryMs = 60_000;
+
+export interface AlertStoreOptions {
+  readonly directory: string;
+  readonly log: Logger;
+  /** Room that is kept for a full disk; none unless told. */
+  readonly ballastBytes?: number;
+}
 
 export class AlertStore implements AsyncDisposable {
-  readonly #options: { readonly directory: string; readonly log: Logger };
+  readonly #options: AlertStoreOptions;
+  readonly #ballast: Ballast | undefined;
+  #heldMs = Number.NEGATIVE_INFINITY;
   #store: Store | undefined;
   /** Keys of values that were left out. */
   readonly #damaged = new Set<string>();
   #busy: Promise<unknown> = Promise.resolve();
 
-  constructor(options: { readonly directory: string; readonly log: Logger }) {
+  constructor(options: AlertStoreOptions) {
+    const { directory, ballastBytes = 0 } = options;
     this.#options = options;
+    if (ballastBytes > 0) this.#ballast = new Ballast({ file: `${directory}.ballast`, bytes: ballastBytes });
   }
 
   /**
@@ -31,11 +48,12 @@ export class AlertStore implements AsyncDisposable {
   commit(operations: readonly Operation[]): Promise<void> {
     return this.#exclusively(async () => {
       try {
-        const { db } = await this.#opened();
-        await db.batch(operations.map(batchOperation), { sync: true });
+        await this.#write(operations).catch(async error => {
+          if (!isDiskFull(error) || !(await this.#makeRoom())) throw error;
+          await this.#write(operations);
+        });
+        await this.#holdRoom();
       } catch (error) {
-        // After a failed write LevelDB refuses all further ones until it is opened again.
-        await this.#close().catch(() => undefined);
         if (error instanceof EdgewardError) throw error;
         throw new EdgewardError('EW_STORE_WRITE', messageOf(error), { cause: error });
       }
@@ -101,6 +119,32 @@ export class AlertStore implements AsyncDisposable {
     return this.#exclusively(() => this.#close());
   }
 
+  async #write(operations: readonly Operation[]): Promise<void> {
+    try {
+      const { db } = await this.#opened();
+      await db.batch(operations.map(batchOperation), { sync: true });
+    } catch (error) {
+      // After a failed write LevelDB refuses all further ones until it is opened again.
+      await this.#close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #makeRoom(): Promise<boolean> {
+    const made = (await this.#ballast?.free().catch(() => false)) === true;
+    if (made)
+      this.#options.log.error({}, 'disk is full: incidents and mails go on in the room kept for that');
+    return made;
+  }
+
+  /** Takes it back once there is much more. */
+  async #holdRoom(): Promise<void> {
+    const nowMs = performance.now();
+    if (!this.#ballast || nowMs - this.#heldMs < holdEveryMs) return;
+    this.#heldMs = nowMs;
+    await this.#ballast.hold();
+  }
+
   /** Once: whoever reads it again finds the same. */
   #tellDamaged(key: string): void {
     if (this.#damaged.has(key)) return;
@@ -110,10 +154,11 @@ export class AlertStore implements AsyncDisposable {
   }
 
   async #opened(): Promise<Store> {
-    this.#store ??= await openMendedStore({
-      ...this.#options,
-      kind: 'incidents',
-      version: alertStoreVersion,
+    const { directory, log } = this.#options;
+    const open = () => openMendedStore({ directory, log, kind: 'incidents', version: alertStoreVersion });
+    this.#store ??= await open().catch(async error => {
+      if (!isDiskFull(error) || !(await this.#makeRoom())) throw error;
+      return open();
     });
     return this.#store;
   }
