@@ -234,7 +234,12 @@ export async function runCollector(
     ...(config.health.enabled
       ? [
           every(config.health.everyMs, 'a look at the pipeline', () => watch.look(), chores),
-          every(6 * 3_600_000, 'what is usual of it', () => writePast(pastFile, past, healthLog), chores),
+          every(
+            6 * 3_600_000,
+            'what is usual of it',
+            () => writePast(pastFile, past, clock.now(), healthLog),
+            chores,
+          ),
         ]
       : []),
     retention.run(stored.signal),
@@ -267,7 +272,7 @@ export async function runCollector(
   await ingesting;
   stored.abort();
   await Promise.race([Promise.all(working), untilAborted(deadline)]);
-  if (config.health.enabled) await writePast(pastFile, past, healthLog);
+  if (config.health.enabled) await writePast(pastFile, past, clock.now(), healthLog);
   await sinks[Symbol.asyncDispose]();
   log.info({ position: journal.position }, 'stopped');
 }

@@ -14,6 +14,7 @@ import { diagnosisOf } from './diagnosis.js';
 import { type Finding, keyOf } from './finding.js';
 import { Groups, groupSubject } from './grouping.js';
 import { isUnusual } from './past/finding.js';
+import type { Past } from './past/kept-past.js';
 import { PastJudge } from './past/past-judge.js';
 import type { GatewayReading, Reading } from './readings.js';
 import { RowMaker } from './rows.js';
@@ -33,7 +34,7 @@ export interface WatchOptions {
   readonly tell: (news: HealthNews) => Promise<void>;
   readonly clock: Clock;
   /** What is usual, as far as it is known from before. */
-  readonly past?: PastJudge;
+  readonly past?: Past;
 }
 
 /** Rows of gateways, sinks and the collector, apart from those of devices, so that neither takes the other's room. */
@@ -56,7 +57,7 @@ export class PipelineWatch {
   readonly #lasting = new Lasting();
   readonly #collector = new CollectorRules();
   readonly #sinks = new SinkRules();
-  readonly #silence = new SilenceRule();
+  readonly #silence: SilenceRule;
   readonly #gateways = new GatewayRules();
   readonly #channels: ChannelRule;
   readonly #past: PastJudge;
@@ -72,7 +73,8 @@ export class PipelineWatch {
     this.#options = options;
     this.#catalogue = new Map(options.catalogue.map(cause => [cause.id, cause]));
     this.#channels = new ChannelRule(options.live);
-    this.#past = options.past ?? new PastJudge();
+    this.#past = options.past?.judge ?? new PastJudge();
+    this.#silence = new SilenceRule(options.past?.habits);
   }
 
   /** Call every `everyMs`, once the last is done. It lets others have their turn: a fleet takes tens of ms. */

@@ -8,7 +8,7 @@ import { type Cause, loadCatalogue } from '../diagnosis/catalogue.js';
 import { Gateways } from '../gateways.js';
 import { Live } from '../live.js';
 import { type HealthConfig, healthConfig } from '../pipeline/config.js';
-import type { PastJudge } from '../pipeline/past/past-judge.js';
+import type { Past } from '../pipeline/past/kept-past.js';
 import { read } from '../pipeline/read.js';
 import type { Reading, SinkReading } from '../pipeline/readings.js';
 import { PipelineWatch } from '../pipeline/watch.js';
@@ -25,7 +25,7 @@ export interface RigOptions extends Pick<BenchOptions, 'directory' | 'alerts' | 
   /** Time between reports; 0 = none, as of a microcontroller. */
   readonly reportMs?: number;
   /** What is usual of it, from before. */
-  readonly past?: PastJudge;
+  readonly past?: Past;
 }
 
 let catalogue: readonly Cause[] | undefined;

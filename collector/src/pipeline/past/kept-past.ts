@@ -8,27 +8,45 @@ import { packState, unpackState } from '@edgeward/models/scorer-state';
 import { messageOf } from '@edgeward/shared/errors';
 import { isAbsent, writeFileAtomic } from '@edgeward/shared/files';
 import type { Logger } from '@edgeward/shared/log';
+import { AwayHabits } from '../rules/away-habits.js';
 import { PastJudge } from './past-judge.js';
 
 const devicesAtOnce = 200;
+/** No type of a pipeline device has this name. */
+const habitsType = 'away-habits';
 
-export async function readPast(file: string, nowMs: number, log: Logger): Promise<PastJudge> {
-  const judge = new PastJudge();
+export interface Past {
+  readonly judge: PastJudge;
+  readonly habits: AwayHabits;
+}
+
+export async function readPast(file: string, nowMs: number, log: Logger): Promise<Past> {
+  const past = { judge: new PastJudge(), habits: new AwayHabits() };
   try {
-    for (const part of partsOf(await readFile(file))) judge.load(unpackState(part), nowMs);
-    return judge;
+    for (const part of partsOf(await readFile(file))) {
+      const memories = unpackState(part);
+      past.judge.load(memories, nowMs);
+      for (const { type, devices } of memories) if (type === habitsType) past.habits.load(devices);
+    }
+    return past;
   } catch (error) {
     if (!isAbsent(error))
       log.warn({ file, reason: messageOf(error) }, 'what is usual of the pipeline is learned anew');
-    return new PastJudge();
+    return { judge: new PastJudge(), habits: new AwayHabits() };
   }
 }
 
 /** Never throws: without it the next start only learns anew. */
-export async function writePast(file: string, judge: PastJudge, log: Logger): Promise<void> {
+export async function writePast(
+  file: string,
+  { judge, habits }: Past,
+  nowMs: number,
+  log: Logger,
+): Promise<void> {
   try {
     const parts: Uint8Array[] = [];
-    for (const memory of judge.save(devicesAtOnce)) {
+    const away = { type: habitsType, revision: '1', devices: habits.save(nowMs) };
+    for (const memory of [away, ...judge.save(devicesAtOnce)]) {
       const part = packState([memory]);
       const length = Buffer.alloc(4);
       length.writeUInt32LE(part.length);

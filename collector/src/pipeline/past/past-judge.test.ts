@@ -8,6 +8,7 @@ import { testSeed } from '@edgeward/shared/testing/seed';
 import { temporaryFolder } from '../../testing/alert-bench.js';
 import { healthRows } from '../../testing/health-rows.js';
 import type { Finding } from '../finding.js';
+import { AwayHabits } from '../rules/away-habits.js';
 import { readPast, writePast } from './kept-past.js';
 import { PastJudge } from './past-judge.js';
 
@@ -160,14 +161,15 @@ test('a restart goes on with what is usual, and with what is out; damage learns 
   const fleet = known();
   fleet.fault = slowWay;
   const first = fleet.untilTold(60);
-  await writePast(file, fleet.judge, silentLogger);
-  fleet.judge = await readPast(file, fleet.nowMs, silentLogger);
+  const keep = { judge: fleet.judge, habits: new AwayHabits() };
+  await writePast(file, keep, fleet.nowMs, silentLogger);
+  fleet.judge = (await readPast(file, fleet.nowMs, silentLogger)).judge;
   const [again] = fleet.pass(2);
   assert.deepEqual([again?.title, again?.sinceMs], [first?.found.title, first?.found.sinceMs]);
   const bytes = readFileSync(file);
   bytes[bytes.length >> 1]! ^= 1;
   writeFileSync(file, bytes);
-  fleet.judge = await readPast(file, fleet.nowMs, silentLogger);
+  fleet.judge = (await readPast(file, fleet.nowMs, silentLogger)).judge;
   fleet.quiet(60);
 });
 

@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
 import { healthRows } from '../../testing/health-rows.js';
 import { PipelineRig } from '../../testing/pipeline-rig.js';
+import { AwayHabits } from '../rules/away-habits.js';
 import { PastJudge } from './past-judge.js';
 
 const minuteMs = 60_000;
@@ -27,7 +28,11 @@ function usualOf(names: readonly string[], nowMs: number): PastJudge {
 async function rigOf(t: TestContext, gateways: number): Promise<PipelineRig> {
   const clock = new FakeClock();
   const names = Array.from({ length: gateways }, (_, i) => `gw-${i + 1}`);
-  const rig = await PipelineRig.open(t, { gateways, clock, past: usualOf(names, clock.now()) });
+  const rig = await PipelineRig.open(t, {
+    gateways,
+    clock,
+    past: { judge: usualOf(names, clock.now()), habits: new AwayHabits() },
+  });
   for (const gateway of rig.all) gateway.rowsEveryMs = 5000;
   await rig.run(180);
   assert.deepEqual(rig.incidents(), []);

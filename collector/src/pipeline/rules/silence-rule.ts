@@ -1,7 +1,8 @@
 /** Gateways that nothing comes from any more, though it used to. */
 import type { HealthConfig } from '../config.js';
 import { clockText, type Finding, plural, secondsText } from '../finding.js';
-import type { GatewayReading } from '../readings.js';
+import type { GatewayReading, Reading } from '../readings.js';
+import { AwayHabits } from './away-habits.js';
 import type { Look } from './context.js';
 
 /** What has to have come before a silence means anything. */
@@ -14,11 +15,27 @@ const suspect = 0.6;
 /** What is silent for so long is taken away rather than broken, ms. */
 export const goneMs = 7 * 86_400_000;
 
+interface Silent {
+  /** When it was first found to be, and since when it was, by the monotonic clock; the latter also by the wall clock. */
+  readonly atMs: number;
+  readonly sinceMs: number;
+  readonly wallMs: number;
+  /** Which run of its agent it was. */
+  readonly epoch: string | null;
+  /** It is usually away for so long from that time of day on; 0 = no habit is known. */
+  readonly usualMs: number;
+}
+
 export class SilenceRule {
-  /** When each was first found silent, by the monotonic clock, and which run of its agent it was. */
-  readonly #silent = new Map<string, { readonly atMs: number; readonly epoch: string | null }>();
+  /** Those that are, whether told or not. */
+  readonly #silent = new Map<string, Silent>();
+  readonly habits: AwayHabits;
   /** How the last silence of each ended. */
   readonly endings = new Map<string, string>();
+
+  constructor(habits = new AwayHabits()) {
+    this.habits = habits;
+  }
 
   /** @param wellMs  for how long the way to all gateways has been well; less than the grace: nobody is judged */
   judge(look: Look, wellMs: number): Finding[] {
@@ -33,19 +50,23 @@ export class SilenceRule {
       if (silentMs > limitMs + goneMs) this.#gone(gateway);
       else if (share > 1) silent.push(gateway);
       else {
-        this.#back(gateway);
+        this.#back(gateway, reading.atMs);
         if (share > suspect) suspects += 1;
       }
     }
-    for (const { id, epoch } of silent) {
-      if (this.#silent.has(id)) continue;
-      this.#silent.set(id, { atMs: reading.atMs, epoch });
-      this.endings.delete(id);
-    }
-    const waits = silent.length < config.groupFrom && silent.length + suspects >= config.groupFrom;
-    return silent
+    for (const gateway of silent) if (!this.#silent.has(gateway.id)) this.#begin(gateway, reading);
+    const missed = silent.filter(({ id, silentMs = 0 }) => silentMs > this.#silent.get(id)!.usualMs);
+    const waits = missed.length < config.groupFrom && missed.length + suspects >= config.groupFrom;
+    return missed
       .filter(({ id }) => !waits || reading.atMs - this.#silent.get(id)!.atMs > config.everyMs)
-      .map(gateway => findingOf(gateway, look));
+      .map(gateway => findingOf(gateway, this.#silent.get(gateway.id)!.usualMs, look));
+  }
+
+  #begin({ id, epoch, silentMs = 0 }: GatewayReading, { atMs, nowMs }: Reading): void {
+    const wallMs = nowMs - silentMs;
+    const usualMs = this.habits.usualMs(id, wallMs);
+    this.#silent.set(id, { atMs, sinceMs: atMs - silentMs, wallMs, epoch, usualMs });
+    this.endings.delete(id);
   }
 
   #gone({ id }: GatewayReading): void {
@@ -56,10 +77,11 @@ export class SilenceRule {
       );
   }
 
-  #back({ id, epoch, stopped }: GatewayReading): void {
+  #back({ id, epoch, stopped, silentMs = 0 }: GatewayReading, atMs: number): void {
     const before = this.#silent.get(id);
     if (!before) return;
     this.#silent.delete(id);
+    if (!stopped) this.habits.note(id, before.wallMs, atMs - silentMs - before.sinceMs);
     if (stopped) this.endings.set(id, 'it has ended as it was asked to');
     else if (epoch === before.epoch)
       this.endings.set(
@@ -92,6 +114,7 @@ function limitOf(
 
 function findingOf(
   { id, site, silentMs = 0, online, devices }: GatewayReading,
+  usualMs: number,
   { reading, config }: Look,
 ): Finding {
   const sinceMs = reading.nowMs - silentMs;
@@ -105,7 +128,11 @@ function findingOf(
     site,
     severity: 'warning',
     title: `gateway ${id} is silent since ${clockText(sinceMs)}`,
-    facts: [`Nothing came for ${secondsText(silentMs)}; ${plural(devices, 'device')} affected.`, how],
+    facts: [
+      `Nothing came for ${secondsText(silentMs)}; ${plural(devices, 'device')} affected.`,
+      how,
+      ...(usualMs > 0 ? [`It is often away from this time of day on, but not for so long.`] : []),
+    ],
     sinceMs,
     channels: [
       {
