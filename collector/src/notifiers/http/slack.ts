@@ -48,7 +48,7 @@ export function slackMessage(event: IncidentEvent): Record<string, unknown> {
   const text = [`${head} (${data.place})`, data.summary, data.verdictText]
     .filter(one => one !== '')
     .join('\n');
-  return { text: slackText(cut(text, textChars)), mrkdwn: false, blocks };
+  return { text: slackText(text, textChars), mrkdwn: false, blocks };
 }
 
 const eventWords = {
@@ -115,8 +115,10 @@ function rich(...elements: (Block | undefined)[]): Block {
   return { type: 'rich_text', elements: elements.filter(one => one !== undefined) };
 }
 
+/** Slack refuses the whole message for one empty text. */
 function section(text: string): Block {
-  return { type: 'rich_text_section', elements: [{ type: 'text', text: cut(text, textChars) }] };
+  const said = cut(text === '' ? '–' : text, textChars);
+  return { type: 'rich_text_section', elements: [{ type: 'text', text: said }] };
 }
 
 function list(lines: readonly string[], style: 'bullet' | 'ordered' = 'bullet'): Block | undefined {
