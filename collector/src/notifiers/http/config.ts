@@ -26,6 +26,7 @@ const secretName = /^[A-Za-z]\w{0,63}$/;
 const examples = samples.map(sample =>
   eventOf(sample, { collector: 'collector', linkBase: 'https://page.example', nowMs: 0 }),
 );
+export const exampleEvent = examples[0]!;
 const known = new Set(examples.flatMap(example => pathsOf(example)));
 /** What templates may name: values, and lists of them; N is any place in a list. */
 export const placeholders: readonly string[] = [...known].filter(path => path !== 'data');

@@ -220,6 +220,7 @@ test('names fill texts and nothing else; as Markdown they say only themselves', 
   }
   const event = eventWith('pump_1 [x](y)');
   assert.equal(fill('{data.device}', event, {}, 'markdown'), 'pump\\_1 \\[x\\](y)');
+  assert.equal(fill('{secret.key}', event, { key: 'a_b@c' }, 'markdown'), 'a_b@c', 'nor is a key text');
   assert.equal(fill('{data.link}', event, {}, 'markdown'), event.data.link, 'a link of ours stays one');
 });
 

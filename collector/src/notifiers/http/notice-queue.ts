@@ -65,7 +65,10 @@ export class NoticeQueue implements Outlet {
   }
 
   open(): Promise<void> {
-    this.#loaded ??= this.#load();
+    this.#loaded ??= this.#load().catch(error => {
+      this.#loaded = undefined;
+      throw error;
+    });
     return this.#loaded;
   }
 
@@ -157,6 +160,7 @@ export class NoticeQueue implements Outlet {
     const prefix = this.#headKey('');
     for (const [, value] of await this.#options.store.between(prefix, `${prefix}\u{10ffff}`, 1_000_000)) {
       const notice = value as QueuedNotice;
+      if (typeof notice.view?.id !== 'string') continue;
       this.#notices.set(notice.view.id, notice);
       this.#lastOrder = Math.max(this.#lastOrder, notice.order);
     }

@@ -1,12 +1,13 @@
 /** All that tells of incidents over HTTP: each with a queue, a courier and troubles of its own. */
 import type { Clock } from '@edgeward/shared/contracts';
+import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import type { AlertStore, Operation } from '../../alerts/alert-store.js';
 import type { NoticeBody, NoticeState, NoticeView } from '../../views.js';
 import type { MailRequest } from '../mail.js';
 import { type Outlet, Outlets } from '../outlet.js';
 import type { RetryTimes } from '../retries.js';
-import type { NotifyConfig } from './config.js';
+import { exampleEvent, type NotifyConfig } from './config.js';
 import { NoticeCourier } from './notice-courier.js';
 import { eventPrefix, NoticeQueue, noticePrefix } from './notice-queue.js';
 import { slackTarget, type Target, webhookTarget } from './target.js';
@@ -51,6 +52,7 @@ export class Notifiers implements Outlet {
   async run(stop: AbortSignal): Promise<void> {
     const { log, clock, times } = this.#options;
     await this.open();
+    for (const { target } of this.#queues) await this.#look(target);
     await Promise.all(
       this.#queues.map(queue => new NoticeCourier({ queue, log, clock, ...times }).run(stop)),
     );
@@ -90,6 +92,17 @@ export class Notifiers implements Outlet {
     return this.#queues.map(({ target, lost, delays }) => ({ name: target.config.name, lost, delays }));
   }
 
+  /** At the start, and not with the first incident: what it takes to send is there. */
+  async #look({ config, request }: Target): Promise<void> {
+    const { log, clock } = this.#options;
+    try {
+      await request(exampleEvent, clock.now());
+    } catch (error) {
+      const reason = error instanceof EdgewardError ? error.message : 'the request could not be made';
+      log.warn({ notifier: config.name, reason }, 'this notifier cannot send');
+    }
+  }
+
   /** What waited for notifiers that were taken out of the configuration. */
   async #sweep(): Promise<void> {
     const { store, log } = this.#options;
@@ -101,10 +114,13 @@ export class Notifiers implements Outlet {
       stale.push({ key, value: undefined }, { key: eventPrefix + rest, value: undefined });
     }
     if (stale.length === 0) return;
-    log.warn(
-      { count: stale.length / 2 },
-      'notifications of notifiers that are no longer configured are deleted',
-    );
-    await store.commit(stale);
+    const fields = { count: stale.length / 2 };
+    try {
+      await store.commit(stale);
+      log.warn(fields, 'notifications of notifiers that are no longer configured are deleted');
+    } catch (error) {
+      // They are nobody's: the next start sees to them.
+      log.warn({ ...fields, reason: messageOf(error) }, 'old notifications could not be deleted');
+    }
   }
 }

@@ -124,6 +124,8 @@ test(
     server.mood = response => response.destroy();
     const broken = await asked(t, server.url);
     assert.ok(broken.kind === 'later' && /ECONNRESET/.test(broken.reason));
+    server.mood = response => void response.writeHead(101, { upgrade: 'x', connection: 'upgrade' }).end();
+    assert.equal((await asked(t, server.url)).kind, 'later');
     server.mood = response => void response.writeHead(200).write('o');
     assert.deepEqual(await asked(t, server.url), { kind: 'sent' });
     server.mood = response => {

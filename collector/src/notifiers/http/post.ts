@@ -55,6 +55,7 @@ function send({ url, headers, body, ca }: HttpRequest, signal: AbortSignal): Pro
         resolve({ status, retryAfter: response.headers['retry-after'], text });
         sending.destroy();
       };
+      response.on('error', () => undefined);
       // The yes is in the status: whatever the text does, it is taken.
       if (status < 400) return done('');
       const chunks: Buffer[] = [];
@@ -67,7 +68,9 @@ function send({ url, headers, body, ca }: HttpRequest, signal: AbortSignal): Pro
       });
       response.once('end', end).once('error', end);
     });
-    sending.once('error', reject);
+    sending.on('error', reject);
+    // Whatever ends it without a word, as an answer that switches protocols does.
+    sending.once('close', () => reject(new Error('the connection ended')));
     sending.end(bytes);
   });
 }
