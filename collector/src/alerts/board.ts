@@ -7,6 +7,7 @@ import type { MailKind, Told } from '../notifiers/mail.js';
 import type { AlertStore, Operation } from './alert-store.js';
 import { detectorsOf } from './detectors.js';
 import { type AlarmState, isIdle } from './device-alarm.js';
+import type { Hold } from './easing.js';
 import type { Incident } from './incident.js';
 import type { Bond } from './joining.js';
 import type { Adjustment } from './sensitivity.js';
@@ -23,6 +24,8 @@ export interface IncidentRecord {
   readonly owesClosing?: true;
   /** Of the pipeline, and over; until it has been so for `reopenWithinMs` it reopens, and no mail says that it is over. */
   readonly closing?: true;
+  /** How long it has been less bad than its severity says. */
+  readonly hold?: Hold;
   /** Why it is part of another; absent: the same cause. */
   readonly bond?: Bond;
   /** It opened in an alarm storm: no mails. */

@@ -23,6 +23,11 @@ export const alertsConfig = z
       description: 'An alarm this soon after closing reopens the incident; then its closing mail goes out',
       unit: 'ms',
     }),
+    easeAfterMs: z.int().min(10_000).default(300_000).meta({
+      description:
+        'An open incident goes down a level once no flagged row was as bad as its severity says for this long',
+      unit: 'ms',
+    }),
     qualityAfter: z
       .int()
       .min(1)

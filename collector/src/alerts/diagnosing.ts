@@ -3,11 +3,11 @@ import type { Logger } from '@edgeward/shared/log';
 import { type Diagnosis, saysTheSame } from '../diagnosis/diagnosis.js';
 import type { Topology } from '../topology/topology.js';
 import type { Draft, IncidentRecord } from './board.js';
-import type { Incident, Severity } from './incident.js';
+import type { Incident } from './incident.js';
 import { noted } from './incident-change.js';
 import { join } from './joining.js';
 import { recommendationsFor } from './recommendations.js';
-import { worst } from './severity.js';
+import { raised, severityOf } from './severity.js';
 
 /** Deterministic, and quick. @param incidents  all that are known */
 export type Diagnose = (incident: Incident, incidents: readonly Incident[]) => Diagnosis | undefined;
@@ -48,7 +48,7 @@ export class Diagnosing {
     const looked = this.#lookAt(due.slice(0, mostAtOnce), draft);
     if (this.#waiting.size >= mostFailed) this.#waiting.clear();
     for (const [i, { incident, held, mailed }] of due.entries())
-      if (i < looked || held || mailed.length > 0) this.#waiting.delete(incident.id);
+      if (i < looked || held || mailed.length > 0 || incident.diagnosis) this.#waiting.delete(incident.id);
       else this.#waiting.set(incident.id, (this.#waiting.get(incident.id) ?? 0) + 1);
   }
 
@@ -126,17 +126,6 @@ function agreedOn(found: Diagnosis, { diagnosis: before, firstMs, lastMs }: Inci
   return settled ? { ...before, atMs: found.atMs } : fresh;
 }
 
-/**
- * A likely cause can raise the severity. One that is no fault, or hardly one, lowers it to a warning as it opens, unless
- * a rule of the plant says otherwise.
- */
-function severityBy({ verdict, causes }: Diagnosis, before: Incident, isNew: boolean): Severity {
-  const cause = verdict === 'likely' ? causes[0]?.severity : undefined;
-  if (cause === undefined || before.detector === 'rule') return before.severity;
-  if (cause === 'warning' || cause === 'critical') return worst(before.severity, cause);
-  return isNew && before.severity === 'critical' ? 'warning' : before.severity;
-}
-
 /** Its numbers and the ids that it cites are those of one diagnosis. */
 function withoutStale({ wording, ...incident }: Incident, diagnosis: Diagnosis): Incident {
   return wording && saysTheSame(incident.diagnosis, diagnosis) ? { ...incident, wording } : incident;
@@ -147,11 +136,12 @@ function withDiagnosis(before: Incident, found: Diagnosis, isNew: boolean): Inci
   const diagnosis = agreedOn(found, before);
   const incident = { ...withoutStale(before, diagnosis), diagnosis };
   const [first] = diagnosis.causes;
-  const severity = severityBy(diagnosis, before, isNew);
-  const next = { ...incident, severity, recommendations: recommendationsFor(incident) };
+  const severity = severityOf(incident);
+  const judged = isNew ? { ...incident, severity } : raised(incident, severity);
+  const next = { ...judged, recommendations: recommendationsFor(incident) };
   const known = before.diagnosis?.verdict === 'unknown' ? undefined : before.diagnosis?.causes[0]?.id;
   if (!first || diagnosis.verdict === 'unknown' || first.id === known) return next;
-  const rises = severity === before.severity ? '' : `; severity rose to ${severity}`;
+  const rises = next.severity === before.severity ? '' : `; severity rose to ${next.severity}`;
   const how = diagnosis.verdict === 'likely' ? 'Most likely' : 'Possible';
   const text = `${how} cause: ${first.cause} (${Math.round(100 * first.probability)} %)${rises}`;
   return noted(next, { atMs: incident.lastMs, text });

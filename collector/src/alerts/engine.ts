@@ -24,6 +24,7 @@ import { observeSilence } from './device-alarm.js';
 import { type Diagnose, Diagnosing } from './diagnosing.js';
 import { type DriftReport, observeDrifts } from './drift-incidents.js';
 import { dueMails, isOverdue } from './due-mails.js';
+import { widen } from './extent.js';
 import { type HandlingAction, handle, unknownIncident } from './handling.js';
 import { type HealthNews, observeHealth } from './health-incidents.js';
 import type { Incident, IncidentWording, Severity } from './incident.js';
@@ -110,6 +111,7 @@ export class IncidentEngine implements Sink {
         if (trail && trace) trail.around(trace, () => this.#observe(draft, delivery));
         else this.#observe(draft, delivery);
       }
+      widen(draft, this.#options.topology);
       this.#diagnosing?.look(draft);
       await this.#finish(draft, after);
       trail?.tell();

@@ -5,10 +5,10 @@ import type { AlertsConfig } from './config.js';
 import { addDetectors } from './detectors.js';
 import type { Flag } from './device-alarm.js';
 import type { Finding } from './findings.js';
-import type { Incident, IncidentNote, Severity } from './incident.js';
+import type { Incident, IncidentNote } from './incident.js';
 import { incidentIdOf } from './incident-id.js';
 import { recommendationsFor } from './recommendations.js';
-import { excess, severityOf, worst } from './severity.js';
+import { excess, raised, severityOf } from './severity.js';
 import { titleOf } from './title.js';
 
 /** Whose rows they are. */
@@ -140,28 +140,21 @@ function joinText({ detector, source }: Finding): string {
   return detector === 'quality' ? 'Sensor quality is bad too' : 'The model finds it unusual too';
 }
 
-function strongestOf(findings: readonly Finding[]): Finding {
+export function strongestOf(findings: readonly Finding[]): Finding {
   return findings.reduce((best, one) => (excess(one) > excess(best) ? one : best));
 }
 
 function judged(incident: Incident, when: 'opening' | 'growing'): Incident {
-  const severity = worst(incident.severity, heldDown(severityOf(incident), incident));
+  const judgement = raised(incident, severityOf(incident));
+  const { severity } = judgement;
   const rises = when === 'growing' && severity !== incident.severity;
   const settled = incident.rows > titleRows && !rises;
   const next: Incident = {
-    ...incident,
-    severity,
+    ...judgement,
     title: settled ? incident.title : titleOf(incident),
     recommendations: settled ? incident.recommendations : recommendationsFor(incident),
   };
   return rises ? noted(next, { atMs: incident.lastMs, text: `Severity rose to ${severity}` }) : next;
-}
-
-/** What is likely no fault, or hardly one, does not become critical by how unusual it looks. */
-function heldDown(severity: Severity, { detector, diagnosis }: Incident): Severity {
-  const [first] = diagnosis?.verdict === 'likely' ? diagnosis.causes : [];
-  const minor = first?.severity === 'none' || first?.severity === 'info';
-  return minor && detector !== 'rule' && severity === 'critical' ? 'warning' : severity;
 }
 
 /** The first note stays when the list is full: it says why there is an incident at all. */

@@ -53,6 +53,10 @@ export interface Incident {
   readonly asset?: Asset;
   readonly state: 'open' | 'closed';
   readonly severity: Severity;
+  /** The worst that it was; absent: as it is. */
+  readonly peakSeverity?: Severity;
+  /** Devices of its machine that were in trouble at once, and how many the machine has; absent: it alone. */
+  readonly extent?: { readonly devices: number; readonly of?: number };
   readonly title: string;
   /** Time of the first flagged row; alarms are counted in row time. */
   readonly firstMs: number;

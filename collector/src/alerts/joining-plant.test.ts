@@ -183,18 +183,18 @@ test('what a likely fault feeds belongs to it, unless that has a likely cause of
 });
 
 test('a part that becomes critical alone, or turns out to be something else, has a mail of its own, and its closing', async t => {
-  const plant = await Plant.open(t, { motor: 'mild', oil: 'mild', fan: 'mild' });
-  await plant.feed({ ...trouble('motor'), ...trouble('oil'), ...trouble('fan') });
-  assert.deepEqual([plant.mailed('oil'), plant.mailed('fan')], [[], []]);
-  await plant.feed(trouble('oil', ruleFlag()));
-  assert.deepEqual([plant.of('oil').severity, plant.mailed('oil')], ['critical', ['opened']]);
+  const plant = await Plant.open(t, { motor: 'mild', 'press-5': 'mild', fan: 'mild' });
+  await plant.feed({ ...trouble('motor'), ...trouble('press-5'), ...trouble('fan') });
+  assert.deepEqual([plant.mailed('press-5'), plant.mailed('fan')], [[], []]);
+  await plant.feed(trouble('press-5', ruleFlag()));
+  assert.deepEqual([plant.of('press-5').severity, plant.mailed('press-5')], ['critical', ['opened']]);
   plant.said.fan = 'mildLeak';
   for (let i = 0; i < 5; i++) await plant.feed({ ...trouble('motor'), ...trouble('fan') });
   await plant.bench.engine.tick(plant.bench.clock.now());
   assert.deepEqual([plant.of('fan').diagnosis?.causes[0]?.id, plant.mailed('fan')], ['leak', ['opened']]);
-  await plant.feed({ oil: pattern('oil', '.'.repeat(20)) });
+  await plant.feed({ 'press-5': pattern('press-5', '.'.repeat(20)) });
   assert.deepEqual(
-    plant.mailed('oil'),
+    plant.mailed('press-5'),
     ['opened', 'closed'],
     'whoever heard that it began hears how it ended',
   );

@@ -13,7 +13,7 @@ import type { Draft, IncidentRecord } from './board.js';
 import type { AlertsConfig } from './config.js';
 import type { Incident } from './incident.js';
 import { noted } from './incident-change.js';
-import { worst } from './severity.js';
+import { withSeverity, worst } from './severity.js';
 
 const mostNamed = 50;
 /** Later ones are told by their number. */
@@ -105,7 +105,7 @@ function withPart(parent: Incident, { id, device, title, severity, lastMs }: Inc
   const known = parent.parts ?? [];
   const parts = known.length < mostNamed ? [...known, { id, device }] : known;
   const partCount = (parent.partCount ?? known.length) + 1;
-  const grown = { ...parent, parts, partCount, severity: worst(parent.severity, severity) };
+  const grown = { ...withSeverity(parent, worst(parent.severity, severity)), parts, partCount };
   const what = bond === 'feeds' ? 'It shows on what it feeds:' : 'The same cause shows on';
   if (partCount <= mostTold) return noted(grown, { atMs: lastMs, text: `${what} ${clean(title, 160)}` });
   const timeline = grown.timeline.filter(({ text }) => !text.startsWith(moreText));

@@ -2,12 +2,13 @@
 import type { Delivery } from '@edgeward/shared/contracts';
 import { isCalm } from '../noted.js';
 import type { Topology } from '../topology/topology.js';
-import { type Draft, deviceKey } from './board.js';
+import { type Draft, deviceKey, type IncidentRecord } from './board.js';
 import type { AlertsConfig } from './config.js';
-import { type AlarmState, type Change, idle, type Observed, observe } from './device-alarm.js';
+import { type AlarmState, type Change, type Flag, idle, type Observed, observe } from './device-alarm.js';
+import { ease } from './easing.js';
 import { type DeviceSteps, type Step, stepsOf } from './findings.js';
 import { inMaintenance } from './handling.js';
-import type { Incident } from './incident.js';
+import type { Incident, Severity } from './incident.js';
 import {
   addLateRows,
   addRow,
@@ -19,6 +20,7 @@ import {
 } from './incident-change.js';
 import { windowFor } from './maintenance.js';
 import { heeded } from './sensitivity.js';
+import { rankOf } from './severity.js';
 import { afterOpening, isStorm } from './storm.js';
 
 export interface ObservedDevice {
@@ -112,7 +114,7 @@ function applyChange(
   const update = (incident: Incident) => record && draft.setRecord({ ...record, incident });
   switch (change.kind) {
     case 'flagged':
-      if (record) rise(draft, record.incident, update, addRow(record.incident, change.flag));
+      if (record) grow(draft, record, change.flag, config);
       return id;
     case 'closed':
       draft.urgent = true;
@@ -130,9 +132,20 @@ function applyChange(
   }
 }
 
-function rise(draft: Draft, before: Incident, update: (incident: Incident) => void, after: Incident): void {
-  if (after.severity !== before.severity) draft.urgent = true;
-  update(after);
+function grow(draft: Draft, record: IncidentRecord, flag: Flag, config: AlertsConfig): void {
+  const { id, severity } = record.incident;
+  const mayFall = (to: Severity) => !hasWorsePart(draft, id, to);
+  const next = ease(record, addRow(record.incident, flag), flag, config, mayFall);
+  if (next.incident.severity !== severity) draft.urgent = true;
+  draft.setRecord({ ...record, ...next });
+}
+
+/** One mail tells of both, so the whole is no less bad than its parts. */
+function hasWorsePart(draft: Draft, id: string, than: Severity): boolean {
+  if (draft.record(id)?.incident.parts === undefined) return false;
+  const isWorse = (one: Incident) =>
+    one.partOf === id && one.state === 'open' && rankOf(one.severity) > rankOf(than);
+  return draft.incidents().some(isWorse);
 }
 
 function open(

@@ -151,6 +151,14 @@ export const incident = z.strictObject({
     }),
   state: z.enum(['open', 'closed']),
   severity: z.enum(['info', 'warning', 'critical']),
+  peakSeverity: z
+    .enum(['info', 'warning', 'critical'])
+    .optional()
+    .meta({ description: 'The worst that it was; absent: as it is' }),
+  extent: z
+    .strictObject({ devices: count, of: count.optional() })
+    .optional()
+    .meta({ description: 'Devices of its machine that were in trouble at once, and how many it has' }),
   title: z.string(),
   firstMs: ms('Time of the first flagged row'),
   openedMs: ms('When it was opened'),

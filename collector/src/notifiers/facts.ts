@@ -126,7 +126,7 @@ function leadOf(kind: MailKind, incident: Incident, told: Told | undefined): str
       return updateLead(device, incident, told);
     case 'closed':
       if (incident.detector === 'pipeline') return `Over: ${device}. It lasted ${span}.`;
-      return `The incident on ${device} is over. It lasted ${span}.`;
+      return `The incident on ${device} is over. It lasted ${span}.${peakText(incident)}`;
   }
 }
 
@@ -143,6 +143,10 @@ function toldBefore(told: Told | undefined): string {
   if (told?.cause === undefined || told.verdict === 'unknown') return 'Until now it was unknown.';
   const sure = told.verdict === 'likely' ? 'likely' : 'only possible';
   return `Until now ${clean(told.cause, 160)} was ${sure}.`;
+}
+
+function peakText({ peakSeverity }: Incident): string {
+  return peakSeverity === undefined ? '' : ` At its worst it was ${peakSeverity}.`;
 }
 
 const doings: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 import type { TraceContext } from '@edgeward/shared/contracts';
 import type { Severity } from '../alerts/incident.js';
+import { peakOf } from '../alerts/severity.js';
 import type { MailView } from '../views.js';
 import type { MailConfig } from './config.js';
 import { type DigestEntry, digestEntry, digestId, renderDigest } from './digest.js';
@@ -54,7 +55,9 @@ export function newMail(request: MailRequest, circumstances: Circumstances): New
   const body = renderMail(request, config.linkBase);
   // Whoever has read that it began hears how it went on.
   const to = [...new Set([...recipientsOf(config, incident), ...thread.flatMap(({ view }) => view.to)])];
-  const held = config.smtp !== undefined && isHeld(config, incident.severity, nowMs);
+  // Whoever was woken by it is told at once that it is over.
+  const severity = kind === 'closed' ? peakOf(incident) : incident.severity;
+  const held = config.smtp !== undefined && isHeld(config, severity, nowMs);
   const plot = drawn ? plotSpec(incident) : undefined;
   const view: MailView = {
     id: mailId(incident.id, kind),
@@ -84,7 +87,7 @@ export function newMail(request: MailRequest, circumstances: Circumstances): New
       pending: to,
       refused: [],
       attempts: 0,
-      severity: incident.severity,
+      severity,
       ...(plot && { plot }),
       ...(held && { entry: entryOf(request, config) }),
       ...(trace && { trace }),

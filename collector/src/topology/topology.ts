@@ -74,6 +74,13 @@ export class Topology {
     return asset;
   }
 
+  /** How many devices an asset has; undefined where that is not told one by one. */
+  devicesOf(path: string): number | undefined {
+    const devices = this.#assets.get(path)?.devices ?? [];
+    const isTold = devices.length > 0 && devices.every(({ device }) => !device.includes('*'));
+    return isTold ? new Set(devices.map(({ gateway, device }) => `${gateway}/${device}`)).size : undefined;
+  }
+
   /** Whether b gets power, water, … from a, be it through others. */
   feeds(a: Placed, b: Placed): boolean {
     if (this.#feeders.size === 0 || !a.asset || !b.asset) return false;

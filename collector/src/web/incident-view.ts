@@ -121,7 +121,8 @@ function headLine(): Part<Incident> {
     node: h('p', { class: 'incident-state' }, mark, state, place, whole),
     update: incident => {
       mark.replaceChildren(severityMark(incident));
-      setText(state, incident.state);
+      const { peakSeverity } = incident;
+      setText(state, peakSeverity ? `${incident.state}, ${peakSeverity} at its worst` : incident.state);
       setText(place, placeOf(incident));
       setAttribute(place, 'href', deviceAddress(incident));
       whole.hidden = incident.partOf === undefined;
