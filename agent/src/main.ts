@@ -7,6 +7,7 @@ import { Ballast } from '@edgeward/shared/ballast';
 import { RowNumbers } from '@edgeward/shared/batch';
 import { systemClock } from '@edgeward/shared/clock';
 import { readSecret } from '@edgeward/shared/config';
+import { configRevisions } from '@edgeward/shared/config/revision';
 import type { AgentEvent, AgentReport, Clock, Source, Stage } from '@edgeward/shared/contracts';
 import { messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
@@ -100,7 +101,8 @@ export async function runAgent(
     ...(config.surprises.enabled && { surprises: config.surprises }),
   });
   const desk = new ModelDesk({ ...modelParts, scorer, configured, clock, onChange: () => uplink.report() });
-  const report = () => reportOf(config, outbox, { scorer, desk, drift }, clock);
+  const run = { configuration: configRevisions(config), begunMs: clock.monotonic() };
+  const report = () => reportOf(config, outbox, { scorer, desk, drift }, run, clock);
   const uplinkLog = log.child({ component: 'uplink' });
   const spans = trace?.ofUplink(uplinkLog);
   const uplinkParts = { config, outbox, keeper, report, models: desk.channel, clock, log: uplinkLog, spans };
@@ -290,17 +292,26 @@ interface Models {
   readonly drift: DriftDesk;
 }
 
+interface Run {
+  readonly configuration: Readonly<Record<string, string>>;
+  readonly begunMs: number;
+}
+
 function reportOf(
   config: AgentConfig,
   outbox: LevelOutbox,
   { scorer, desk: { deployments }, drift }: Models,
+  { configuration, begunMs }: Run,
   clock: Clock,
 ): AgentReport {
   const { user, system } = process.cpuUsage();
+  const atMs = clock.now();
   return {
     gateway: config.gateway,
     epoch: outbox.epoch,
-    atMs: clock.now(),
+    atMs,
+    startedMs: Math.round(atMs - (clock.monotonic() - begunMs)),
+    configuration,
     ...(config.site !== undefined && { site: config.site }),
     version,
     ...outbox.report(),

@@ -12,6 +12,8 @@ import { DriftReports } from './alerts/drift-reports.js';
 import { IncidentEngine } from './alerts/engine.js';
 import { createApi } from './api/server.js';
 import { openLink } from './broker/open.js';
+import { ChangeLog } from './changes/change-log.js';
+import { changesBefore } from './changes/recent.js';
 import { Views } from './collector-views.js';
 import type { CollectorConfig } from './config.js';
 import { Consumer } from './consumer.js';
@@ -215,7 +217,10 @@ export async function runCollector(
     clock,
     demo: options.demo,
   });
-  const feed: LiveFeed = new LiveFeed(deliveries => views.rows(deliveries));
+  const feed: LiveFeed = new LiveFeed(deliveries => {
+    stores.changes.rows(deliveries);
+    views.rows(deliveries);
+  });
   await using api = await openApi(config, views, log);
   const drifts = new DriftReports(gateways, engine, clock);
   const stored = new AbortController();
@@ -229,6 +234,7 @@ export async function runCollector(
     stores.mails.run(stored.signal),
     stores.notifiers.run(stored.signal),
     every(1000, 'incidents by the clock', () => engine.tick(clock.now()), chores),
+    every(1000, 'changes at gateways', () => stores.changes.save(), chores),
     every(1000, 'incidents of drift', () => drifts.heed(), chores),
     wordings && every(1000, 'wording of incidents', () => wordings.next(stop), { ...chores, stop }),
     ...(config.health.enabled
@@ -284,6 +290,7 @@ interface Stores extends AsyncDisposable {
   readonly mails: MailQueue;
   readonly notifiers: Notifiers;
   readonly alerts: AlertStore;
+  readonly changes: ChangeLog;
   readonly catalogue: readonly Cause[];
   readonly topology: Topology;
 }
@@ -326,6 +333,13 @@ async function openStores(
     ballastBytes: 4 * mebibyte,
     log: log.child({ component: 'alerts' }),
   });
+  const changes = await ChangeLog.open(store, log.child({ component: 'changes' }));
+  const sources = { log: (id: string) => changes.of(id), maintenance: config.alerts.maintenance };
+  gateways.subscribe(news => {
+    const gateway = news.kind === 'gateway' ? gateways.get(news.id) : undefined;
+    // What was known before the start may be older than what the changes know.
+    if (gateway?.report && gateway.reportedMs !== null) changes.report(gateway.report);
+  });
   const charts = new Charts(live, log.child({ component: 'mail' }));
   const mails = new MailQueue({
     store,
@@ -351,7 +365,14 @@ async function openStores(
     mails: new Outlets([mails, notifiers]),
     config: config.alerts,
     diagnose: (incident, incidents) =>
-      diagnose(catalogue, live, incident, incidents, device => topology.around(device, siteAt)),
+      diagnose(
+        catalogue,
+        live,
+        incident,
+        incidents,
+        device => topology.around(device, siteAt),
+        changesBefore(sources, incident, incidents),
+      ),
     siteOf: siteAt,
     topology,
     spans: trace?.incidents,
@@ -365,9 +386,11 @@ async function openStores(
     mails,
     notifiers,
     alerts: store,
+    changes,
     catalogue,
     topology,
     [Symbol.asyncDispose]: async () => {
+      await changes.save(Number.POSITIVE_INFINITY);
       await engine[Symbol.asyncDispose]();
       await charts[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();

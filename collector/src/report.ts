@@ -77,6 +77,8 @@ export const reportSchema = z.object({
   gateway: name,
   epoch,
   atMs: z.number(),
+  startedMs: z.number().optional().catch(undefined),
+  configuration: z.record(z.string().max(64), z.string().max(64)).optional().catch(undefined),
   site: name.optional(),
   version: z.string().max(64),
   devices: z.array(deviceSchema).max(10_000),

@@ -474,6 +474,10 @@ export interface AgentReport {
   readonly gateway: string;
   readonly epoch: string;
   readonly atMs: number;
+  /** When this run began, by the same clock; absent in older agents. */
+  readonly startedMs?: number;
+  /** Section of the configuration → short hash of what stands there, secrets left out; absent in older agents. */
+  readonly configuration?: Readonly<Record<string, string>>;
   readonly site?: string;
   readonly version: string;
   readonly devices: readonly DeviceReport[];

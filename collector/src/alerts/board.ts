@@ -20,6 +20,8 @@ export interface IncidentRecord {
   readonly told?: Told;
   /** What was last told of it to sinks; absent = nothing. */
   readonly noted?: string;
+  /** Until then, by the wall clock, its first mail waits for a second look at its cause, ms. */
+  readonly waitsUntilMs?: number;
   /** It ended while it was muted: its closing mail is still to come. */
   readonly owesClosing?: true;
   /** Of the pipeline, and over; until it has been so for `reopenWithinMs` it reopens, and no mail says that it is over. */

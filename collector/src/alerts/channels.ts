@@ -68,3 +68,15 @@ export function mainChannels<T extends { readonly weight: number }>(channels: re
   const least = Math.max(0.1, (channels[0]?.weight ?? 0) / 3);
   return channels.filter(channel => channel.weight >= least);
 }
+
+/**
+ * Whether a forest calls it unusual though its value lies in its usual range: it is, beside the other channels. `high`
+ * said of such a value would not be believed. Other detectors judge something else than the value alone.
+ */
+export function isOddTogether(
+  { value, expected }: Pick<IncidentChannel, 'value' | 'expected'>,
+  detector: string,
+): boolean {
+  if (detector !== 'forest' || value === null || expected === undefined) return false;
+  return value >= expected[0] && value <= expected[1];
+}

@@ -13,7 +13,7 @@ import { raised, severityOf } from './severity.js';
 export type Diagnose = (incident: Incident, incidents: readonly Incident[]) => Diagnosis | undefined;
 
 /** So many milliseconds of row time after the last look at the earliest, and the longer it lasts, the more seldom. */
-const againAfterMs = 10_000;
+const againAfterMs = 3000;
 const againAfterShare = 0.5;
 /** After that nothing new is to be learned, and what was before it is forgotten. */
 const lookedAtForMs = 1_800_000;
@@ -26,8 +26,8 @@ const budgetMs = 30;
 export class Diagnosing {
   /** Of incidents at which a look failed: when, in row time. They wait for the next one like the others. */
   readonly #failed = new Map<string, number>();
-  /** New ones for which there was no time, and how often so: what they belong to is worth a second. */
-  readonly #waiting = new Map<string, number>();
+  /** New ones for which there was no time. */
+  readonly #unseen = new Set<string>();
 
   constructor(
     private readonly diagnose: Diagnose,
@@ -35,21 +35,22 @@ export class Diagnosing {
     private readonly topology?: Topology,
   ) {}
 
-  /** Incidents whose first mail should wait for the next look: they may be part of others. */
-  get waiting(): ReadonlySet<string> {
-    return new Set([...this.#waiting].flatMap(([id, times]) => (times <= mostWaits ? id : [])));
+  /** Incidents for which there was no time yet: they may be part of others. */
+  get unseen(): ReadonlySet<string> {
+    return this.#unseen;
   }
 
   /** Looks at those incidents of the draft that are due. An incident matters more than what is thought of it. */
   look(draft: Draft): void {
     const due = draft.touched().filter(record => this.#isDue(record));
     if (due.length === 0) return;
-    due.sort((a, b) => Number(a.held) - Number(b.held));
+    // Those that nobody looked at yet come first: others can wait for their next rows.
+    due.sort((a, b) => Number(a.held) - Number(b.held) || this.#lookedMs(a) - this.#lookedMs(b));
     const looked = this.#lookAt(due.slice(0, mostAtOnce), draft);
-    if (this.#waiting.size >= mostFailed) this.#waiting.clear();
+    if (this.#unseen.size >= mostFailed) this.#unseen.clear();
     for (const [i, { incident, held, mailed }] of due.entries())
-      if (i < looked || held || mailed.length > 0 || incident.diagnosis) this.#waiting.delete(incident.id);
-      else this.#waiting.set(incident.id, (this.#waiting.get(incident.id) ?? 0) + 1);
+      if (i < looked || held || mailed.length > 0 || incident.diagnosis) this.#unseen.delete(incident.id);
+      else this.#unseen.add(incident.id);
   }
 
   /** @returns at how many of them there was time to look */
@@ -83,13 +84,17 @@ export class Diagnosing {
     }
   }
 
+  #lookedMs({ incident: { id, diagnosis } }: Pick<IncidentRecord, 'incident'>): number {
+    return diagnosis?.atMs ?? this.#failed.get(id) ?? Number.NEGATIVE_INFINITY;
+  }
+
   #isDue({ incident, held }: IncidentRecord): boolean {
-    const { id, state, detector, diagnosis, firstMs, lastMs } = incident;
+    const { state, detector, diagnosis, firstMs, lastMs } = incident;
     if (state !== 'open' || undiagnosed.has(detector)) return false;
     // Held back in a storm it is mailed by nobody, but may be part of what is.
     if (held && diagnosis) return false;
-    const lookedMs = diagnosis?.atMs ?? this.#failed.get(id);
-    if (lookedMs === undefined) return true;
+    const lookedMs = this.#lookedMs({ incident });
+    if (lookedMs === Number.NEGATIVE_INFINITY) return true;
     if (lastMs - firstMs > lookedAtForMs) return false;
     return lastMs - lookedMs >= Math.max(againAfterMs, againAfterShare * (lookedMs - firstMs));
   }
@@ -97,14 +102,13 @@ export class Diagnosing {
 
 /** Beyond these all is begun anew. */
 const mostFailed = 1000;
-const mostWaits = 3;
 /** Drift is none of a machine; what is wrong with the pipeline is told with its cause. */
-const undiagnosed: ReadonlySet<string> = new Set(['drift', 'pipeline']);
+export const undiagnosed: ReadonlySet<string> = new Set(['drift', 'pipeline']);
 
 function put(draft: Draft, record: IncidentRecord, diagnosis: Diagnosis): void {
   const { incident: before } = record;
   const incident = withDiagnosis(before, diagnosis, draft.isNew(before.id));
-  if (incident.severity !== before.severity) draft.urgent = true;
+  if (incident.severity !== before.severity || record.waitsUntilMs !== undefined) draft.urgent = true;
   draft.setRecord({ ...record, incident });
 }
 

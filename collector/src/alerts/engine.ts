@@ -291,7 +291,7 @@ export class IncidentEngine implements Sink {
   async #commit(draft: Draft, after: Cursor | undefined): Promise<void> {
     const { store, mails, config, clock } = this.#options;
     const board = await this.#loaded();
-    const queued = mails?.prepare(dueMails(draft, clock.now(), config, this.#diagnosing?.waiting));
+    const queued = mails?.prepare(dueMails(draft, clock.now(), config, this.#diagnosing?.unseen));
     const noted = this.notes.prepare(draft, clock.now());
     draft.prune(maxClosed);
     const cursor = after ? [{ key: cursorKey, value: after }] : [];

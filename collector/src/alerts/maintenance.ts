@@ -27,17 +27,29 @@ export const maintenanceWindow = z
   });
 export type MaintenanceWindow = z.output<typeof maintenanceWindow>;
 
+type Place = Pick<Incident, 'site' | 'gateway' | 'device'>;
+
+/** Whatever the time. */
+export function covers(
+  { sites, gateways, devices }: MaintenanceWindow,
+  { site, gateway, device }: Place,
+): boolean {
+  return (
+    (sites === undefined || (site !== null && sites.includes(site))) &&
+    (gateways === undefined || gateways.includes(gateway === pipeline ? device : gateway)) &&
+    (devices === undefined || devices.includes(device))
+  );
+}
+
 /** The window that it opened in; of several the one that ends last. @param atMs  by the collector's clock */
 export function windowFor(
   windows: readonly MaintenanceWindow[],
-  { site, gateway, device }: Pick<Incident, 'site' | 'gateway' | 'device'>,
+  place: Place,
   atMs: number,
 ): MaintenanceWindow | undefined {
-  const covers = ({ from, to, sites, gateways, devices }: MaintenanceWindow) =>
-    Date.parse(from) <= atMs &&
-    atMs < Date.parse(to) &&
-    (sites === undefined || (site !== null && sites.includes(site))) &&
-    (gateways === undefined || gateways.includes(gateway === pipeline ? device : gateway)) &&
-    (devices === undefined || devices.includes(device));
-  return windows.filter(covers).sort((a, b) => Date.parse(b.to) - Date.parse(a.to))[0];
+  return windows
+    .filter(
+      window => Date.parse(window.from) <= atMs && atMs < Date.parse(window.to) && covers(window, place),
+    )
+    .sort((a, b) => Date.parse(b.to) - Date.parse(a.to))[0];
 }

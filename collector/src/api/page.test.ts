@@ -157,6 +157,9 @@ test(
       direction: 'high',
     } as const;
     const incident = anIncident({
+      asset: { path: `north/line-2/${hostile}`, level: 'machine', inferred: true },
+      severity: 'warning',
+      peakSeverity: 'critical',
       wording: { text: `${hostile} is likely (E1).\n\nflow is low (E2).`, model: hostile },
       detectors: [
         { ...found, channels: [...channels, ...small] },
@@ -168,6 +171,10 @@ test(
     await s.go(`#/incident/${incident.id}`);
     const [model, rule] = [s.page.locator('.alarm').nth(0), s.page.locator('.alarm').nth(1)];
     await rule.waitFor();
+    assert.match(
+      await textOf(s.page.locator('.incident-state')),
+      /warning\s*open, critical at its worst\s*north \/ line-2 \/ <img src=x .*> \/ pump-1/,
+    );
     const wording = await textOf(s.page.locator('.wording-panel'));
     assert.match(wording, /Written by a language model \(<img.*\).*it decides nothing/);
     assert.match(wording, /<img.*> is likely \(E1\)\.\s+flow is low \(E2\)\./);

@@ -118,7 +118,7 @@ const diagnosis = z.strictObject({
         .optional()
         .meta({ description: 'Another channel that it is held against' }),
       kind: z
-        .enum(['order', 'past'])
+        .enum(['order', 'change', 'past'])
         .optional()
         .meta({ description: 'Absent: what one channel or a device shows' }),
       incident: z.string().optional().meta({ description: 'Id of an earlier one that looked like it' }),

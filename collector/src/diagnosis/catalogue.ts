@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { loadConfig } from '@edgeward/shared/config/load';
 import { EdgewardError } from '@edgeward/shared/errors';
 import { z } from 'zod';
+import { changeKinds } from '../changes/change.js';
 
 const text = (most: number) => z.string().min(1).max(most);
 const chance = z.number().min(0.01).max(0.99);
@@ -14,7 +15,17 @@ const words = text(200).regex(/^[a-z0-9 ]+(\|[a-z0-9 ]+)*$/, {
   error: 'words in lower case, alternatives separated by |',
 });
 
-const manners = ['high', 'low', 'shifted', 'usual', 'jumping', 'noisy', 'stuck', 'outOfRange'] as const;
+const manners = [
+  'high',
+  'low',
+  'shifted',
+  'scaled',
+  'usual',
+  'jumping',
+  'noisy',
+  'stuck',
+  'outOfRange',
+] as const;
 export type Manner = (typeof manners)[number];
 
 const symptomSchema = z
@@ -29,6 +40,19 @@ const symptomSchema = z
     first: z.literal(true).optional().meta({
       description: 'It left what is usual for it before all other channels of the device',
     }),
+    changed: z
+      .string()
+      .regex(new RegExp(`^(${changeKinds.join('|')})(\\|(${changeKinds.join('|')}))*$`), {
+        error: `${changeKinds.join(', ')}, alternatives separated by |`,
+      })
+      .optional()
+      .meta({ description: 'What changed at the gateway or device before it began' }),
+    withinMin: z
+      .number()
+      .min(1)
+      .max(1440)
+      .optional()
+      .meta({ description: 'changed: at most so many minutes before (15)' }),
     how: z.enum(['step', 'ramp']).optional().meta({ description: 'How it got there' }),
     by: z.number().min(2).max(1000).optional().meta({
       description:
@@ -44,18 +68,28 @@ const symptomSchema = z
   });
 export type Symptom = z.output<typeof symptomSchema>;
 
+const kindsOfSymptom = ['is', 'before', 'first', 'changed'] as const;
+/** What only some kinds of symptoms have. */
+const parts = {
+  how: ['is'],
+  by: ['is'],
+  withinMin: ['changed'],
+  channel: ['is', 'before', 'first'],
+} as const;
+
 /** What has no meaning together, by field. */
-function symptomFaults({ channel, is, before, first, how, by, of }: Partial<Symptom>): [string, string][] {
+function symptomFaults(symptom: Partial<Symptom>): [string, string][] {
+  const kinds = kindsOfSymptom.filter(kind => symptom[kind] !== undefined);
   const faults: [string, string][] = [];
-  const kinds = [is, before, first].filter(kind => kind !== undefined);
   if (kinds.length !== 1)
-    faults.push(['', 'a symptom has one of: is, before, first. Remedy: add or remove one']);
-  if (is === undefined && how !== undefined) faults.push(['how', 'only with is. Remedy: remove it']);
-  if (is === undefined && by !== undefined) faults.push(['by', 'only with is. Remedy: remove it']);
-  if (before !== undefined && channel === undefined)
+    faults.push(['', `a symptom has one of: ${kindsOfSymptom.join(', ')}. Remedy: add or remove one`]);
+  for (const [part, owners] of Object.entries(parts) as [keyof typeof parts, readonly string[]][])
+    if (symptom[part] !== undefined && !kinds.some(kind => owners.includes(kind)))
+      faults.push([part, `only with ${owners.join(' or ')}. Remedy: remove it`]);
+  if (symptom.before !== undefined && symptom.channel === undefined)
     faults.push(['before', 'without a channel. Remedy: add channel, the first of the two']);
-  if (first !== undefined && of !== undefined)
-    faults.push(['first', 'only for channels of the device itself. Remedy: use before, or remove of']);
+  if (symptom.of !== undefined && (symptom.first !== undefined || symptom.changed !== undefined))
+    faults.push(['of', 'only with is or before. Remedy: remove it']);
   return faults;
 }
 

@@ -1,5 +1,6 @@
 /** From an incident and what the collector knows of its device and the others beside it, to ranked causes. */
 import type { Incident } from '../alerts/incident.js';
+import type { Change } from '../changes/change.js';
 import type { Live } from '../live.js';
 import type { History } from '../live-history.js';
 import { alikeTo } from './alike.js';
@@ -32,6 +33,7 @@ export type Surroundings = (device: Named) => ((other: Named) => boolean) | unde
 /**
  * The same rows give the same diagnosis.
  * @param incidents  those that are known, open or not
+ * @param changes  before it, newest first
  * @returns undefined where no row of the device is at hand
  */
 export function diagnose(
@@ -40,10 +42,11 @@ export function diagnose(
   incident: Incident,
   incidents: readonly Incident[],
   surroundings?: Surroundings,
+  changes: readonly Change[] = [],
 ): Diagnosis | undefined {
   const own = live.get(incident.gateway, incident.device);
   if (!own || own.size === 0) return undefined;
-  const facts = factsOf(own, live, incident, incidents, surroundings?.(incident));
+  const facts = { ...factsOf(own, live, incident, incidents, surroundings?.(incident)), changes };
   // Of a long incident the history has forgotten what was before it.
   if (incident.diagnosis && facts.signs.every(isPastUnknown)) return undefined;
   return explain(rank(catalogue, facts), facts, own.last().time);
@@ -64,8 +67,8 @@ function factsOf(
   incident: Incident,
   incidents: readonly Incident[],
   isAround: ((other: Named) => boolean) | undefined,
-): Facts {
-  const { device, deviceType, firstMs } = incident;
+): Omit<Facts, 'changes'> {
+  const { gateway, device, deviceType, firstMs } = incident;
   const isOwn = (other: Named) => other.gateway === incident.gateway;
   const isNear = (other: Named) => isOwn(other) || isAround?.(other) === true;
   const { together, farOff } = companyOf(incident, incidents, isNear);
@@ -98,6 +101,8 @@ function factsOf(
     others: others.map(({ history, name }) => new OtherDevice(history, name, firstMs)),
     company: together.size,
     farOff,
+    gateway,
+    sinceMs: firstMs,
   };
 }
 

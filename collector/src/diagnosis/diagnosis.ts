@@ -20,10 +20,10 @@ export interface EvidenceItem {
   /** Another channel that it is held against, of the incident's device. */
   readonly other?: { readonly device: string; readonly field: string };
   /**
-   * `order`: which channel left first; `past`: an earlier incident that looked like it; absent: what one channel or all
-   * of a device show.
+   * `order`: which channel left first; `change`: what changed before it began; `past`: an earlier incident that looked
+   * like it; absent: what one channel or all of a device show.
    */
-  readonly kind?: 'order' | 'past';
+  readonly kind?: 'order' | 'change' | 'past';
   /** Id of the earlier incident. */
   readonly incident?: string;
 }

@@ -1,5 +1,6 @@
 /** A ranking in words: evidence with ids, causes that cite it. */
 import type { Incident } from '../alerts/incident.js';
+import type { Change } from '../changes/change.js';
 import {
   clean,
   formatBound,
@@ -12,9 +13,19 @@ import {
 } from '../notifiers/format.js';
 import { type Alike, namedIn } from './alike.js';
 import type { Cause, Symptom } from './catalogue.js';
+import { changeText, plainChangeText } from './change-text.js';
 import { channelMark, type Diagnosis, type EvidenceItem, type LikelyCause, otherMark } from './diagnosis.js';
 import { isKnownUnit } from './known-units.js';
-import { type Facts, type Order, orderOf, type Ranked, type Ranking, type Seen, traitsOf } from './rank.js';
+import {
+  beganAt,
+  type Facts,
+  type Order,
+  orderOf,
+  type Ranked,
+  type Ranking,
+  type Seen,
+  traitsOf,
+} from './rank.js';
 import type { Sign } from './signs.js';
 
 const mostCauses = 3;
@@ -27,12 +38,14 @@ const possible = 0.25;
 const shown = 0.3;
 
 export function explain({ causes, unknown, telling }: Ranking, facts: Facts, atMs: number): Diagnosis {
-  const evidence = new EvidenceList(facts);
+  const beganMs = beganAt(facts, telling);
+  const evidence = new EvidenceList(facts, beganMs);
   const named = causes
     .slice(0, mostCauses)
     .filter(({ probability }) => probability >= leastProbability)
     .map(ranked => likelyCause(ranked, telling, evidence));
   for (const order of clearOrders(facts)) evidence.idOfOrder(order);
+  for (const change of recentOf(facts.changes, beganMs)) evidence.idOfChange(change);
   for (const one of facts.alike.slice(0, mostPast)) evidence.idOfPast(one);
   const best = named[0]?.probability ?? 0;
   const verdict = best >= likely ? 'likely' : best >= possible && best > unknown / 2 ? 'possible' : 'unknown';
@@ -87,7 +100,10 @@ class EvidenceList {
   readonly items: EvidenceItem[] = [];
   readonly #ids = new Map<string, string>();
 
-  constructor(private readonly facts: Facts) {}
+  constructor(
+    private readonly facts: Facts,
+    private readonly beganMs: number,
+  ) {}
 
   /** None for what is no observation of its own. */
   idsOf(seen: Seen, cause: Cause): string[] {
@@ -101,10 +117,11 @@ class EvidenceList {
       .map(one => this.idOfPast(one));
   }
 
-  #idOf({ symptom, sign, device, order }: Seen): string | undefined {
+  #idOf({ symptom, sign, device, order, change }: Seen): string | undefined {
+    if (change) return this.idOfChange(change);
     if (order) return this.idOfOrder(order, { [order.first === sign ? 'first' : 'second']: device });
     if (symptom === 'alone') {
-      const text = 'No other channel of the device shows anything unusual';
+      const text = 'No other channel of the device shows anything clearly unusual';
       return this.#id('alone', text, text);
     }
     if (symptom === 'spread') return this.#id('spread', spreadText(this.facts), spreadText(this.facts));
@@ -114,6 +131,12 @@ class EvidenceList {
     const key = `${other ?? ''} ${sign.field} ${text}`;
     const plain = textOf(symptom, nameless(sign));
     return this.#id(key, other ? `${clean(other)}: ${text}` : text, plain, sign.field, other);
+  }
+
+  idOfChange(change: Change): string {
+    const text = changeText(change, this.facts.gateway, this.beganMs);
+    const plain = plainChangeText(change, this.beganMs);
+    return this.#id(text, text, plain, undefined, this.facts.device, { kind: 'change' });
   }
 
   idOfPast(alike: Alike): string {
@@ -182,6 +205,17 @@ function orderText({ first, second, leadMs }: Order, name: string, other: string
   return `${name} ${did(first)} ${formatDuration(leadMs)} before ${other} ${did(second)}`;
 }
 
+/** Changes that are told also if they speak for no cause. */
+const mostChanges = 3;
+const toldForMs = 3_600_000;
+
+/** One of a kind, the newest; what came after it began has nothing to do with it. */
+function recentOf(changes: readonly Change[], beganMs: number): Change[] {
+  const recent = changes.filter(({ atMs }) => atMs <= beganMs && beganMs - atMs <= toldForMs);
+  const newest = new Map([...recent].reverse().map(change => [change.kind, change]));
+  return [...newest.values()].sort((a, b) => b.atMs - a.atMs).slice(0, mostChanges);
+}
+
 const mostOrders = 2;
 /** Earlier incidents that are named. */
 const mostPast = 2;
@@ -225,7 +259,7 @@ function clearOrders({ signs, intervalMs }: Facts): Order[] {
     .slice(0, mostOrders);
 }
 
-function textOf({ is, how }: Symptom, sign: Sign): string {
+function textOf({ is }: Symptom, sign: Sign): string {
   const name = clean(sign.field, 60);
   switch (is) {
     case 'jumping':
@@ -242,14 +276,21 @@ function textOf({ is, how }: Symptom, sign: Sign): string {
       return Math.abs(sign.shift) < 1
         ? `${name} is as ${sign.since === 'past' ? 'before' : 'usual'}: ${valueText(sign)}`
         : shiftText(sign);
+    case 'scaled':
+      return scaledText(sign);
     default:
-      return how === undefined || !sign.stepped
-        ? shiftText(sign)
-        : `${shiftText(sign)}, and got there in one step`;
+      return shiftText(sign);
   }
 }
 
-/** `flow is low: 12.1 m³/h, 35 – 41 m³/h before, since 11:36:02 UTC` */
+/** Of a channel that is not: how it is. */
+function scaledText(sign: Sign): string {
+  if (sign.scaledBy === undefined) return shiftText(sign);
+  const times = formatNumber(sign.scaledBy, Math.max(10, sign.scaledBy));
+  return `${clean(sign.field, 60)} is ${times} times what it was, noise and all, and got there in one step`;
+}
+
+/** `flow is low: 12.1 m³/h, 35 – 41 m³/h before, since 11:36:02 UTC, and got there in one step` */
 function shiftText(sign: Sign): string {
   const name = clean(sign.field, 60);
   if (sign.usual === null) return `${name} is ${valueText(sign)}`;
@@ -258,7 +299,8 @@ function shiftText(sign: Sign): string {
   const range = withUnit(formatRange(sign.usual, scale), sign.unit);
   const since = sign.leftMs === null ? '' : `, since ${formatClock(sign.leftMs)} UTC`;
   const usual = sign.since === 'past' ? `${range} before` : `usually ${range}`;
-  return `${name} is ${side}: ${valueText(sign)}, ${usual}${since}`;
+  const how = sign.stepped && side !== 'changed' ? ', and got there in one step' : '';
+  return `${name} is ${side}: ${valueText(sign)}, ${usual}${since}${how}`;
 }
 
 function valueText({ now, unit, usual }: Sign): string {

@@ -19,3 +19,20 @@ export function isKnownUnit(unit: string | null): boolean {
 export const unitSigns: readonly string[] = [...new Set([...known].map(unitSign))]
   .filter(sign => sign !== '')
   .sort((a, b) => b.length - a.length);
+
+/**
+ * Between units that people mix up, beside powers of ten: h and min or s, m/s and km/h, bar and psi, inch and mm or cm, ft
+ * and m, lb and kg, gallon and l, hp and kW, cubic feet and m³, °C and °F steps, counts of 8, 10 and 12 bits.
+ */
+const factors = [
+  60, 3600, 3.6, 14.504, 6.895, 25.4, 2.54, 3.281, 2.205, 3.785, 1.341, 35.31, 1.8, 4, 16, 1024,
+];
+/** What noise leaves open of a level. */
+const slack = 0.04;
+
+/** Whether a scale is one that another unit or a shifted point makes, up or down. */
+export function isUnitFactor(scale: number): boolean {
+  const up = Math.max(scale, 1 / scale);
+  const isNear = (factor: number) => Math.abs(up / factor - 1) <= slack;
+  return factors.some(isNear) || isNear(10 ** Math.max(1, Math.round(Math.log10(up))));
+}

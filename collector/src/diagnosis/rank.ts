@@ -5,10 +5,12 @@
  * matter of degree, so its word is weighed by that. What shows and is no symptom of a cause speaks against it. None of
  * the known causes is a cause too: where nothing fits well, the answer is that it is unknown.
  */
+import type { Change } from '../changes/change.js';
 import { clean } from '../notifiers/format.js';
 import { type Alike, liftOf } from './alike.js';
 import { type Cause, type Manner, names, type Symptom } from './catalogue.js';
 import type { Trait } from './diagnosis.js';
+import { isUnitFactor } from './known-units.js';
 import { leadOf } from './onset.js';
 import type { Sign } from './signs.js';
 
@@ -40,6 +42,11 @@ export interface Facts extends DeviceSigns {
   readonly alike: readonly Alike[];
   /** Some of them are not of the gateway. */
   readonly farOff?: boolean;
+  readonly gateway: string;
+  /** What changed at its gateway or device before, newest first. */
+  readonly changes: readonly Change[];
+  /** Time of its first flagged row. */
+  readonly sinceMs: number;
 }
 
 /** One thing that was looked for. */
@@ -52,6 +59,7 @@ export interface Seen {
   readonly device?: string | undefined;
   /** Which of two channels left first, and by how much. */
   readonly order?: Order | undefined;
+  readonly change?: Change | undefined;
   /** Above 1 speaks for the cause, below against. */
   readonly ratio: number;
 }
@@ -139,6 +147,7 @@ function wholly(symptom: 'alone' | 'spread', holds: boolean, chances: Chances): 
 
 /** Undefined where no device has such a channel, or the order is not clear: that says nothing. */
 function lookFor(symptom: Symptom, facts: Facts, telling: Sign | undefined): Seen | undefined {
+  if (symptom.changed !== undefined) return inChanges(symptom, facts, telling);
   if (symptom.is === undefined) return inOrder(symptom, facts, telling);
   const { is } = symptom;
   const found = placesOf(symptom, facts).flatMap(place =>
@@ -161,6 +170,25 @@ function lookFor(symptom: Symptom, facts: Facts, telling: Sign | undefined): See
 
 function placesOf({ of }: Symptom, facts: Facts): readonly DeviceSigns[] {
   return of === undefined ? [facts] : facts.others.filter(other => names(of, other.deviceType));
+}
+
+/** Its first flagged row, or when the most telling channel left before that. */
+export function beganAt({ sinceMs }: Pick<Facts, 'sinceMs'>, telling: Sign | undefined): number {
+  return Math.min(sinceMs, telling?.leftMs ?? sinceMs);
+}
+
+const usuallyWithinMin = 15;
+
+/** What came after the first sign of trouble is none of its causes. */
+function inChanges(symptom: Symptom, facts: Facts, telling: Sign | undefined): Seen {
+  const { changed = '', withinMin = usuallyWithinMin } = symptom;
+  const kinds = changed.split('|');
+  const beganMs = beganAt(facts, telling);
+  const change = facts.changes.find(
+    ({ kind, atMs }) => kinds.includes(kind) && atMs <= beganMs && beganMs - atMs <= 60_000 * withinMin,
+  );
+  const degree = change ? 1 : 0;
+  return { symptom, degree, ratio: ratioOf(symptom, degree), change };
 }
 
 /** Of all pairs that it means, the clearest one. */
@@ -233,6 +261,8 @@ function mannerOf(is: Manner, sign: Sign, facts: Word | undefined): number {
       return sideOf(is, sign, facts);
     case 'shifted':
       return Math.max(sideOf('high', sign, facts), sideOf('low', sign, facts));
+    case 'scaled':
+      return sign.scaledBy === undefined ? 0 : isUnitFactor(sign.scaledBy) ? 1 : 0.3;
     case 'usual':
       return 1 - unusualOf(sign, facts);
     case 'jumping':

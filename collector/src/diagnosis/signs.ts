@@ -42,6 +42,8 @@ export interface Sign {
   readonly noise: number;
   /** It has left within a few rows, and not gone on. */
   readonly stepped: boolean;
+  /** Times that it stepped to so many times what it showed, noise and all: as if in another unit. Absent: it did not. */
+  readonly scaledBy?: number | undefined;
   /** It has not moved at all for a while, which it never did before. */
   readonly still: boolean;
   /** It is on or off: `high` is on, `low` is off for longer than ever. */
@@ -72,7 +74,9 @@ const spanShare = 0.01;
 /** Half widths beyond which a channel has left. */
 const leftAt = 1.5;
 /** Rows in a row that it must stay outside. */
-const leftFor = 5;
+const leftFor = 3;
+/** Rows that tell how much noise there is: in fewer, a single step is most of it. */
+const leastNoise = 8;
 /** Times the noise that a single reading must stand apart. */
 const jumpNoises = 8;
 /** Rows without any movement. */
@@ -80,7 +84,7 @@ const stillRows = 20;
 /** Rows that tell how often they come. */
 const intervalRows = 600;
 /** Rows of a step, from inside to where it stays. */
-const stepRows = 4;
+const stepRows = 3;
 
 /**
  * @param sinceMs  time of the first flagged row
@@ -127,8 +131,10 @@ function signOf(
   if (isSwitch) return { ...blank, ...heldOf(time, values, lead), stepped: false, still: false };
   const seen = base.length < shortBefore && trained ? (trainedShare * (trained[1] - trained[0])) / 2 : 0;
   const usual = usualOf(base, Math.max(spanShare * span, seen));
-  const noise = noiseOf(finite(shown.slice(onset)));
+  const since = finite(shown.slice(onset));
+  const noise = since.length < leastNoise ? usual.noise : noiseOf(since);
   const departed = departure(shown, lead, usual);
+  const stepped = departed >= 0 && isStep(shown, departed, usual);
   return {
     ...blank,
     usual: [usual.low, usual.high],
@@ -137,7 +143,8 @@ function signOf(
     leftMs: departed < 0 ? null : time[departed]!,
     jumps: jumpsOf(shown.slice(lead), usual, noise),
     noise: noise / usual.noise,
-    stepped: departed >= 0 && isStep(shown, departed, usual),
+    stepped,
+    scaledBy: stepped && now !== null ? scaleOf(now / usual.center, noise / usual.noise) : undefined,
     still: longestRest(finite(shown.slice(lead))) >= stillRows && longestRest(base) < stillRows / 2,
   };
 }
@@ -275,6 +282,17 @@ function isStep(values: readonly (number | null)[], at: number, { center }: Usua
   const [from, to] = [middle(before), middle(after)];
   const reached = (within.at(-1)! - from) / (to - from);
   return Math.abs(to - center) > 0 && reached > 0.7 && reached < 1.4;
+}
+
+/** Level and noise are so many times what they were; nearer to 1 it is no other unit. */
+const leastScale = 1.6;
+/** By so much they may differ. */
+const scaleSlack = 1.5;
+
+function scaleOf(level: number, noise: number): number | undefined {
+  const far = level > leastScale || (level > 0 && level < 1 / leastScale);
+  const together = noise / level < scaleSlack && level / noise < scaleSlack;
+  return far && together ? level : undefined;
 }
 
 /** Most rows of the same value that follow each other. */

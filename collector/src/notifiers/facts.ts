@@ -1,9 +1,10 @@
 /** What a mail says, in words and made harmless, before it becomes HTML or text. */
-import { mainChannels } from '../alerts/channels.js';
+import { isOddTogether, mainChannels } from '../alerts/channels.js';
 import type { Incident, IncidentChannel, Severity } from '../alerts/incident.js';
 import { surprisePast, surpriseWords } from '../alerts/surprise-text.js';
 import type { Diagnosis, LikelyCause } from '../diagnosis/diagnosis.js';
 import { listed } from '../pipeline/finding.js';
+import { isUnusual } from '../pipeline/past/finding.js';
 import { pipeline } from '../pipeline/rows.js';
 import {
   clean,
@@ -159,7 +160,9 @@ const doings: Readonly<Record<string, string>> = {
 function openingLead(device: string, { firstMs, detector, channels }: Incident): string {
   const what = doings[detector] ?? 'behaves unusually';
   const since = `${device} ${what} since ${formatClock(firstMs)} UTC`;
-  const [first] = channels.map(channel => channelFacts(channel, detector));
+  const [first] = channels
+    .filter(channel => !isOddTogether(channel, detector))
+    .map(channel => channelFacts(channel, detector));
   if (!first || first.range === unknownRange) return `${since}.`;
   return `${since}: ${first.name} ${first.value}, ${rangeLabel(detector).toLowerCase()} ${first.range}.`;
 }
@@ -173,32 +176,29 @@ function rangeLabel(detector: string): string {
   return detector === 'quality' ? 'Possible' : 'Usual';
 }
 
-const mostAlso = 10;
+/** Further devices that are named; the page has more. */
+const mostParts = 20;
 
 /** Devices that the same cause disturbs. */
-function alsoOf(parts: NonNullable<Incident['parts']>, count = parts.length): string {
-  const names = parts.slice(0, mostAlso).map(({ device }) => clean(device, 60));
-  const more = count - names.length;
+function partsOf({ parts = [], partCount = parts.length }: Incident): string {
+  const names = parts.slice(0, mostParts).map(({ device }) => clean(device, 60));
+  const more = partCount - names.length;
   return more > 0 ? `${names.join(', ')} and ${more} more` : names.join(', ');
 }
-
-/** Further devices that are named; the page has all. */
-const mostParts = 20;
 
 function affectedBy(incident: Incident): [string, string][] {
   if (incident.detector === 'pipeline') return pipelineAffected(incident);
   const names = mainChannels(incident.channels).map(channel => clean(channel.field, 60));
   const components = componentsOf(incident);
-  const others = (incident.parts ?? []).slice(0, mostParts).map(({ device }) => clean(device, 60));
+  const parts = partsOf(incident);
   return [
     ...(incident.site === null ? [] : [['Site', clean(incident.site)] as [string, string]]),
     ...assetOf(incident),
     ['Gateway', clean(incident.gateway)],
     ['Device', `${clean(incident.device)} (${clean(incident.deviceType, 60)})`],
-    ...(others.length > 0 ? [['Same cause', others.join(', ')] as [string, string]] : []),
+    ...(parts === '' ? [] : [['Same cause', parts] as [string, string]]),
     ...(components.length > 0 ? [['Component', components.join('; or ')] as [string, string]] : []),
     ...(names.length > 0 ? [['Channels', names.join(', ')] as [string, string]] : []),
-    ...(incident.parts ? [['Also', alsoOf(incident.parts, incident.partCount)] as [string, string]] : []),
   ];
 }
 
@@ -314,7 +314,7 @@ function channelFacts(channel: IncidentChannel, detector: string): ChannelFacts 
     name: clean(of ?? field, 60),
     value: value === null ? 'none' : withUnit(formatNumber(value, scale), unit),
     range: rangeOf(channel, detector, scale),
-    direction,
+    direction: isOddTogether(channel, detector) ? 'unusual' : direction,
     percent: Math.round(100 * weight),
   };
 }
@@ -328,9 +328,13 @@ function rangeOf({ unit, expected, limit }: IncidentChannel, detector: string, s
   return range ?? (bound ? `limit ${bound}` : unknownRange);
 }
 
-function reasonsFor({ detector, source, peakScore, threshold, model }: Incident): string[] {
+function reasonsFor({ detector, source, peakScore, threshold, model, channels }: Incident): string[] {
   if (detector === 'pipeline')
-    return [`The collector watches its own pipeline by rules; this is ${clean(source, 80)}.`];
+    return [
+      isUnusual(source.split(' ')[0]!)
+        ? `No rule says it: the collector compares the parts of its own pipeline with the past of each; this is ${clean(source, 80)}.`
+        : `The collector watches its own pipeline by rules; this is ${clean(source, 80)}.`,
+    ];
   const name = clean(source, 80);
   if (detector === 'rule') return [`Rule “${name}” is broken.`, ...modelLine(model)];
   if (detector === 'quality') {
@@ -351,6 +355,9 @@ function reasonsFor({ detector, source, peakScore, threshold, model }: Incident)
   return [
     `The anomaly score rose to ${score}; from ${limit} on a row counts as unusual (0 is ordinary, 1 is extreme).`,
     `Judged by the Isolation Forest, model ${name}; the share says how much of the score a channel explains.`,
+    ...(channels.some(channel => isOddTogether(channel, detector))
+      ? ['What is only called unusual lies in its usual range, but not together with the other channels.']
+      : []),
   ];
 }
 

@@ -79,6 +79,9 @@ test('at night only what is critical comes; in the morning the rest, in one mail
     first.queue.list(10).map(({ state }) => state),
     ['sent', 'held', 'held'],
   );
+  const fallen = { severity: 'warning', peakSeverity: 'critical' } as const;
+  await first.put('closed', anIncident({ id: 'inc-3', ...fallen, state: 'closed' }));
+  await until(first.queue, 'inc-3-closed', mail => mail.state === 'sent');
   await first.put('closed', anIncident({ id: 'inc-1', severity: 'warning', state: 'closed' }));
   await first.stop();
 
@@ -93,7 +96,7 @@ test('at night only what is critical comes; in the morning the rest, in one mail
     queue.onChange(look);
     look();
   });
-  assert.equal(server.received.length, 2);
+  assert.equal(server.received.length, 3);
   const body = await queue.body(digest);
   assert.match(body!.subject, /^\[digest\] 2 incidents, 1 open: north\/pump-station-1$/);
   assert.match(body!.text, /CLOSED: pump-1: dischargePressure high/, 'the last word on each incident counts');

@@ -168,6 +168,10 @@ const renamedCause: Incident = {
         kind: 'past',
         incident: 'inc-00000000000000cc',
       },
+      {
+        ...item('E5', 'The configuration of pump-station-1 changed 4 min before it began: sources'),
+        kind: 'change',
+      },
     ],
   },
 };

@@ -102,6 +102,12 @@ export class AlertBench implements AsyncDisposable {
     this.#cursor = after;
   }
 
+  /** So much later, and without rows: what waited for the clock is done. */
+  async later(ms = 3000): Promise<void> {
+    await this.clock.advance(ms);
+    await this.engine.tick(this.clock.now());
+  }
+
   /** Oldest first. */
   mailIds(): string[] {
     return this.mails

@@ -35,6 +35,9 @@ export function blockedFacts(changes: Partial<Facts> = {}): Facts {
     others: [],
     company: 0,
     alike: [],
+    gateway: 'gateway-1',
+    changes: [],
+    sinceMs: 0,
     ...changes,
   };
 }

@@ -1,5 +1,6 @@
 /** The plant as it is configured, or as names tell it. What it says of a device depends on nothing but its names. */
 import { isDeepStrictEqual } from 'node:util';
+import { getOrMake } from '@edgeward/shared/maps';
 import { type AssetOptions, abovePaths, levelsOf, type TopologyConfig, topologyConfig } from './config.js';
 import { inferPlace } from './infer.js';
 import { exactness, fits } from './pattern.js';
@@ -9,6 +10,8 @@ interface Claim {
   readonly gateway: string;
   readonly device: string;
   readonly asset: Asset;
+  /** The lowest of those that fit counts. */
+  readonly rank: number;
 }
 
 interface Named {
@@ -18,12 +21,14 @@ interface Named {
 
 /** Devices are asked for again and again. */
 const mostKnown = 20_000;
+/** Names are shorter (`namePattern`). */
+const longestName = 256;
 
 export class Topology {
   #config: TopologyConfig | undefined;
   #infers = true;
-  /** Those that spell out most first. */
-  #claims: readonly Claim[] = [];
+  /** By what their pattern for devices begins with; each list has those that spell out most first. */
+  #byStart: ReadonlyMap<string, readonly Claim[]> = new Map();
   /** As they are configured, by path. */
   #assets: ReadonlyMap<string, AssetOptions> = new Map();
   #feeders: ReadonlyMap<string, readonly string[]> = new Map();
@@ -46,11 +51,15 @@ export class Topology {
       return devices.map(one => ({ ...one, asset }));
     });
     // Sorting is stable: of equals the first in the file.
-    this.#claims = claims.sort(
+    claims.sort(
       (a, b) =>
         compare(exactness(b.device), exactness(a.device)) ||
         compare(exactness(b.gateway), exactness(a.gateway)),
     );
+    const byStart = new Map<string, Claim[]>();
+    for (const [rank, claim] of claims.entries())
+      getOrMake(byStart, claim.device.split('*', 1)[0]!, () => []).push({ ...claim, rank });
+    this.#byStart = byStart;
     const feeders = new Map<string, string[]>();
     for (const { path, feeds } of assets)
       for (const fed of feeds) feeders.set(fed, [...(feeders.get(fed) ?? []), path]);
@@ -61,11 +70,12 @@ export class Topology {
 
   /** Undefined: nothing is known beyond gateway and site. */
   assetOf(gateway: string, device: string, site: string | null): Asset | undefined {
-    const key = `${gateway}/${site ?? ''}/${device}`;
+    const key = `${gateway}\n${site ?? ''}\n${device}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known ?? undefined;
-    const claim = this.#claims.find(one => fits(one.device, device) && fits(one.gateway, gateway));
-    const asset = claim?.asset ?? (this.#infers ? this.#inferred(gateway, device, site) : undefined);
+    const asset =
+      this.#claimOn(gateway, device)?.asset ??
+      (this.#infers ? this.#inferred(gateway, device, site) : undefined);
     // A name that long is not worth its memory.
     if (key.length <= 256) {
       if (this.#known.size >= mostKnown) this.#known.clear();
@@ -114,6 +124,19 @@ export class Topology {
     };
     const own = placed({ gateway, device });
     return own.asset && (other => this.areNear(own, placed(other)));
+  }
+
+  /** Plants have thousands of patterns, and are asked for thousands of devices at once. */
+  #claimOn(gateway: string, device: string): Claim | undefined {
+    if (device.length > longestName) return undefined;
+    let best: Claim | undefined;
+    for (let end = 0; end <= device.length; end++) {
+      const found = this.#byStart
+        .get(device.slice(0, end))
+        ?.find(one => fits(one.device, device) && fits(one.gateway, gateway));
+      if (found && (best === undefined || found.rank < best.rank)) best = found;
+    }
+    return best;
   }
 
   #configured(path: string, levels: ReturnType<typeof levelsOf>): Asset {

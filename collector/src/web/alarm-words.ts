@@ -20,7 +20,9 @@ export function verdictOf(one: IncidentDetector): string {
     case 'quality':
       return 'This points to the sensor or its wiring rather than to the machine.';
     case 'pipeline':
-      return 'The collector watches its own pipeline by rules.';
+      return one.source.split(' ')[0]?.endsWith('-unusual')
+        ? 'No rule says it: the collector compares its own pipeline with the past of each part.'
+        : 'The collector watches its own pipeline by rules.';
     case 'drift':
       return `${percent(one.score)} of a day's rows outside of what is usual, told from ${percent(one.threshold)} on`;
     default:

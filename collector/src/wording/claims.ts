@@ -82,6 +82,7 @@ export function itemManners({ text }: AskedEvidence): ReadonlySet<Manner> {
   says(/outside what is physically/, 'outOfRange');
   says(/ is as (?:before|usual):/, 'usual');
   says(/in one step/, 'step', 'changed');
+  says(/ times what it was/, 'changed');
   if (found.size > 0 && !found.has('usual')) found.add('unusual');
   return found;
 }
@@ -143,7 +144,7 @@ function withoutPhrases(text: string): string {
     .replaceAll(/\bas before\b/gi, ' as usual ')
     .replaceAll(new RegExp(`(\\d(?: ?(?:${unitPattern}))?) before\\b`, 'gi'), '$1 ')
     .replaceAll(/\b(?:does|do) not move(?: at all)?\b/gi, ' is stuck ')
-    .replaceAll(/\bno other channels?(?: of \S+)? shows? anything unusual\b/gi, ` D1 ${alone} `)
+    .replaceAll(/\bno other channels?(?: of \S+)? shows? anything (?:clearly )?unusual\b/gi, ` D1 ${alone} `)
     .replaceAll(/\bno other devices?(?: of \S+)? (?:is|are) in trouble\b/gi, ` D1 ${noneElse} `)
     .replaceAll(/\bagainst (?=-?\d)|\bsince (?=\d{1,2}:\d\d)/gi, ' ');
 }

@@ -109,6 +109,7 @@ test('a diagnosis is worded once, after the first mail; the text is kept with th
   const directory = await temporaryFolder(t);
   const rig = await Rig.open(t, honest, { bench: { directory } });
   await rig.feed();
+  await rig.bench.later();
   assert.equal(rig.bench.mailIds().length, 1);
   await rig.next();
   await rig.next();
@@ -183,6 +184,7 @@ test('a server that fails is left alone, longer each time; incidents and mails g
   const rig = await Rig.open(t, (_, response) => sendJson(response, {}, 500));
   await rig.feed('xxx', 'pump-1');
   await rig.feed('xxx', 'pump-2');
+  await rig.bench.later();
   const asked = async (afterMs: number) => {
     await rig.clock.advance(afterMs);
     await rig.next();

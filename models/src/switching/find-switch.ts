@@ -82,6 +82,7 @@ function explainedOf(column: Float64Array, by: Float64Array, threshold: number):
   const mean = groups.reduce((sum, group, g) => sum + means[g]! * group.length, 0) / count;
   const between = groups.reduce((sum, group, g) => sum + group.length * (means[g]! - mean) ** 2, 0);
   const whole = groups.reduce((sum, group) => sum + group.reduce((s, v) => s + (v - mean) ** 2, 0), 0);
+  // NaN, so 0, of a channel that is there in one state only.
   return whole > 0 ? between / whole : 0;
 }
 

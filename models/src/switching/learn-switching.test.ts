@@ -47,6 +47,19 @@ test('a door that opens now and then is no switch of what it says nothing of', (
   assert.equal(learnSwitching(batchOf(told), ['a', 'b'])?.by.field, 'a', 'but it is if it says something');
 });
 
+test('a channel that is there only while the machine is on is judged only then, and tells no state', () => {
+  const batch = cyclingBatch({ rows: 15_000 });
+  const on = (r: number) => Number(batch.values[3]![r]) > 2;
+  const outside = (batch.values[2] as Float64Array).map((value, r) => (on(r) ? value : Number.NaN));
+  const values = batch.values.map((column, c) => (c === 2 ? outside : column));
+  const switching = learnSwitching({ ...batch, values }, cyclingFields) ?? assert.fail('none found');
+  assert.equal(switching.by.field, 'current');
+  const judged = switching.states.map(state => state.judged.some(({ channel }) => channel === 2));
+  assert.deepEqual(judged, [false, true]);
+  const alone = { ...batch, schema: { ...batch.schema, fields: batch.schema.fields.slice(2, 4) } };
+  assert.equal(learnSwitching({ ...alone, values: values.slice(2, 4) }, ['outside', 'current']), undefined);
+});
+
 test('a record that has seen too few switches teaches nothing of them', () => {
   assert.equal(learned({ rows: 3000 }), undefined);
 });

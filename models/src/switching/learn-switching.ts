@@ -8,6 +8,8 @@ import { StateLimits } from './state-limits.js';
 import { type State, SwitchedDevice } from './switched-device.js';
 import type { Switching, SwitchState } from './switching-model.js';
 
+/** Each is judged by all others, row by row: of more, too many numbers for a card, and too much work. */
+const mostFields = 64;
 /** Shares of a usual phase that are not looked at, and that the means go back. */
 const [settleShare, meanShare] = [1 / 8, 1 / 4];
 /** A device silent for so many of its usual steps starts anew. */
@@ -29,7 +31,7 @@ const leastWidth = 0.02;
  * @returns  undefined where it is none, or was not switched often enough
  */
 export function learnSwitching(batch: RecordBatch, fields: readonly string[]): Switching | undefined {
-  if (fields.length < 2) return undefined;
+  if (fields.length < 2 || fields.length > mostFields) return undefined;
   const columns = usableColumns(batch, fields);
   const found = findSwitch(batch, fields, columns);
   if (!found) return undefined;
@@ -52,9 +54,12 @@ export function learnSwitching(batch: RecordBatch, fields: readonly string[]): S
   const means = meansOf(model, batch, columns);
   if (means.some(({ length }) => length < leastMeans)) return undefined;
   const whole = columns.map(column => momentsOf(column).deviation);
-  const judging = columns.map((column, c) => whole[c]! > 0 && !isFlag(column));
-  const learned = (state: State) =>
-    withLimits(states[state], means[state], marginOf(found.phases[state]), whole, judging);
+  const isLevel = columns.map((column, c) => whole[c]! > 0 && !isFlag(column));
+  const learned = (state: State) => {
+    // A channel that was never there in a state could only be found at fault for being there.
+    const judging = isLevel.map((level, c) => level && means[state].some(row => row[c] !== 0));
+    return withLimits(states[state], means[state], marginOf(found.phases[state]), whole, judging);
+  };
   return { ...model, states: [learned(0), learned(1)] };
 }
 

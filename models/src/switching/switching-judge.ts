@@ -63,7 +63,11 @@ export class SwitchingJudge implements Judge {
   save(): DeviceMemory[] {
     return this.inner.save().map(({ name, newestMs, numbers }) => {
       const own = written(memory => this.#deviceOf(name).remember(memory));
-      return { name, newestMs, numbers: Float64Array.of(own.length, ...own, ...numbers) };
+      const both = new Float64Array(1 + own.length + numbers.length);
+      both[0] = own.length;
+      both.set(own, 1);
+      both.set(numbers, 1 + own.length);
+      return { name, newestMs, numbers: both };
     });
   }
 

@@ -99,6 +99,7 @@ class Plant implements AsyncDisposable {
       broker: { port: mqtt },
       api: { port: plant.api, password: { file: plant.passwordFile } },
       sinks: [{ type: 'file', name: 'file', directory: './sink' }],
+      notify: { webhooks: [{ name: 'hook', url: { file: plant.#secret('hook', 'http://127.0.0.1:1/') } }] },
     });
     const agent = bench.config('agent', {
       gateway: 'gateway-1',

@@ -1,11 +1,12 @@
 /**
  * npm run evaluate:diagnosis [-- --split development|test] [--seeds N] [--healthy-days N] [--only GROUPS]
- *                            [--llm smollm|FILE] [--show] [--mails FOLDER] [--out FILE]
+ *                            [--changed] [--llm smollm|FILE] [--show] [--mails FOLDER] [--out FILE]
  *
  * Labelled faults of simulated plants through validation, models, incidents and diagnosis; prints how often cause,
  * component and severity are right. What is tuned is tuned on the development split only: other seeds and other machines
  * than those of the test split.
  *
+ * --changed has somebody change configuration and model five minutes before each incident, which is none of its causes.
  * --llm also has a language model word every found incident: the small one of the tests, or the one that stands under
  * `llm` of a YAML file. --mails writes the mails to read them.
  */
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     'healthy-days': { type: 'string', default: '0' },
     llm: { type: 'string' },
     mails: { type: 'string' },
+    changed: { type: 'boolean', default: false },
     show: { type: 'boolean', default: false },
     out: { type: 'string' },
   },
@@ -61,7 +63,7 @@ function cases(): LabelledCase[] {
 const catalogue = await loadCatalogue();
 const outcomes: Outcome[] = [];
 for (const one of cases()) {
-  const judged = await judgeCase(one, catalogue);
+  const judged = await judgeCase({ ...one, changed: values.changed }, catalogue);
   const outcome = { one, judged };
   outcomes.push(outcome);
   if (values.show) process.stdout.write(describe(outcome));
@@ -103,7 +105,8 @@ async function writeMails(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const outcome of outcomes)
     for (const { incident, subject, text, html, unfounded } of mailsOf(outcome)) {
-      const file = path.join(folder, `${outcome.one.group.replaceAll(/\W+/g, '-')}-${incident.id}`);
+      const name = outcome.one.name.split(':')[0]!.replaceAll(/\W+/g, '-');
+      const file = path.join(folder, `${name}-${incident.device}-${incident.id}`);
       const note = unfounded.length > 0 ? `\n\nUnfounded: ${unfounded.join(' | ')}` : '';
       await writeFile(`${file}.txt`, `${outcome.one.name}\n\n${subject}\n\n${text}${note}`);
       await writeFile(`${file}.html`, html);

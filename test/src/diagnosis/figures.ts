@@ -20,6 +20,11 @@ export interface Figures {
   /** Of the faults that were found. */
   readonly top1OfFound: number;
   readonly top3OfFound: number;
+  /** The same in the first mail. */
+  readonly top1InFirstMail: number;
+  /** Of those found: something else is called likely, in the first mail and later. */
+  readonly wrongInFirstMail: number;
+  readonly wrongLater: number;
   readonly componentF1: number;
   readonly severityWithinOne: number;
   /** Median s from onset to the opening, of faults that come at once. */
@@ -69,6 +74,15 @@ export function figuresOf(outcomes: readonly Outcome[]): Figures {
       found.filter(verdict => isNamed(verdict, 3)),
       found,
     ),
+    top1InFirstMail: share(
+      found.filter(({ label, mailed }) => isNamed({ label, incident: mailed }, 1)),
+      found,
+    ),
+    wrongInFirstMail: share(
+      found.filter(({ label, mailed }) => isWrong({ label, incident: mailed })),
+      found,
+    ),
+    wrongLater: share(found.filter(isWrong), found),
     componentF1: componentF1(verdicts),
     severityWithinOne: share(found.filter(isSevereEnough), found),
     suddenS: openings[Math.floor(openings.length / 2)] ?? Number.NaN,
@@ -99,6 +113,11 @@ function isSevereEnough({ incident, label }: Verdict): boolean {
     incident !== undefined &&
     Math.abs(levels.indexOf(incident.severity) - levels.indexOf(label.truth.severity)) <= 1
   );
+}
+
+/** It says that something is likely which is not so. */
+function isWrong(verdict: Pick<Verdict, 'label' | 'incident'>): boolean {
+  return verdict.incident?.diagnosis?.verdict === 'likely' && !isNamed(verdict, 1);
 }
 
 function share(some: readonly unknown[], all: readonly unknown[]): number {

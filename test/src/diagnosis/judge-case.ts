@@ -6,6 +6,8 @@ import { runCase } from './plant-case.js';
 
 /** After an incident opened, so much is looked at, s: what a person who comes to it finds. */
 const lookedS = 120;
+/** So long the first mail waits for a second look, ms. */
+const firstMailMs = 3000;
 /** An incident that began longer before the fault is another one. */
 const slackMs = 5000;
 
@@ -15,6 +17,8 @@ export interface Verdict {
   readonly openedS: number | undefined;
   /** As it was last looked at. */
   readonly incident: Incident | undefined;
+  /** As the first mail has it. */
+  readonly mailed: Incident | undefined;
 }
 
 export interface Judged {
@@ -25,6 +29,7 @@ export interface Judged {
 
 interface Look {
   readonly incident: Incident;
+  readonly mailed: Incident;
   readonly openedMs: number;
 }
 
@@ -33,9 +38,13 @@ export async function judgeCase(one: LabelledCase, catalogue: readonly Cause[]):
   const looks = new Map<string, Look>();
   await runCase(one, catalogue, ({ incident, atMs }) => {
     if (one.labels.length > 0 && incident.firstMs < one.onsetMs - slackMs) return;
-    const openedMs = looks.get(incident.id)?.openedMs ?? atMs;
+    const { openedMs, mailed } = looks.get(incident.id) ?? { openedMs: atMs, mailed: incident };
     if (atMs - openedMs > lookedS * 1000) return;
-    looks.set(incident.id, { incident, openedMs });
+    looks.set(incident.id, {
+      incident,
+      mailed: atMs - openedMs <= firstMailMs ? incident : mailed,
+      openedMs,
+    });
   });
   const all = [...looks.values()];
   const verdicts = one.labels.map(label => verdictOf(label, all, one.onsetMs));
@@ -54,11 +63,12 @@ function verdictOf(label: Label, looks: readonly Look[], onsetMs: number): Verdi
     label,
     openedS: first && (first.openedMs - onsetMs) / 1000,
     incident: first?.incident,
+    mailed: first?.mailed,
   };
 }
 
 /** Whether one of the first n causes is the true one. */
-export function isNamed({ label, incident }: Verdict, n: number): boolean {
+export function isNamed({ label, incident }: Pick<Verdict, 'label' | 'incident'>, n: number): boolean {
   return (incident?.diagnosis?.causes ?? []).slice(0, n).some(({ id }) => label.truth.causes.includes(id));
 }
 

@@ -2,6 +2,7 @@
 import { type Feature, featuresOf } from '@edgeward/collector/pipeline/past/features';
 import { WatchedDevice } from '@edgeward/collector/pipeline/past/watched-device';
 import { type Forest, scoreForest, trainForest } from '@edgeward/models/isolation-forest';
+import { RunningMean } from '@edgeward/models/stream/running-mean';
 import { seededRng } from '@edgeward/shared/rng';
 import { type Kind, minutesADay, startMs, type Values } from './simulated.js';
 
@@ -30,6 +31,10 @@ const [rowsKept, retrainMinutes, firstTraining] = [4096, minutesADay, 3 * minute
 const mostSize = 12;
 const outMinutes = 3;
 
+/** What is averaged over 41 minutes: the middle of each feature before the forest, or the mean of its scores behind it. */
+export type Smoothed = 'features' | 'score';
+const meanOf = 41;
+
 /**
  * One forest for all devices of a kind, over how far each feature is from its own past in units of what is usual; trained
  * from what has been, each day anew, without the rows in alarm. The same normalisation, the same hold of three minutes.
@@ -39,6 +44,7 @@ export class ForestArm implements Arm {
   readonly #devices: WatchedDevice[];
   readonly #rows: Float32Array;
   readonly #out: Uint8Array;
+  readonly #means: RunningMean[];
   readonly #rng = seededRng(7);
   #seen = 0;
   #trainedAt = 0;
@@ -48,7 +54,9 @@ export class ForestArm implements Arm {
     kind: Kind,
     devices: number,
     private readonly threshold: number,
+    private readonly smoothed: Smoothed,
   ) {
+    this.#means = Array.from({ length: devices }, () => new RunningMean(meanOf));
     this.#features = featuresOf[kind];
     this.#devices = Array.from({ length: devices }, () => new WatchedDevice(this.#features));
     this.#rows = new Float32Array(rowsKept * this.#features.length);
@@ -58,14 +66,17 @@ export class ForestArm implements Arm {
   minute(device: number, minute: number, values: Values): boolean {
     const { past } = passed(this.#devices[device]!, minute, values);
     const { length: F } = this.#features;
-    const x = Float32Array.from(past.stray, (stray, f) => {
-      const size = stray / Math.max(0.02, past.usualStray[f]!);
+    const isRaw = this.smoothed === 'score';
+    const [far, usual] = isRaw ? [past.away, past.usualAway] : [past.stray, past.usualStray];
+    const x = Float32Array.from(far, (stray, f) => {
+      const size = stray / Math.max(0.02, usual[f]!);
       return Number.isNaN(size) ? 0 : Math.max(-mostSize, Math.min(mostSize, size));
     });
     if (minute >= firstTraining && minute - this.#trainedAt >= retrainMinutes) this.#train(F, minute);
     const score = new Float32Array(1);
     if (this.#forest) scoreForest(this.#forest, x, 1, score);
-    const isOut = score[0]! > this.threshold;
+    const judged = isRaw && this.#forest ? this.#means[device]!.next(score[0]!) : score[0]!;
+    const isOut = judged > this.threshold;
     this.#out[device] = isOut ? Math.min(outMinutes, this.#out[device]! + 1) : 0;
     if (!isOut && minute > 2 * minutesADay) this.#keep(x);
     return this.#out[device]! >= outMinutes;

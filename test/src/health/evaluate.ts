@@ -11,7 +11,9 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '8' },
     days: { type: 'string', default: '21' },
-    thresholds: { type: 'string', default: '0.6,0.65,0.7,0.75' },
+    // Thresholds of the forest.
+    features: { type: 'string', default: '0.6,0.65,0.7' },
+    score: { type: 'string', default: '0.45,0.5,0.55' },
   },
 });
 const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => i + 1);
@@ -19,15 +21,15 @@ const days = Number(values.days);
 const fromDay = 3;
 const lasts = 360;
 const devicesOf = (kind: Kind) => (kind === 'pipeline-gateway' ? 10 : 2);
+const forestArms = (['features', 'score'] as const).flatMap(smoothed =>
+  values[smoothed].split(',').map((text): [string, (kind: Kind) => Arm] => {
+    const make = (kind: Kind) => new ForestArm(kind, devicesOf(kind), Number(text), smoothed);
+    return [`forest, ${smoothed} smoothed, > ${text}`, make];
+  }),
+);
 const arms: [string, (kind: Kind) => Arm][] = [
   ['own past (shipped)', kind => new OwnPastArm(kind, devicesOf(kind))],
-  ...values.thresholds
-    .split(',')
-    .map(Number)
-    .map((t): [string, (kind: Kind) => Arm] => [
-      `forest > ${t}`,
-      kind => new ForestArm(kind, devicesOf(kind), t),
-    ]),
+  ...forestArms,
 ];
 
 for (const [name, make] of arms) {

@@ -1,4 +1,5 @@
 import type { TraceContext } from '@edgeward/shared/contracts';
+import { peakOf } from '../../alerts/severity.js';
 import type { NoticeView } from '../../views.js';
 import type { MailKind, MailRequest } from '../mail.js';
 import { isQuiet } from '../recipients.js';
@@ -45,14 +46,16 @@ export function newNotice(
   nowMs: number,
 ): QueuedNotice {
   const { kind, incident, trace } = request;
-  const held = isHeld(config, incident.severity, nowMs);
+  // Whoever was woken by it is told at once that it is over.
+  const severity = kind === 'closed' ? peakOf(incident) : incident.severity;
+  const held = isHeld(config, severity, nowMs);
   const view: NoticeView = {
     id: noticeId(incident.id, kind),
     notifier: config.name,
     type,
     event: event.data.event,
     incidentId: incident.id,
-    severity: incident.severity,
+    severity,
     title: event.data.title,
     createdMs: nowMs,
     sentMs: null,

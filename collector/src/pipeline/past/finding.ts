@@ -2,6 +2,7 @@
 import { type Finding, secondsText } from '../finding.js';
 import { sinkDevice } from '../rows.js';
 import type { Feature, PipelineType } from './features.js';
+import { outAfterMinutes } from './own-past.js';
 import type { WatchedDevice } from './watched-device.js';
 
 /** Of what is unlike its own past, and no rule says why. */
@@ -38,11 +39,11 @@ export function findingOf({ type, name, site, device, nowMs, leaveOut }: Unusual
     severity: nowMs - sinceMs >= lastsMs ? 'warning' : 'info',
     title: `${type === 'pipeline-collector' ? '' : `${type.slice('pipeline-'.length)} `}${named}: ${first.named} ${first.worse === 'high' ? 'higher' : 'lower'} than usual`,
     facts: told.map(f => factOf(features[f]!, device.values(f))),
-    sinceMs,
+    sinceMs: sinceMs - outAfterMinutes * 60_000,
     channels: told.map(f => {
       const { field, unit, worse } = features[f]!;
-      const { value, usual } = device.values(f);
-      return { field, unit, value, limit: usual, direction: worse };
+      const { value, limit } = device.values(f);
+      return { field, unit, value, limit, direction: worse };
     }),
     causes: [...first.causes, ['pipeline-unusual', 0.2]],
     named,

@@ -16,6 +16,8 @@ const levelMemory = 360;
 const spreadMemory = 2880;
 /** The middle one of so many minutes is judged: half of them have to be out. */
 const middleOf = 41;
+/** So what is found to be out has been so for longer than this. */
+export const outAfterMinutes = 20;
 /** So many have to be there. */
 const leastMinutes = 21;
 /** A straying teaches no more than so many usual ones. */
@@ -30,6 +32,9 @@ export class OwnPast {
   readonly stray: Float32Array;
   /** [F] how far that usually is. */
   readonly usualStray: Float32Array;
+  /** [F] of the newest minute, as it is: how far above what was expected; and how far that usually is. */
+  readonly away: Float32Array;
+  readonly usualAway: Float32Array;
   /** [F] what was expected of the newest minute, in logarithms. */
   readonly expected: Float32Array;
   readonly #level: Float32Array;
@@ -38,7 +43,6 @@ export class OwnPast {
   readonly #dayCounts: Float32Array;
   readonly #week: Float32Array;
   readonly #weekCounts: Float32Array;
-  readonly #spread: Float32Array;
   /** [F][middleOf] of the last minutes, and how many there have been. */
   readonly #last: Float32Array;
   readonly #minutes: Uint32Array;
@@ -50,9 +54,9 @@ export class OwnPast {
     const { length: F } = features;
     const weekly = features.filter(({ isWeekly }) => isWeekly).length;
     const none = () => new Float32Array(F).fill(Number.NaN);
-    [this.stray, this.expected, this.#level] = [none(), none(), none()];
+    [this.stray, this.away, this.expected, this.#level] = [none(), none(), none(), none()];
     const zeros = (n: number) => new Float32Array(n);
-    [this.usualStray, this.#spread, this.#last] = [zeros(F), zeros(F), zeros(F * middleOf)];
+    [this.usualStray, this.usualAway, this.#last] = [zeros(F), zeros(F), zeros(F * middleOf)];
     this.#minutes = new Uint32Array(F);
     [this.#counts, this.#judged] = [zeros(F), zeros(F)];
     [this.#day, this.#dayCounts] = [zeros(F * hoursADay), zeros(F * hoursADay)];
@@ -93,12 +97,13 @@ export class OwnPast {
 
   remember(memory: Memory): void {
     const kept = [this.usualStray, this.#level, this.#day, this.#dayCounts, this.#week, this.#weekCounts];
-    for (const array of [...kept, this.#spread, this.#counts, this.#judged]) memory.array(array);
+    for (const array of [...kept, this.usualAway, this.#counts, this.#judged]) memory.array(array);
     for (const array of [this.stray, this.expected, this.#last, this.#minutes]) memory.array(array);
   }
 
   #feature(f: number, weekAt: number, atMs: number, x: number, learns: boolean): void {
     const away = this.#away(f, weekAt, atMs, x);
+    this.away[f] = away;
     const isKnown = this.#counts[f]! > 0;
     const sign = this.features[f]!.worse === 'high' ? 1 : -1;
     const isOfHours = this.#dayCounts[f * hoursADay + hourOfDay(atMs)]! >= hourKnown;
@@ -109,13 +114,14 @@ export class OwnPast {
     const middle = isOfWeek ? this.#middle(f, away) : Number.NaN;
     this.stray[f] = isLearned ? sign * middle : Number.NaN;
     if (!learns) return;
-    const most = mostTaught * Math.max(leastSpread, this.#spread[f]!);
+    const most = mostTaught * Math.max(leastSpread, this.usualAway[f]!);
     const taught = isKnown && isLearned ? clip(away, most) : away;
     this.#teach(f, isOfWeek ? weekAt : -1, atMs, x - away + taught);
     if (!isOfHours || Number.isNaN(middle)) return;
     const judged = Math.min(this.#judged[f]! + 1, spreadMemory);
     this.#judged[f] = judged;
-    this.#spread[f]! += (Math.min(Math.abs(away), isLearned ? most : Infinity) - this.#spread[f]!) / judged;
+    this.usualAway[f]! +=
+      (Math.min(Math.abs(away), isLearned ? most : Infinity) - this.usualAway[f]!) / judged;
     const stray = Math.abs(middle);
     const mostStray = mostTaught * Math.max(leastSpread, this.usualStray[f]!);
     this.usualStray[f]! += (Math.min(stray, isLearned ? mostStray : Infinity) - this.usualStray[f]!) / judged;

@@ -137,6 +137,12 @@ test('where a rule has something to say, or all is disturbed, nothing is said or
   assert.ok(fleet.untilTold(60), 'it has not become usual');
   fleet.isDisturbed = true;
   fleet.quiet(5);
+  const disturbed = known();
+  disturbed.fault = slowWay;
+  disturbed.isDisturbed = true;
+  disturbed.quiet(2 * dayMinutes);
+  disturbed.isDisturbed = false;
+  assert.ok(disturbed.untilTold(60), 'nor while all was disturbed');
 });
 
 test('what has been so for a day is usual', () => {

@@ -88,18 +88,16 @@ export class WatchedDevice {
 
   /** Of how far it is out to how far it would have to be; NaN = not known. */
   ratio(f: number): number {
-    const stray = this.past.stray[f]!;
-    const usual = Math.max(leastUsual, this.past.usualStray[f]!);
-    return Math.min(stray / Math.log(this.features[f]!.factor), stray / (outTimes * usual));
+    return this.past.stray[f]! / this.#outFrom(f);
   }
 
-  /** What it has been of late, and what is usual at this hour, in the unit of the field. */
-  values(f: number): { readonly value: number; readonly usual: number } {
+  /** What it has been of late, what is usual at this hour, and where it would be out; in the unit of the field. */
+  values(f: number): { readonly value: number; readonly usual: number; readonly limit: number } {
     const { floor, worse } = this.features[f]!;
     const sign = worse === 'high' ? 1 : -1;
     const [expected, stray] = [this.past.expected[f]!, this.past.stray[f]!];
-    const of = (x: number) => Math.max(0, Math.exp(x) - floor);
-    return { value: of(expected + sign * stray), usual: of(expected) };
+    const of = (far: number) => Math.max(0, Math.exp(expected + sign * far) - floor);
+    return { value: of(stray), usual: of(0), limit: of(this.#outFrom(f)) };
   }
 
   remember(memory: Memory): void {
@@ -111,6 +109,12 @@ export class WatchedDevice {
     this.sinceMs = Number.isNaN(sinceMs) ? undefined : sinceMs;
     this.first = this.features[first - 1];
     this.isTold = memory.count(Number(this.isTold)) === 1;
+  }
+
+  /** In logarithms. */
+  #outFrom(f: number): number {
+    const usual = Math.max(leastUsual, this.past.usualStray[f]!);
+    return Math.max(Math.log(this.features[f]!.factor), outTimes * usual);
   }
 
   #judge(nowMs: number, values: Float64Array): void {

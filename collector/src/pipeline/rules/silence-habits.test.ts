@@ -33,6 +33,7 @@ class Box {
   /** Looks a minute apart until then. @returns minutes at which it was told to be silent */
   until(minute: number, isOn: boolean, stopped = false): number {
     let told = 0;
+    if (stopped) this.#heardMinute = this.minute; // its goodbye
     for (; this.minute < minute; this.minute++) {
       if (isOn) this.#heardMinute = this.minute;
       this.#stopped = stopped;
@@ -102,6 +103,7 @@ test('a goodbye teaches nothing; what is known outlives a restart', async t => {
   const polite = new Box();
   for (const day of [0, 1, 2]) {
     polite.until(day * dayMinutes + 720, true);
+    polite.until(day * dayMinutes + 780, false);
     polite.until((day + 1) * dayMinutes, false, true);
   }
   polite.until(3 * dayMinutes + 720, true);
