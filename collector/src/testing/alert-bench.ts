@@ -102,10 +102,12 @@ export class AlertBench implements AsyncDisposable {
     this.#cursor = after;
   }
 
-  /** So much later, and without rows: what waited for the clock is done. */
+  /** So much later, and without rows, with a tick a second: what waited for the clock is done. */
   async later(ms = 3000): Promise<void> {
-    await this.clock.advance(ms);
-    await this.engine.tick(this.clock.now());
+    for (let left = ms; left > 0; left -= 1000) {
+      await this.clock.advance(Math.min(left, 1000));
+      await this.engine.tick(this.clock.now());
+    }
   }
 
   /** Oldest first. */
