@@ -39,8 +39,11 @@ test('a mean that stays too high becomes an incident that names it', { timeout: 
     { field: channel?.field, of: channel?.of, limit: channel?.limit },
     { field: 'temperature', of: 'mean(temperature, 5s)', limit: 30 },
   );
-  const [mail] = await getJson<{ id: string }[]>(`${url}/api/mails`);
-  const { text } = await getJson<{ text: string }>(`${url}/api/mails/${mail?.id}`);
+  const mail = await until(
+    'it is mailed',
+    async () => (await getJson<{ id: string }[]>(`${url}/api/mails`))[0],
+  );
+  const { text } = await getJson<{ text: string }>(`${url}/api/mails/${mail.id}`);
   assert.match(text, /mean\(temperature, 5s\) .*\(limit 30;/);
   assert.equal(await agent.end('SIGTERM'), 0);
   assert.equal(await collector.end('SIGTERM'), 0);

@@ -62,8 +62,11 @@ test('what a language model makes of a diagnosis is on the page; the first mail 
     text: '“Heater stays on” is the likely cause of it.\n\ntemperature is high, which fits “Heater stays on” (E1).',
     model: 'tiny-1',
   });
-  const [mail] = await getJson<{ id: string }[]>(`${url}/api/mails`);
-  const { text } = await getJson<{ text: string }>(`${url}/api/mails/${mail?.id}`);
+  const mail = await until(
+    'it is mailed',
+    async () => (await getJson<{ id: string }[]>(`${url}/api/mails`))[0],
+  );
+  const { text } = await getJson<{ text: string }>(`${url}/api/mails/${mail.id}`);
   assert.match(text, /Heater stays on/, 'the template names the cause by itself');
   assert.doesNotMatch(text, /tiny-1/);
   const metrics = await (await fetch(`${url}/metrics`)).text();
