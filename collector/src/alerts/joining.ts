@@ -68,11 +68,14 @@ function isQuiet({ handling }: Incident): boolean {
 }
 
 function bondOf(whole: Incident, part: Incident, topology: Topology | undefined): Bond | undefined {
+  const isKnown = !whole.asset?.inferred && !part.asset?.inferred;
   if (isSameCause(whole, part)) {
     const isShared = likelyCause(whole)?.shared === true;
-    if (isShared ? onSameSite(whole, part) || onSameLine(whole, part) : onSameMachine(whole, part))
-      return 'cause';
+    const isOneMachine = isKnown && onSameMachine(whole, part);
+    if (isShared ? onSameSite(whole, part) || onSameLine(whole, part) : isOneMachine) return 'cause';
   }
+  // A guess by names must not silence anybody.
+  if (!isKnown) return undefined;
   const isFirst = whole.firstMs <= part.firstMs + feedsWithinMs;
   return isFirst && !isElse(whole, part) && topology?.feeds(whole, part) ? 'feeds' : undefined;
 }
@@ -81,16 +84,20 @@ function likelyCause({ diagnosis }: Incident): LikelyCause | undefined {
   return diagnosis?.verdict === 'likely' ? diagnosis.causes[0] : undefined;
 }
 
-/** Shared causes by what is broken: the feed sags, and the pump feels it. */
 function isSameCause(a: Incident, b: Incident): boolean {
-  const [one, other] = [likelyCause(a), likelyCause(b)];
+  return areSame(likelyCause(a), likelyCause(b));
+}
+
+/** Shared causes by what is broken: the feed sags, and the pump feels it. */
+function areSame(one: LikelyCause | undefined, other: LikelyCause | undefined): boolean {
   if (!one || !other || one.shared !== other.shared) return false;
   return one.shared ? one.component === other.component : one.id === other.id;
 }
 
-/** Its own likely cause is another. */
+/** Its own likely cause is another than the first one of the whole, even if nobody is sure of that any more. */
 function isElse(whole: Incident, part: Incident): boolean {
-  return likelyCause(part) !== undefined && !isSameCause(whole, part);
+  const own = likelyCause(part);
+  return own !== undefined && !areSame(whole.diagnosis?.causes[0], own);
 }
 
 function asPart(incident: Incident, parent: Incident, bond: Bond): Incident {
@@ -114,7 +121,7 @@ function withPart(parent: Incident, { id, device, title, severity, lastMs }: Inc
 
 /** Its mails wait for the end of the other one, unless it turns out to be worse, or to be something else. */
 export function isCovered(
-  { incident, mailed, bond = 'cause' }: IncidentRecord,
+  { incident, mailed }: IncidentRecord,
   draft: Draft,
   { reopenWithinMs }: AlertsConfig,
   nowMs: number,
@@ -126,8 +133,7 @@ export function isCovered(
   // Work on the one is no reason to keep quiet about the other.
   if (!parent || (parent.handling?.maintenance?.untilMs ?? 0) > nowMs) return false;
   const worse = worst(parent.severity, incident.severity) !== parent.severity;
-  const isSame = bond === 'feeds' ? !isElse(parent, incident) : isSameCause(parent, incident);
-  if (worse || !isSame) return false;
+  if (worse || isElse(parent, incident)) return false;
   // Devices recover one after another; the mail that it is over is as late.
   return parent.state === 'open' || incident.lastMs - (parent.closedMs ?? 0) <= reopenWithinMs;
 }
