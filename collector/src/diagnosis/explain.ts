@@ -68,13 +68,15 @@ function likelyCause(
     ...counter.flatMap(one => evidence.idsOf(one, cause)),
     ...unexplained.map(sign => evidence.idOfSign(sign)),
   ];
+  // What is half usual still shows: it is named once, against a cause that it should not show in.
+  const support = speaking.flatMap(one => evidence.idsOf(one, cause)).filter(id => !against.includes(id));
   return {
     id: cause.id,
     cause: cause.cause,
     component: componentOf(cause, telling),
     severity: cause.severity,
     probability: share(probability),
-    evidence: [...new Set(speaking.flatMap(one => evidence.idsOf(one, cause)))],
+    evidence: [...new Set(support)],
     against: [...new Set(against)],
     actions: cause.actions,
     ...(cause.spread === true && { shared: true as const }),

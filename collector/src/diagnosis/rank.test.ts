@@ -93,6 +93,24 @@ test('names from devices stay names', () => {
   assert.ok(!/\\r|\\n|\u202e/.test(text), text);
 });
 
+test('nothing is named both for a cause and against it', () => {
+  const cited: string[] = [];
+  for (let shift = 0; shift < 5; shift += 0.1) {
+    const signs = [sign('powerFactor', -6), sign('current', 6), sign('activePower', shift)];
+    const these = facts(signs, { deviceType: 'power-feed' });
+    const { causes } = explain(rank(catalogue, these), these, 0);
+    const failed = causes.find(({ id }) => id === 'power-factor-low');
+    cited.push(...(failed?.against ?? []));
+    for (const { id, evidence, against } of causes)
+      assert.deepEqual(
+        evidence.filter(one => against.includes(one)),
+        [],
+        `${id} at ${shift}`,
+      );
+  }
+  assert.ok(cited.length > 0);
+});
+
 test('only what shows is named for a cause or against it', () => {
   const these = facts(pump({ bearingTemperature: sign('bearingTemperature', 0, { jumps: 1 }) }), {
     blamed: [{ field: 'bearingTemperature', direction: 'unusual', weight: 0.9 }],

@@ -83,10 +83,7 @@ export function mailFacts(
     affected: affectedBy(incident),
     happened: happenedIn(incident),
     rangeLabel: rangeLabel(incident.detector),
-    channels: incident.channels
-      .filter(channel => channel.weight >= 0.01)
-      .slice(0, 8)
-      .map(channel => channelFacts(channel, incident.detector)),
+    channels: shownChannels(incident).map(channel => channelFacts(channel, incident.detector)),
     ...diagnosisFacts(incident, linkBase),
     why: reasonsFor(incident),
     wording: kind === 'opened' ? undefined : wordingOf(incident),
@@ -95,6 +92,10 @@ export function mailFacts(
     link: linkTo(incident, linkBase),
     ids: idsOf(incident),
   };
+}
+
+function shownChannels({ channels }: Incident): IncidentChannel[] {
+  return channels.filter(channel => channel.weight >= 0.01).slice(0, 8);
 }
 
 /** Of the incident on the page. */
@@ -328,7 +329,8 @@ function rangeOf({ unit, expected, limit }: IncidentChannel, detector: string, s
   return range ?? (bound ? `limit ${bound}` : unknownRange);
 }
 
-function reasonsFor({ detector, source, peakScore, threshold, model, channels }: Incident): string[] {
+function reasonsFor(incident: Incident): string[] {
+  const { detector, source, peakScore, threshold, model } = incident;
   if (detector === 'pipeline')
     return [
       isUnusual(source.split(' ')[0]!)
@@ -355,11 +357,16 @@ function reasonsFor({ detector, source, peakScore, threshold, model, channels }:
   return [
     `The anomaly score rose to ${score}; from ${limit} on a row counts as unusual (0 is ordinary, 1 is extreme).`,
     `Judged by the Isolation Forest, model ${name}; the share says how much of the score a channel explains.`,
-    ...(channels.some(channel => isOddTogether(channel, detector))
+    ...(shownChannels(incident).some(({ of }) => of !== undefined && stateOfMachine.test(of))
+      ? ['What says “while on” or “while off” is compared with what the machine shows when it is so.']
+      : []),
+    ...(shownChannels(incident).some(channel => isOddTogether(channel, detector))
       ? ['What is only called unusual lies in its usual range, but not together with the other channels.']
       : []),
   ];
 }
+
+const stateOfMachine = / while (?:on|off)$/;
 
 function pastOf(source: string): string {
   const past = surprisePast(source);

@@ -13,7 +13,7 @@ const template = new Set(
   points possible quality reaches reading readings recommended rise rose row rows rule s says score scored sends sent
   severity share showed shown since site so sure than that the these they think this same timeline to too told trained unknown
   unlike unusual unusually until usual usually utc value warning was we weak were what when why wiring with within words
-  wording you who news now there counts range without looks called but together do sensor rather a possible at all
+  wording you who news now there counts range without looks called but together while off shows do sensor rather a possible at all
   were which named `.split(/\s+/),
 );
 
