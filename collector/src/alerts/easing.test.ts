@@ -147,7 +147,10 @@ test('a whole is no less bad than its parts; later it is', async t => {
 });
 
 test('half of a configured machine in trouble at once is worse than one of its devices', async t => {
-  const at = (path: string, devices: string[]) => ({ path, devices: devices.map(device => ({ device })) });
+  const at = (path: string, devices: string[], gateway = 'gw-1') => ({
+    path,
+    devices: devices.map(device => ({ gateway, device })),
+  });
   const topology = new Topology(
     topologyConfig.parse({
       assets: [at('n/l/press', ['oil', 'motor', 'ram', 'cool']), at('n/l/fan', ['fan', 'b', 'c', 'd', 'e'])],
@@ -155,11 +158,11 @@ test('half of a configured machine in trouble at once is worse than one of its d
   );
   const clear = { ...forestFlag(0.72), channels: forestFlag().channels.slice(0, 1) };
   const bench = await AlertBench.open(t, { topology });
-  const tape = tapeOf(['oil', 'motor', 'fan', 'b', 'line1-mill2-x', 'line1-mill2-y']);
+  const tape = tapeOf(['oil', 'motor', 'fan', 'b', 'line1-mill2-x', 'line1-mill2-y', 'c']);
   const of = (device: string) => bench.engine.list(9).find(one => one.device === device)!;
   await bench.feed(tape.block(pattern('oil', 'xxx', clear)));
   assert.equal(of('oil').severity, 'warning');
-  await bench.feed(tape.block(tape.devices.slice(1).flatMap(device => pattern(device, 'xxx', clear))));
+  await bench.feed(tape.block(tape.devices.slice(1, -1).flatMap(device => pattern(device, 'xxx', clear))));
   for (const device of ['oil', 'motor']) {
     assert.deepEqual([of(device).severity, of(device).extent], ['critical', { devices: 2, of: 4 }], device);
     assert.match(
@@ -172,5 +175,20 @@ test('half of a configured machine in trouble at once is worse than one of its d
     [of('line1-mill2-x').severity, of('line1-mill2-x').extent],
     ['warning', undefined],
     'a guess',
+  );
+  topology.replace(topologyConfig.parse({ assets: [at('n/l/fan', ['c'])] }));
+  await bench.feed(tape.block(pattern('c', 'xxx', clear)));
+  assert.deepEqual(of('c').extent, { devices: 3 }, 'never more than the machine has');
+});
+
+test('a machine whose gateways are not spelled out has nobody knows how many devices', async t => {
+  const assets = [{ path: 'n/l/press', devices: [{ device: 'oil' }] }];
+  const topology = new Topology(topologyConfig.parse({ assets }));
+  const bench = await AlertBench.open(t, { topology });
+  const tapes = [1, 2, 3].map(n => new Tape({ seed: n, gateway: `gw-${n}`, devices: ['oil'] }));
+  await bench.feed(...tapes.map((tape, i) => ({ ...tape.block(pattern('oil', 'xxx')), position: i + 1 })));
+  assert.deepEqual(
+    bench.engine.list(9).map(({ extent }) => extent),
+    [{ devices: 3 }, { devices: 3 }, { devices: 3 }],
   );
 });

@@ -19,7 +19,9 @@ export function widen(draft: Draft, topology: Topology | undefined): void {
     const there = all.filter(({ asset }) => asset?.path === path);
     const devices = new Set(there.map(({ gateway, device }) => `${gateway}/${device}`)).size;
     if (devices < 2) continue;
-    const of = topology.devicesOf(path);
+    const told = topology.devicesOf(path);
+    // Open incidents keep the machine that they were told: there may be more of them than it has by now.
+    const of = told !== undefined && told >= devices ? told : undefined;
     for (const { id } of there) {
       const record = draft.record(id)!;
       if (devices <= mostTold || draft.isNew(id)) draft.setRecord(widened(record, devices, of));

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { seededRng } from '@edgeward/shared/rng';
 import type { z } from 'zod';
 import { topologyConfig } from './config.js';
-import { fits } from './pattern.js';
+import { ByStart, exactness, fits } from './pattern.js';
 import { isUnder, onSameLine, onSameMachine, type Placed } from './place.js';
 import { Topology } from './topology.js';
 
@@ -168,4 +168,60 @@ test('patterns fit as a slow, plain reading of them says', () => {
     assert.equal(fits(pattern, text), slow(pattern, text), `seed 7: ${pattern} on ${text}`);
   }
   assert.equal(fits(`${'a*'.repeat(32)}b`, 'a'.repeat(10_000)), false);
+});
+
+test('of thousands of patterns only those are tried that a name begins as', () => {
+  const index = new ByStart<string>();
+  const patterns = [...Array.from({ length: 2000 }, (_, i) => `gw-${i}`), 'gw-1*', 'gw-2*', '*', '*-1'];
+  for (const pattern of patterns) index.getOrMake(pattern, () => pattern);
+  assert.deepEqual(index.of('gw-1').sort(), ['*', 'gw-1', 'gw-1*']);
+  assert.deepEqual(index.of('gw-19999').sort(), ['*', 'gw-1*']);
+  assert.deepEqual(index.of(''), ['*']);
+});
+
+test('of many patterns a device has the one that a plain look through all of them finds', () => {
+  const rng = seededRng(11);
+  const word = (letters: string) =>
+    Array.from({ length: 1 + rng() * 4 }, () => letters[Math.floor(rng() * letters.length)]).join('');
+  const unique = new Map<string, { gateway: string; device: string }>();
+  for (let i = 0; i < 300; i++) {
+    const one = { gateway: word('ab*'), device: word('ab*') };
+    unique.set(`${one.gateway}/${one.device}`, one);
+  }
+  const patterns = [...unique.values()];
+  const many = topologyOf(patterns.map((one, i) => ({ path: `m-${i}`, devices: [one] })));
+  for (let i = 0; i < 2000; i++) {
+    const [gateway, device] = [word('ab'), word('ab')];
+    const best = patterns
+      .map((one, at) => ({ at, ...one }))
+      .filter(one => fits(one.gateway, gateway) && fits(one.device, device))
+      .sort(
+        (a, b) =>
+          Number(exactness(b.device) > exactness(a.device)) -
+            Number(exactness(b.device) < exactness(a.device)) ||
+          Number(exactness(b.gateway) > exactness(a.gateway)) -
+            Number(exactness(b.gateway) < exactness(a.gateway)) ||
+          a.at - b.at,
+      )[0];
+    const found = many.assetOf(gateway, device, null)?.path;
+    assert.equal(found, best && `m-${best.at}`, `seed 11: ${gateway}/${device}`);
+  }
+});
+
+test('how many devices an asset has is told only where gateways and devices are spelled out', () => {
+  const all = topologyOf([
+    {
+      path: 'a',
+      devices: [
+        { gateway: 'gw-1', device: 'x' },
+        { gateway: 'gw-2', device: 'x' },
+      ],
+    },
+    { path: 'b', devices: [{ device: 'y' }] },
+    { path: 'c', devices: [{ gateway: 'gw-1', device: 'z*' }] },
+  ]);
+  assert.deepEqual(
+    ['a', 'b', 'c', 'd'].map(path => all.devicesOf(path)),
+    [2, undefined, undefined, undefined],
+  );
 });

@@ -1,9 +1,8 @@
 /** The plant as it is configured, or as names tell it. What it says of a device depends on nothing but its names. */
 import { isDeepStrictEqual } from 'node:util';
-import { getOrMake } from '@edgeward/shared/maps';
 import { type AssetOptions, abovePaths, levelsOf, type TopologyConfig, topologyConfig } from './config.js';
 import { inferPlace } from './infer.js';
-import { exactness, fits } from './pattern.js';
+import { ByStart, exactness, fits } from './pattern.js';
 import { type Asset, onSameLine, onSameMachine, type Placed } from './place.js';
 
 interface Claim {
@@ -19,16 +18,16 @@ interface Named {
   readonly device: string;
 }
 
-/** Devices are asked for again and again. */
-const mostKnown = 20_000;
+/** Devices are asked for again and again, all of them at each look at an incident: more than `Live` has room for. */
+const mostKnown = 100_000;
 /** Names are shorter (`namePattern`). */
 const longestName = 256;
 
 export class Topology {
   #config: TopologyConfig | undefined;
   #infers = true;
-  /** By what their pattern for devices begins with; each list has those that spell out most first. */
-  #byStart: ReadonlyMap<string, readonly Claim[]> = new Map();
+  /** By their patterns for gateways, then for devices; each list has those that spell out most first. */
+  #claims = new ByStart<ByStart<Claim[]>>();
   /** As they are configured, by path. */
   #assets: ReadonlyMap<string, AssetOptions> = new Map();
   #feeders: ReadonlyMap<string, readonly string[]> = new Map();
@@ -56,10 +55,12 @@ export class Topology {
         compare(exactness(b.device), exactness(a.device)) ||
         compare(exactness(b.gateway), exactness(a.gateway)),
     );
-    const byStart = new Map<string, Claim[]>();
+    this.#claims = new ByStart();
     for (const [rank, claim] of claims.entries())
-      getOrMake(byStart, claim.device.split('*', 1)[0]!, () => []).push({ ...claim, rank });
-    this.#byStart = byStart;
+      this.#claims
+        .getOrMake(claim.gateway, () => new ByStart<Claim[]>())
+        .getOrMake(claim.device, () => [])
+        .push({ ...claim, rank });
     const feeders = new Map<string, string[]>();
     for (const { path, feeds } of assets)
       for (const fed of feeds) feeders.set(fed, [...(feeders.get(fed) ?? []), path]);
@@ -78,7 +79,7 @@ export class Topology {
       (this.#infers ? this.#inferred(gateway, device, site) : undefined);
     // A name that long is not worth its memory.
     if (key.length <= 256) {
-      if (this.#known.size >= mostKnown) this.#known.clear();
+      if (this.#known.size >= mostKnown) this.#known.delete(this.#known.keys().next().value!);
       this.#known.set(key, asset ?? null);
     }
     return asset;
@@ -87,7 +88,8 @@ export class Topology {
   /** How many devices an asset has; undefined where that is not told one by one. */
   devicesOf(path: string): number | undefined {
     const devices = this.#assets.get(path)?.devices ?? [];
-    const isTold = devices.length > 0 && devices.every(({ device }) => !device.includes('*'));
+    const isTold =
+      devices.length > 0 && devices.every(({ gateway, device }) => !`${gateway}${device}`.includes('*'));
     return isTold ? new Set(devices.map(({ gateway, device }) => `${gateway}/${device}`)).size : undefined;
   }
 
@@ -130,12 +132,11 @@ export class Topology {
   #claimOn(gateway: string, device: string): Claim | undefined {
     if (device.length > longestName) return undefined;
     let best: Claim | undefined;
-    for (let end = 0; end <= device.length; end++) {
-      const found = this.#byStart
-        .get(device.slice(0, end))
-        ?.find(one => fits(one.device, device) && fits(one.gateway, gateway));
-      if (found && (best === undefined || found.rank < best.rank)) best = found;
-    }
+    for (const byDevice of this.#claims.of(gateway))
+      for (const claims of byDevice.of(device)) {
+        const found = claims.find(one => fits(one.device, device) && fits(one.gateway, gateway));
+        if (found && (best === undefined || found.rank < best.rank)) best = found;
+      }
     return best;
   }
 
