@@ -30,7 +30,7 @@ export interface IncidentRecord {
   readonly hold?: Hold;
   /** Why it is part of another; absent: the same cause. */
   readonly bond?: Bond;
-  /** It opened in an alarm storm: no mails. */
+  /** It opened in an alarm storm: no mails before that is over. */
   readonly held: boolean;
   /** Where the spans of mails hang: the last change that a traced block made. */
   readonly trace?: TraceContext;
@@ -110,6 +110,10 @@ export class Draft {
   record(id: string | null): IncidentRecord | undefined {
     if (id === null) return undefined;
     return this.#records.has(id) ? this.#records.get(id) : this.#board.records.get(id);
+  }
+
+  isCritical(id: string): boolean {
+    return this.record(id)?.incident.severity === 'critical';
   }
 
   setRecord(record: IncidentRecord): void {

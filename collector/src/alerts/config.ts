@@ -38,11 +38,10 @@ export const alertsConfig = z
       .max(1000)
       .default([])
       .meta({ description: 'Times of work: incidents that open then are not mailed before its end' }),
-    stormDevices: z
-      .int()
-      .min(1)
-      .default(20)
-      .meta({ description: 'Openings within stormWithinMs whose mails go out; further ones are held back' }),
+    stormDevices: z.int().min(1).default(20).meta({
+      description:
+        'Openings within stormWithinMs whose mails go out; further ones are held back until it is over',
+    }),
     stormWithinMs: z.int().min(1).default(60_000).meta({ description: 'Span of an alarm storm', unit: 'ms' }),
   })
   .refine(config => config.openAfter <= config.openWithin, {

@@ -48,8 +48,8 @@ export class Diagnosing {
     due.sort((a, b) => Number(a.held) - Number(b.held) || this.#lookedMs(a) - this.#lookedMs(b));
     const looked = this.#lookAt(due.slice(0, mostAtOnce), draft);
     if (this.#unseen.size >= mostFailed) this.#unseen.clear();
-    for (const [i, { incident, held, mailed }] of due.entries())
-      if (i < looked || held || mailed.length > 0 || incident.diagnosis) this.#unseen.delete(incident.id);
+    for (const [i, { incident, mailed }] of due.entries())
+      if (i < looked || mailed.length > 0 || incident.diagnosis) this.#unseen.delete(incident.id);
       else this.#unseen.add(incident.id);
   }
 

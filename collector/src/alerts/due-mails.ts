@@ -5,7 +5,7 @@ import { undiagnosed } from './diagnosing.js';
 import { isMuted } from './handling.js';
 import type { Incident } from './incident.js';
 import { isCovered } from './joining.js';
-import { isStormy } from './storm.js';
+import { hasPlace, isStormy, withOpening } from './storm.js';
 
 /**
  * So long a first mail waits for a second look at the cause, ms: of simulated faults the first look, a row or two after
@@ -24,23 +24,28 @@ export function dueMails(
   unseen?: ReadonlySet<string>,
 ): MailRequest[] {
   const stormy = isStormy(draft.storm, nowMs, config);
-  return draft.touched().flatMap(record => {
-    const { id } = record.incident;
+  return draft.touched().flatMap(found => {
+    const { id } = found.incident;
+    const record = released(found, draft, config, nowMs, unseen);
     const settled = draft.isSettled(id) || record.owesClosing === true;
     if (isMuted(record.incident, nowMs)) {
-      if (settled && hasTold(record)) draft.setRecord({ ...record, owesClosing: true });
+      // What ends in silence waits for no look any more.
+      const { waitsUntilMs: _, ...rest } = record;
+      draft.setRecord(settled && hasTold(record) ? { ...rest, owesClosing: true } : rest);
       return [];
     }
     if (isCovered(record, draft, config, nowMs)) return [];
     const urgent = dueKinds(record, settled, draft.isNew(id));
     const kinds = urgent.length > 0 || stormy ? urgent : dueUpdates(record);
-    if (kinds.length === 0) return [];
+    if (kinds.length === 0 || !hasItsPlace(record, draft, config, nowMs)) return [];
     const isFresh = draft.isNew(id) || record.waitsUntilMs !== undefined;
     if (kinds[0] === 'opened' && isFresh && mayWait(record, unseen) && !hasWaited(record, nowMs)) {
       if (record.waitsUntilMs === undefined)
         draft.setRecord({ ...record, waitsUntilMs: nowMs + secondLookMs });
       return [];
     }
+    if (kinds[0] === 'opened' && record.incident.handling?.maintenance)
+      draft.storm = withOpening(draft.storm, openingOf(record, nowMs), config);
     const { owesClosing: _, waitsUntilMs: __, ...rest } = record;
     const { incident, told, trace } = record;
     const mailed = [...record.mailed, ...withImplied(kinds, record)];
@@ -62,12 +67,53 @@ export function isOverdue(
   nowMs: number,
 ): boolean {
   const { incident, held, owesClosing, waitsUntilMs } = record;
-  if (held || isMuted(incident, nowMs)) return false;
+  if (isMuted(incident, nowMs)) return false;
+  if (held) return mayBeReleased(record, draft, config, nowMs);
   if (owesClosing) return true;
-  if (incident.state !== 'open' || dueKinds(record, false, false).length === 0) return false;
+  if (incident.state !== 'open' || !hasItsPlace(record, draft, config, nowMs)) return false;
+  // Others may write in between: an update does not wait for rows of its own device.
+  const isUpdated = dueUpdates(record).length > 0 && !isStormy(draft.storm, nowMs, config);
+  if (!isUpdated && dueKinds(record, false, false).length === 0) return false;
   // What was not looked at yet is looked at, however long it has waited.
   const isDue = waitsUntilMs === undefined || !incident.diagnosis || hasWaited(record, nowMs);
   return isDue && !isCovered(record, draft, config, nowMs);
+}
+
+/** Held back no longer, if its time has come; then it is counted, so that no storm of mails follows. */
+function released(
+  record: IncidentRecord,
+  draft: Draft,
+  config: AlertsConfig,
+  nowMs: number,
+  unseen: ReadonlySet<string> | undefined,
+): IncidentRecord {
+  if (!record.held || isMuted(record.incident, nowMs) || unseen?.has(record.incident.id)) return record;
+  if (!mayBeReleased(record, draft, config, nowMs)) return record;
+  draft.storm = withOpening(draft.storm, openingOf(record, nowMs), config);
+  return { ...record, held: false };
+}
+
+/** After the storm; what is critical, as soon as it is known to be no part of another. */
+function mayBeReleased(record: IncidentRecord, draft: Draft, config: AlertsConfig, nowMs: number): boolean {
+  const { state, severity, diagnosis, detector } = record.incident;
+  if (state !== 'open') return false;
+  const isUrgent = severity === 'critical' && (diagnosis !== undefined || undiagnosed.has(detector));
+  if (!isUrgent && isStormy(draft.storm, nowMs, config)) return false;
+  return fits(record, draft, config, nowMs) && !isCovered(record, draft, config, nowMs);
+}
+
+function fits(record: IncidentRecord, draft: Draft, config: AlertsConfig, nowMs: number): boolean {
+  return hasPlace(draft.storm, openingOf(record, nowMs), id => draft.isCritical(id), config);
+}
+
+function openingOf({ incident: { id, gateway, device } }: IncidentRecord, atMs: number) {
+  return { atMs, incidentId: id, place: `${gateway}/${device}` };
+}
+
+/** Work that ends lets hundreds go at once: they go as those of a storm do. */
+function hasItsPlace(record: IncidentRecord, draft: Draft, config: AlertsConfig, nowMs: number): boolean {
+  const isFirst = !record.mailed.includes('opened') && record.incident.handling?.maintenance !== undefined;
+  return !isFirst || fits(record, draft, config, nowMs);
 }
 
 function hasTold({ mailed, held }: IncidentRecord): boolean {

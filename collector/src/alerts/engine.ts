@@ -67,6 +67,8 @@ const saveEveryMs = 1000;
 /** A cursor names every gateway: what is saved for its sake alone is saved the less often, the longer it is. */
 const saveEveryMsPerGateway = 5;
 const maxClosed = 1000;
+/** What one tick ends or tells at most: each may be rendered for several outlets. */
+const mostATick = 20;
 
 export class IncidentEngine implements Sink {
   /** What it tells sinks. */
@@ -124,9 +126,18 @@ export class IncidentEngine implements Sink {
     return this.#exclusively(async () => {
       if (!this.#board) return;
       const draft = new Draft(this.#board);
-      for (const key of this.#board.states.keys()) this.#observeSilence(draft, key, nowMs);
-      for (const record of this.#board.records.values())
-        if (isOverdue(record, draft, this.#options.config, nowMs)) touch(draft, record);
+      let left = mostATick;
+      for (const key of this.#board.states.keys()) {
+        if (left <= 0) break;
+        if (this.#observeSilence(draft, key, nowMs)) left -= 1;
+      }
+      for (const { incident } of this.#board.records.values()) {
+        if (left <= 0) break;
+        const record = draft.record(incident.id)!;
+        if (!isOverdue(record, draft, this.#options.config, nowMs)) continue;
+        touch(draft, record);
+        left -= 1;
+      }
       this.#diagnosing?.look(draft);
       // Nobody hands these changes in again but the next tick: so no error may end it.
       await this.#finish(draft, this.#cursor).catch(error =>
@@ -264,15 +275,17 @@ export class IncidentEngine implements Sink {
     }
   }
 
-  #observeSilence(draft: Draft, key: string, nowMs: number): void {
+  /** @returns whether anything has changed */
+  #observeSilence(draft: Draft, key: string, nowMs: number): boolean {
     const state = draft.state(key);
-    if (!state) return;
+    if (!state) return false;
     const seen = this.#seen.get(key) ?? { rowMs: nowMs, closedMs: nowMs };
     const { config } = this.#options;
     const observed = observeSilence(state, nowMs - seen.rowMs, nowMs - seen.closedMs, config);
-    if (observed.state === state) return;
+    if (observed.state === state) return false;
     draft.setState(key, applyChanges(draft, observed, state.incidentId, config));
     this.#seen.set(key, { ...seen, closedMs: nowMs });
+    return true;
   }
 
   /** Commits what matters now, or enough time later; otherwise only memory moves on. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
+import { aDiagnosis } from '../testing/a-diagnosis.js';
 import { AlertBench, forestFlag, pattern, ruleFlag, temporaryFolder } from '../testing/alert-bench.js';
 import { Tape } from '../testing/deliveries.js';
+import type { Incident } from './incident.js';
 
 const tapeOf = (...devices: string[]) => new Tape({ seed: 1, devices });
 const texts = (bench: AlertBench) => bench.engine.list(1)[0]!.timeline.map(({ text }) => text);
@@ -128,8 +130,22 @@ test('an incident that outlasts its maintenance is mailed without a further row;
   assert.equal(of('pump-2').state, 'closed');
   await clock.advance(3_590_000);
   await bench.feed(tape.block(pattern('pump-1', 'x')));
-  await clock.advance(20_000);
+  await clock.advance(11_000);
   await bench.engine.tick(clock.now());
   await bench.engine.handle(of('pump-2').id, { kind: 'feedback', verdict: 'real' }, 'Ada');
   assert.deepEqual(bench.mailIds(), [`${of('pump-1').id}-opened`]);
+});
+
+test('muted before its first mail it has none, whatever is done with it when it is over', async t => {
+  const diagnose = ({ lastMs }: Incident) => aDiagnosis({ atMs: lastMs });
+  const bench = await AlertBench.open(t, { diagnose, alerts: { closeAfterMs: 5000, reopenWithinMs: 5000 } });
+  const tape = tapeOf('pump-1');
+  await bench.feed(tape.block(pattern('pump-1', 'xxx')));
+  const { id } = bench.engine.list(1)[0]!;
+  await bench.engine.handle(id, { kind: 'mute', minutes: 10 }, 'Ada');
+  await bench.feed(tape.block(pattern('pump-1', '.'.repeat(30))));
+  await bench.engine.handle(id, { kind: 'mute', minutes: 0 }, 'Ada');
+  await bench.engine.handle(id, { kind: 'acknowledge' }, 'Ada');
+  assert.equal(bench.engine.get(id)!.state, 'closed');
+  assert.deepEqual(bench.mailIds(), []);
 });

@@ -268,15 +268,31 @@ test('a part of what nobody is told of is told of itself', async t => {
   await busy.bench.engine.tick(clock.now());
   assert.deepEqual([busy.mailed('motor'), busy.mailed('oil')], [[], ['opened']], 'its own window is over');
 
-  const held = await Plant.open(
-    t,
-    { fan: 'bearing' },
-    { clock, alerts: { closeAfterMs: 1e7, stormDevices: 1 } },
-  );
+  const held = await Plant.open(t, { fan: 'bearing' }, { alerts: { closeAfterMs: 1e7, stormDevices: 1 } });
   await held.feed({ ...trouble('fan'), ...trouble('motor') });
   assert.deepEqual(held.mailed('motor'), [], 'held back in the storm');
   await held.feed({ oil: pattern('oil', `${'.'.repeat(70)}xxx`) });
   assert.deepEqual(held.mailed('oil'), ['opened']);
+});
+
+test('parts of what becomes part of another are parts of that', async t => {
+  const assets = [
+    { path: 'north/line-2/press-4', devices: [{ device: 'motor' }, { device: 'oil' }] },
+    { path: 'north/line-2/press-5', devices: [{ device: 'press-5' }] },
+  ];
+  const topology = new Topology(topologyConfig.parse({ assets }));
+  const plant = await Plant.open(t, { 'press-5': 'sag', motor: 'bearing', oil: 'bearing' }, { topology });
+  await plant.feed({ ...trouble('press-5'), ...trouble('motor'), ...trouble('oil') }, 0);
+  assert.equal(plant.of('oil').partOf, plant.of('motor').id);
+  plant.said.motor = 'sag';
+  plant.said.oil = 'sag';
+  await plant.feed({ ...trouble('press-5'), ...trouble('motor'), ...trouble('oil') });
+  const whole = plant.of('press-5');
+  assert.deepEqual([plant.of('motor').partOf, plant.of('oil').partOf], [whole.id, whole.id]);
+  assert.deepEqual([whole.parts?.map(({ device }) => device), whole.partCount], [['motor', 'oil'], 2]);
+  assert.deepEqual([plant.of('motor').parts, plant.of('motor').partCount], [undefined, undefined]);
+  assert.deepEqual(plant.bench.mailIds(), [`${whole.id}-opened`]);
+  assert.match((await plant.bench.mails.body(`${whole.id}-opened`))!.text, /oil/);
 });
 
 test('500 gateways that lose their supply are one incident with a list, and one mail; when it is over, one more', async t => {

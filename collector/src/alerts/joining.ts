@@ -14,6 +14,7 @@ import type { AlertsConfig } from './config.js';
 import type { Incident } from './incident.js';
 import { noted } from './incident-change.js';
 import { withSeverity, worst } from './severity.js';
+import { withoutOpening } from './storm.js';
 
 const mostNamed = 50;
 /** Later ones are told by their number. */
@@ -28,10 +29,24 @@ export function join(draft: Draft, id: string, topology: Topology | undefined): 
   const bond = firstOf(record, draft, topology);
   const parent = draft.record(bond?.id ?? null);
   if (!bond || !parent) return;
-  const { incident } = record;
+  const { parts: _, partCount: __, ...incident } = record.incident;
+  const moved = record.incident.parts ? partsOf(incident.id, draft) : [];
   draft.setRecord({ ...record, incident: asPart(incident, parent.incident, bond.kind), bond: bond.kind });
-  draft.setRecord({ ...parent, incident: withPart(parent.incident, incident, bond.kind) });
+  for (const one of moved)
+    draft.setRecord({
+      ...one,
+      incident: { ...one.incident, partOf: parent.incident.id },
+      bond: bond.kind === 'feeds' ? bond.kind : (one.bond ?? 'cause'),
+    });
+  let whole = withPart(parent.incident, incident, bond.kind);
+  for (const one of moved) whole = withPart(whole, one.incident, one.bond ?? 'cause');
+  draft.setRecord({ ...parent, incident: whole });
+  draft.storm = withoutOpening(draft.storm, incident.id);
   draft.urgent = true;
+}
+
+function partsOf(id: string, draft: Draft): IncidentRecord[] {
+  return draft.incidents().flatMap(one => (one.partOf === id ? (draft.record(one.id) ?? []) : []));
 }
 
 /** Why it is one event. */

@@ -7,7 +7,7 @@ import type { AlertsConfig } from './config.js';
 import { type AlarmState, type Change, type Flag, idle, type Observed, observe } from './device-alarm.js';
 import { ease } from './easing.js';
 import { type DeviceSteps, type Step, stepsOf } from './findings.js';
-import { inMaintenance } from './handling.js';
+import { inMaintenance, isMuted } from './handling.js';
 import type { Incident, Severity } from './incident.js';
 import {
   addLateRows,
@@ -21,7 +21,7 @@ import {
 import { windowFor } from './maintenance.js';
 import { heeded } from './sensitivity.js';
 import { rankOf } from './severity.js';
-import { afterOpening, isStorm } from './storm.js';
+import { hasPlace, withHeld, withOpening } from './storm.js';
 
 export interface ObservedDevice {
   readonly key: string;
@@ -167,14 +167,22 @@ export function quieted(opened: Incident, atMs: number, config: AlertsConfig): I
   return window ? inMaintenance(opened, window) : opened;
 }
 
-/** A new incident; in a storm of them it is held back. */
+/** A new incident; in a storm of them it is held back. What mails nothing now makes no storm. */
 export function putOpened(draft: Draft, opened: Incident, atMs: number, config: AlertsConfig): void {
   const incident = quieted(opened, atMs, config);
-  const place = `${incident.gateway}/${incident.device}`;
-  draft.storm = afterOpening(draft.storm, { atMs, incidentId: incident.id, place }, config);
-  const held = isStorm(draft.storm);
-  draft.setRecord({ incident, mailed: [], held });
-  if (held) noteStorm(draft, atMs);
+  if (isMuted(incident, atMs)) {
+    draft.setRecord({ incident, mailed: [], held: false });
+    return;
+  }
+  const opening = { atMs, incidentId: incident.id, place: `${incident.gateway}/${incident.device}` };
+  draft.setRecord({ incident, mailed: [], held: false });
+  if (hasPlace(draft.storm, opening, id => draft.isCritical(id), config)) {
+    draft.storm = withOpening(draft.storm, opening, config);
+    return;
+  }
+  draft.setRecord({ incident, mailed: [], held: true });
+  draft.storm = withHeld(draft.storm, opening);
+  noteStorm(draft, atMs);
 }
 
 function noteStorm(draft: Draft, atMs: number): void {
