@@ -39,6 +39,12 @@ test('a step and a ramp are told apart, with side, size and time', () => {
   assert.ok(laterMs > 0 && laterMs <= 15_000, String(laterMs));
 });
 
+test('the way back to the other side is not when it left', () => {
+  const sign = signOf((value, since) => (since < 56 ? value - 15 : value + 15));
+  assert.ok(sign.shift < -6, JSON.stringify(sign));
+  assert.deepEqual([sign.leftMs, sign.stepped], [null, false]);
+});
+
 test('single readings that stand apart are counted, and do not count as a level or as noise', () => {
   const sign = signOf((value, since) => (since % 12 === 5 ? value + 20 : value));
   assert.equal(sign.jumps, 5);

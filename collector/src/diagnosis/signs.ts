@@ -133,13 +133,14 @@ function signOf(
   const usual = usualOf(base, Math.max(spanShare * span, seen));
   const since = finite(shown.slice(onset));
   const noise = since.length < leastNoise ? usual.noise : noiseOf(since);
-  const departed = departure(shown, lead, usual);
+  const shift = now === null ? 0 : (now - usual.center) / usual.half;
+  const departed = departure(shown, lead, usual, Math.sign(shift));
   const stepped = departed >= 0 && isStep(shown, departed, usual);
   return {
     ...blank,
     usual: [usual.low, usual.high],
     crossing: departed < 0 ? undefined : crossingOf(time, shown, lead, usual),
-    shift: now === null ? 0 : (now - usual.center) / usual.half,
+    shift,
     leftMs: departed < 0 ? null : time[departed]!,
     jumps: jumpsOf(shown.slice(lead), usual, noise),
     noise: noise / usual.noise,
@@ -231,23 +232,25 @@ function noiseOf(values: readonly number[]): number {
   return kept.reduce((sum, step) => sum + step, 0) / kept.length / (0.325 * Math.SQRT2);
 }
 
-/** Index of the first of the rows that have stayed outside on one side ever since; -1 = it is not outside. */
-function departure(values: readonly (number | null)[], from: number, usual: Usual): number {
+/**
+ * Index of the first of the rows that have stayed outside on that side ever since; -1 = it is not outside there: the way
+ * back may lead to the other side for some rows.
+ */
+function departure(values: readonly (number | null)[], from: number, usual: Usual, side: number): number {
   let at = -1;
-  let side = 0;
   let stay = 0;
   for (let i = from; i < values.length; i++) {
     const value = values[i];
     if (value === null || value === undefined) continue;
-    const now = sideOf(value, usual);
-    if (now !== side || now === 0) {
-      side = now;
+    if (side === 0 || sideOf(value, usual) !== side) {
+      at = -1;
       stay = 0;
-      at = now === 0 ? -1 : i;
+      continue;
     }
+    if (at < 0) at = i;
     stay += 1;
   }
-  return at >= 0 && stay >= leftFor ? at : -1;
+  return stay >= leftFor ? at : -1;
 }
 
 function sideOf(value: number, { center, half }: Usual): -1 | 0 | 1 {
