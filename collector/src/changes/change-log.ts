@@ -10,7 +10,7 @@ import { getOrMake } from '@edgeward/shared/maps';
 import type { AlertStore } from '../alerts/alert-store.js';
 import type { GatewayReport } from '../report.js';
 import type { Change, ChangeKind } from './change.js';
-import { schemaDiff } from './schema-diff.js';
+import { type Fields, schemaDiff, withFields } from './schema-diff.js';
 
 /** What reports said last. */
 interface Known {
@@ -30,7 +30,14 @@ interface Entry {
 interface Schemas {
   /** Those that all their devices have. */
   readonly current: Set<Schema>;
-  readonly byDevice: Map<string, Schema>;
+  readonly byDevice: Map<string, Seen>;
+}
+
+/** Devices that went the same way share it. */
+interface Seen {
+  readonly schema: Schema;
+  /** All that it ever had. */
+  readonly fields: Fields;
 }
 
 const prefix = 'change/';
@@ -93,7 +100,9 @@ export class ChangeLog {
       const changes = schemaChanges(schemas, batch.schema, batch.time[0]!);
       if (changes.length === 0) continue;
       const entry = this.#entries.get(gateway);
-      this.#put(gateway, { ...entry, changes: withNew(entry?.changes ?? [], changes) });
+      const known = entry?.changes ?? [];
+      const all = withNew(known, changes);
+      if (all !== known) this.#put(gateway, { ...entry, changes: all });
     }
   }
 
@@ -181,12 +190,13 @@ function schemaChanges({ current, byDevice }: Schemas, schema: Schema, atMs: num
     byDevice.clear();
   }
   const devicesOf = new Map<string, string[]>();
+  const steps = new Map<Seen | undefined, Step>();
   for (const device of schema.devices) {
     const before = byDevice.get(device);
-    byDevice.set(device, schema);
-    if (!before || before === schema) continue;
-    current.delete(before);
-    const what = before.type === schema.type ? schemaDiff(before, schema) : undefined;
+    if (before?.schema === schema) continue;
+    const { seen, what } = getOrMake(steps, before, () => stepFrom(before, schema));
+    byDevice.set(device, seen);
+    if (before) current.delete(before.schema);
     if (what !== undefined) getOrMake(devicesOf, what, () => []).push(device);
   }
   current.add(schema);
@@ -195,6 +205,17 @@ function schemaChanges({ current, byDevice }: Schemas, schema: Schema, atMs: num
     deviceType: schema.type,
     ...(devices.length <= mostDevices && { devices }),
   }));
+}
+
+interface Step {
+  readonly seen: Seen;
+  readonly what: string | undefined;
+}
+
+function stepFrom(before: Seen | undefined, schema: Schema): Step {
+  const known = before?.schema.type === schema.type ? before.fields : undefined;
+  const seen = { schema, fields: withFields(known, schema) };
+  return { seen, what: known && schemaDiff(known, schema) };
 }
 
 /** What is known already is not noted again: after a start the journal tells it once more. */

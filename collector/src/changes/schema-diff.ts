@@ -3,22 +3,34 @@ import type { Schema } from '@edgeward/shared/contracts';
 type Field = Schema['fields'][number];
 
 const mostNamed = 6;
+/** That are remembered of a device. */
+const mostFields = 256;
 
-/** What is otherwise with the fields, in words; undefined = nothing that readings depend on. */
-export function schemaDiff(before: Schema, after: Schema): string | undefined {
-  const [old, now] = [fieldsOf(before), fieldsOf(after)];
-  const parts = [
-    ...after.fields.flatMap(field => changeOf(old.get(field.name), field) ?? []),
-    ...before.fields.flatMap(({ name }) => (now.has(name) ? [] : [`${name} is gone`])),
-  ];
+/** By name. */
+export type Fields = ReadonlyMap<string, Field>;
+
+/**
+ * What is otherwise with the fields than ever before, in words; undefined = nothing that readings depend on. What is not
+ * there may come later: sources that are not told their fields learn them anew at each start.
+ * @param before  each as it was last
+ */
+export function schemaDiff(before: Fields, after: Schema): string | undefined {
+  const parts = after.fields.flatMap(field => changeOf(before.get(field.name), field) ?? []);
   if (parts.length === 0) return undefined;
   const named = parts.slice(0, mostNamed);
   const more = parts.length - named.length;
   return more > 0 ? `${named.join(', ')} and ${more} more` : named.join(', ');
 }
 
-function fieldsOf({ fields }: Schema): ReadonlyMap<string, Field> {
-  return new Map(fields.map(field => [field.name, field]));
+/** With these as they are now; of too many those go that were last seen longest ago. */
+export function withFields(before: Fields | undefined, { fields }: Schema): Fields {
+  const all = new Map(before);
+  for (const field of fields) {
+    all.delete(field.name);
+    all.set(field.name, field);
+  }
+  const excess = all.size - Math.max(mostFields, fields.length);
+  return excess > 0 ? new Map([...all].slice(excess)) : all;
 }
 
 function changeOf(before: Field | undefined, { name, unit, kind }: Field): string | undefined {
