@@ -25,7 +25,7 @@ import { type Diagnose, Diagnosing } from './diagnosing.js';
 import { type DriftReport, observeDrifts } from './drift-incidents.js';
 import { dueMails, isOverdue } from './due-mails.js';
 import { widen } from './extent.js';
-import { type HandlingAction, handle, unknownIncident } from './handling.js';
+import { type HandlingAction, handle, unknownIncident, withMoved } from './handling.js';
 import { type HealthNews, observeHealth } from './health-incidents.js';
 import type { Incident, IncidentWording, Severity } from './incident.js';
 import { IncidentNotes } from './incident-notes.js';
@@ -167,12 +167,14 @@ export class IncidentEngine implements Sink {
       const board = await this.#loaded();
       const record = board.records.get(id);
       if (!record) throw unknownIncident(id);
-      const incident = handle(record.incident, action, by, this.#options.clock.now());
-      if (incident === record.incident) return incident;
+      const handled = handle(record.incident, action, by, this.#options.clock.now());
+      if (handled === record.incident) return handled;
       const draft = new Draft(board);
+      const moves =
+        action.kind === 'feedback' ? adjustmentsFor(handled, action.verdict, board.sensitivity) : [];
+      for (const one of moves) draft.adjust(one);
+      const incident = moves.length > 0 ? withMoved(handled) : handled;
       draft.setRecord({ ...record, incident });
-      if (action.kind === 'feedback')
-        for (const one of adjustmentsFor(incident, action.verdict, board.sensitivity)) draft.adjust(one);
       await this.#commit(draft, this.#cursor);
       return incident;
     });

@@ -58,10 +58,15 @@ test('after a false alarm, that device alone must score higher; real ones and ot
   await alarm('pump-1', 0.66);
   const { id } = bench.engine.list(1)[0]!;
   await bench.engine.handle(id, { kind: 'feedback', verdict: 'false-alarm' }, 'Ada');
+  const moved = (one: string) => bench.engine.get(one)!.handling?.feedback?.moved;
+  assert.equal(moved(id), true);
   await alarm('pump-1', 0.67);
   assert.equal(count(), 1, 'no more unusual than what was called a false alarm');
   await alarm('pump-2', 0.67);
   assert.equal(count(), 2);
+  const other = bench.engine.list(9).find(({ device }) => device === 'pump-2')!.id;
+  await bench.engine.handle(other, { kind: 'feedback', verdict: 'real' }, 'Ada');
+  assert.equal(moved(other), undefined, 'there was nothing to take back');
   await bench.feed(tape.block([...pattern('pump-1', 'xx', ruleFlag()), ...pattern('pump-1', quiet)]));
   assert.equal(count(), 3, 'a rule is a fact');
   await alarm('pump-1', 0.75);

@@ -10,7 +10,13 @@ export interface Handling {
   readonly acknowledged?: { readonly atMs: number; readonly by: string };
   /** No mails before then, ms. */
   readonly mutedUntilMs?: number;
-  readonly feedback?: { readonly verdict: Feedback; readonly atMs: number; readonly by: string };
+  readonly feedback?: {
+    readonly verdict: Feedback;
+    readonly atMs: number;
+    readonly by: string;
+    /** It moved a threshold of the device; absent: it did not, or it is of an earlier release. */
+    readonly moved?: true;
+  };
   /** It opened while somebody worked there: no mails before the end of that. */
   readonly maintenance?: { readonly name: string; readonly untilMs: number };
 }
@@ -52,6 +58,13 @@ export function handle(
       return put({ feedback }, `Called ${said} by ${who}`);
     }
   }
+}
+
+/** What somebody said of it moved a threshold. */
+export function withMoved(incident: Incident): Incident {
+  const { feedback } = incident.handling ?? {};
+  if (!feedback) return incident;
+  return { ...incident, handling: { ...incident.handling, feedback: { ...feedback, moved: true } } };
 }
 
 function mute(incident: Incident, minutes: number, who: string, nowMs: number): Incident {

@@ -193,7 +193,12 @@ export const incident = z.strictObject({
       acknowledged: z.strictObject({ atMs: z.number(), by: z.string() }).optional(),
       mutedUntilMs: z.number().optional(),
       feedback: z
-        .strictObject({ verdict: z.enum(['real', 'false-alarm']), atMs: z.number(), by: z.string() })
+        .strictObject({
+          verdict: z.enum(['real', 'false-alarm']),
+          atMs: z.number(),
+          by: z.string(),
+          moved: z.literal(true).optional().meta({ description: 'It moved a threshold of the device' }),
+        })
         .optional(),
       maintenance: z.strictObject({ name: z.string(), untilMs: z.number() }).optional(),
     })

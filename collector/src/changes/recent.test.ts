@@ -40,13 +40,14 @@ test('work that ended before it, or goes on, where the device is', () => {
   assert.deepEqual(found([], { maintenance }), ['maintenance painting goes on', 'maintenance overhaul']);
 });
 
-test("people's word on alarms of the device moved its threshold", () => {
-  const feedback = { verdict: 'false-alarm' as const, atMs: before(120), by: 'Ada' };
+test("people's word on alarms of the device is a change where it moved its threshold", () => {
+  const feedback = { verdict: 'false-alarm' as const, atMs: before(120), by: 'Ada', moved: true as const };
+  const { moved: _, ...idle } = feedback;
   const judged = anIncident({ id: 'inc-1', handling: { feedback } });
   const others = [
     judged,
     anIncident({ id: 'inc-2', device: 'pump-2', handling: { feedback } }),
-    anIncident({ id: 'inc-3', detectors: [], handling: { feedback } }),
+    anIncident({ id: 'inc-3', handling: { feedback: idle } }),
     anIncident({ id: 'inc-4' }),
   ];
   assert.deepEqual(found([], {}, others), ['threshold a false alarm']);

@@ -1,7 +1,6 @@
 /** What changed before an incident, with what the collector's own configuration and people changed. */
 import type { Incident } from '../alerts/incident.js';
 import { covers, type MaintenanceWindow } from '../alerts/maintenance.js';
-import { isAdjustable } from '../alerts/sensitivity.js';
 import { type Change, concerns } from './change.js';
 
 /** What is longer ago is no news. */
@@ -49,7 +48,7 @@ function judgementsBefore({ id, gateway, device }: Incident, incidents: readonly
   return incidents.flatMap(other => {
     const { feedback } = other.handling ?? {};
     const isOwn = other.gateway === gateway && other.device === device && other.id !== id;
-    if (!feedback || !isOwn || !other.detectors.some(({ detector }) => isAdjustable(detector))) return [];
+    if (!feedback?.moved || !isOwn) return [];
     const what = feedback.verdict === 'real' ? 'a real one' : 'a false alarm';
     return [{ kind: 'threshold' as const, atMs: feedback.atMs, what }];
   });
