@@ -171,6 +171,7 @@ export async function runCollector(
   const pastFile = path.join(config.dataDir, 'pipeline-past.state');
   const healthLog = log.child({ component: 'health' });
   const past = await readPast(pastFile, clock.now(), healthLog);
+  const savePast = () => writePast(pastFile, past, clock.now(), healthLog, config.health.minFreeBytes);
   const watch = new PipelineWatch({
     past,
     config: config.health,
@@ -240,12 +241,7 @@ export async function runCollector(
     ...(config.health.enabled
       ? [
           every(config.health.everyMs, 'a look at the pipeline', () => watch.look(), chores),
-          every(
-            6 * 3_600_000,
-            'what is usual of it',
-            () => writePast(pastFile, past, clock.now(), healthLog),
-            chores,
-          ),
+          every(6 * 3_600_000, 'what is usual of it', savePast, chores),
         ]
       : []),
     retention.run(stored.signal),
@@ -278,7 +274,7 @@ export async function runCollector(
   await ingesting;
   stored.abort();
   await Promise.race([Promise.all(working), untilAborted(deadline)]);
-  if (config.health.enabled) await writePast(pastFile, past, clock.now(), healthLog);
+  if (config.health.enabled) await savePast();
   await sinks[Symbol.asyncDispose]();
   log.info({ position: journal.position }, 'stopped');
 }

@@ -35,8 +35,7 @@ export class Ballast {
   async hold(): Promise<boolean> {
     if (await this.#whole()) return true;
     try {
-      const { bavail, bsize } = await statfs(path.dirname(this.#file));
-      if (bavail * bsize < roomFactor * this.#bytes) return false;
+      if (!(await this.#couldHold())) return false;
       await this.#write();
       return true;
     } catch {
@@ -45,11 +44,21 @@ export class Ballast {
     }
   }
 
+  /** Whether it is held or could be. Never throws: true where nobody knows. */
+  async hasRoom(): Promise<boolean> {
+    return (await this.#whole()) || (await this.#couldHold().catch(() => true));
+  }
+
   /** True if that made room. */
   async free(): Promise<boolean> {
     const held = await this.held();
     await rm(this.#file, { force: true });
     return held;
+  }
+
+  async #couldHold(): Promise<boolean> {
+    const { bavail, bsize } = await statfs(path.dirname(this.#file));
+    return bavail * bsize >= roomFactor * this.#bytes;
   }
 
   #whole(): Promise<boolean> {

@@ -13,6 +13,7 @@
 import { randomBytes } from 'node:crypto';
 import { Ballast } from '@edgeward/shared/ballast';
 import type { AgentEvent, Clock, Delivery, Described } from '@edgeward/shared/contracts';
+import { EdgewardError } from '@edgeward/shared/errors';
 import { failpoint } from '@edgeward/shared/failpoint';
 import { Gate } from '@edgeward/shared/gate';
 import type { Logger } from '@edgeward/shared/log';
@@ -64,7 +65,7 @@ export type { BlockName, Reading } from './blocks.js';
 
 export interface JournalOptions {
   readonly directory: string;
-  /** Room that is kept for a full disk; 4 MiB unless told. */
+  /** Room that is kept for a full disk, 4 MiB unless told: for what is removed, and for incidents and mails of it. */
   readonly ballastBytes?: number;
   /** Dead letters beyond are deleted, oldest first; 64 MiB unless told. */
   readonly maxDeadLetterBytes?: number;
@@ -88,6 +89,8 @@ export interface Along {
 
 /** More blocks than can be lost unnoticed, which is what LevelDB had not made a table of. */
 const leftOutAtLeast = 1_000_000;
+
+const shortText = 'no space left on device but what is kept for removing blocks, and for incidents and mails';
 
 export class Journal implements AsyncDisposable {
   readonly received: Received;
@@ -120,6 +123,8 @@ export class Journal implements AsyncDisposable {
   #clockSteps: ClockSteps;
   #busy: Promise<unknown> = Promise.resolve();
   #position = 0;
+  /** What is left is not for blocks. */
+  #isShort = false;
   /** Positions that this start has left out. */
   #leftOut = { from: 0, through: -1 };
 
@@ -193,6 +198,7 @@ export class Journal implements AsyncDisposable {
       clockSteps: await ClockSteps.load(store),
     });
     await journal.#check(loaded);
+    journal.#isShort = !(await journal.#ballast.hasRoom());
     for (const { position, ingestedMs, rows } of await journal.#blocks.samples(journal.position))
       journal.arrivals.note(position, ingestedMs, 1, rows);
     return journal;
@@ -266,6 +272,7 @@ export class Journal implements AsyncDisposable {
     const all = [...blocks, ...plan.writes(), ...[...schemas].map(schemaPut), ...more];
     if (all.length === 0) return [];
     failpoint('journal.before-commit');
+    if (this.#isShort) throw new EdgewardError('EW_STORE_WRITE', shortText);
     await this.#writeWith(all, this.#checkpoint.due(this.#position));
     failpoint('journal.after-commit');
     this.#clockSteps = steps;
@@ -343,10 +350,14 @@ export class Journal implements AsyncDisposable {
     this.#blocks.forgetTail();
   }
 
-  /** After `append` failed, before the next try. On a full disk LevelDB can only open again if something makes room. */
+  /**
+   * After `append` failed, before the next try. On a full disk LevelDB can only open again if something makes room. Blocks
+   * do not get that: a disk that takes them for a moment, and then none, would be told to be well again.
+   */
   async recover(): Promise<void> {
     await this.#ballast.free().catch(() => false);
     await this.#store.reopen().catch(() => undefined);
+    this.#isShort = !(await this.#ballast.hold()) && !(await this.#ballast.hasRoom());
   }
 
   /** What is done now and then while all is well. */

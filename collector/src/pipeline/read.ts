@@ -98,7 +98,8 @@ function gatewayReading(gateway: Gateway, atMs: number): GatewayReading {
   };
 }
 
-async function freeIn(folder: string): Promise<number | undefined> {
+/** Bytes; undefined = nobody knows. */
+export async function freeIn(folder: string): Promise<number | undefined> {
   try {
     const { bavail, bsize } = await statfs(folder);
     return bavail * bsize;

@@ -64,6 +64,8 @@ export class PipelineWatch {
   readonly #groups = new Groups();
   readonly #held = new Map<string, Held>();
   #untold: readonly Finding[] = [];
+  /** Nothing is said of what is unlike its own past. */
+  #isDisturbed = false;
   #before: Reading | undefined;
   #startedAtMs: number | undefined;
   /** Since when all gateways could reach us, by the monotonic clock. */
@@ -152,10 +154,12 @@ export class PipelineWatch {
     if (!this.#options.config.unusual) return [];
     const held = [...this.#held.values()].map(({ finding }) => finding).filter(one => !isUnusual(one.kind));
     const all = [...ruled, ...held];
-    const told = new Set(all.flatMap(({ device, affected }) => [device, ...affected]));
+    // A group of gateways stands under the collector's name, and is none of its own trouble.
+    const told = new Set(all.flatMap(one => (isGroup(one) ? one.affected : [one.device, ...one.affected])));
     const isDisturbed =
       isUnsettled ||
-      all.some(({ deviceType, kind }) => deviceType === 'pipeline-collector' && !isLasting.has(kind));
+      all.some(one => one.deviceType === 'pipeline-collector' && !isGroup(one) && !isLasting.has(one.kind));
+    this.#isDisturbed = isDisturbed;
     const sites = new Map(gateways.map(({ id, site }) => [id, site]));
     const siteOf = (id: string) => sites.get(id) ?? null;
     return this.#past.judge({ rows, nowMs, told, isDisturbed, siteOf });
@@ -204,6 +208,7 @@ export class PipelineWatch {
       // What was open before a start is over once it has been heard, not because nothing is known of it.
       stays: incident =>
         isNew ||
+        (this.#isDisturbed && isUnusual(kindOf(incident))) ||
         (!isJudged && isOfGateways(incident)) ||
         (isUnheard(incident) && nowMs - incident.firstMs < goneMs),
       endOf: incident => {
@@ -227,6 +232,13 @@ export class PipelineWatch {
 function isOfGateways({ deviceType, source }: Incident): boolean {
   return deviceType === 'pipeline-gateway' || source.endsWith(` ${groupSubject}`);
 }
+
+/** Its source without the subject. */
+function kindOf({ source }: Incident): string {
+  return source.split(' ', 1)[0]!;
+}
+
+const isGroup = ({ subject }: Finding) => subject === groupSubject;
 
 const goneText =
   'it began more than a week ago, and nothing has been heard since the collector started: it may have been taken away';

@@ -3,11 +3,13 @@
  * each with its length before it, so that nobody waits for all of a large fleet.
  */
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { packState, unpackState } from '@edgeward/models/scorer-state';
 import { messageOf } from '@edgeward/shared/errors';
 import { isAbsent, writeFileAtomic } from '@edgeward/shared/files';
 import type { Logger } from '@edgeward/shared/log';
+import { freeIn } from '../read.js';
 import { AwayHabits } from '../rules/away-habits.js';
 import { PastJudge } from './past-judge.js';
 
@@ -36,14 +38,26 @@ export async function readPast(file: string, nowMs: number, log: Logger): Promis
   }
 }
 
-/** Never throws: without it the next start only learns anew. */
+/**
+ * Never throws: without it the next start only learns anew.
+ * @param minFreeBytes  with less on its disk nothing is written: others need that more
+ */
 export async function writePast(
   file: string,
   { judge, habits }: Past,
   nowMs: number,
   log: Logger,
+  minFreeBytes = 0,
 ): Promise<void> {
   try {
+    const freeBytes = await freeIn(path.dirname(file));
+    if (freeBytes !== undefined && freeBytes < minFreeBytes) {
+      log.warn(
+        { file, freeBytes, minFreeBytes },
+        'what is usual of the pipeline is not saved: too little room',
+      );
+      return;
+    }
     const parts: Uint8Array[] = [];
     const away = { type: habitsType, revision: '1', devices: habits.save(nowMs) };
     for (const memory of [away, ...judge.save(devicesAtOnce)]) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { silentLogger } from '@edgeward/shared/log';
@@ -177,6 +177,27 @@ test('a restart goes on with what is usual, and with what is out; damage learns 
   writeFileSync(file, bytes);
   fleet.judge = (await readPast(file, fleet.nowMs, silentLogger)).judge;
   fleet.quiet(60);
+});
+
+test('what was out before it was away for long is judged anew', async t => {
+  const file = path.join(await temporaryFolder(t), 'past.state');
+  const fleet = known();
+  fleet.fault = slowWay;
+  assert.ok(fleet.untilTold(60));
+  await writePast(file, { judge: fleet.judge, habits: new AwayHabits() }, fleet.nowMs, silentLogger);
+  fleet.minute += 120;
+  fleet.judge = (await readPast(file, fleet.nowMs, silentLogger)).judge;
+  fleet.fault = values => values;
+  fleet.quiet(60);
+});
+
+test('where room is short it is not saved', async t => {
+  const file = path.join(await temporaryFolder(t), 'past.state');
+  const past = { judge: new PastJudge(), habits: new AwayHabits() };
+  await writePast(file, past, startMs, silentLogger, Number.MAX_SAFE_INTEGER);
+  assert.equal(existsSync(file), false);
+  await writePast(file, past, startMs, silentLogger, 1);
+  assert.equal(existsSync(file), true);
 });
 
 test('there is an end to how many are watched', () => {

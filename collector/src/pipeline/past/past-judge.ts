@@ -87,7 +87,7 @@ export class PastJudge {
         if (Math.abs(nowMs - newestMs) > forgottenMs || this.#count >= mostDevices) continue;
         const device = new WatchedDevice(features, this.#offsetMs());
         readBack(numbers, memory => device.remember(memory));
-        device.newestMs = newestMs;
+        device.resume(newestMs, nowMs);
         if (!known.has(name)) this.#count += 1;
         known.set(name, device);
       }

@@ -70,3 +70,31 @@ test('many at once are one incident', async t => {
   );
   assert.match(rig.incidents()[0]!.diagnosis!.causes[0]!.cause, /Something has changed at hq/);
 });
+
+test('while the collector itself is in trouble, what was unusual is not told to be over', async t => {
+  const rig = await rigOf(t, 2);
+  rig.first.sentMs = 400;
+  assert.ok((await rig.untilFound(2400)) !== undefined);
+  const [before] = rig.incidents('open');
+  rig.collector.queuedBytes = 0.95e6;
+  await rig.run(240);
+  rig.collector.queuedBytes = 0;
+  await rig.run(60);
+  const of = rig.incidents().filter(({ source }) => source === 'gateway-unusual');
+  assert.deepEqual(
+    of.map(({ id, state, timeline }) => [id, state, timeline.filter(({ text }) => /Closed/.test(text))]),
+    [[before!.id, 'open', []]],
+  );
+});
+
+test('a trouble that many gateways share is none of the collector: others are judged beside it', async t => {
+  const rig = await rigOf(t, 8);
+  const [odd, ...others] = rig.all;
+  for (const one of others.slice(0, 6)) one.outboxShare = 0.9;
+  await rig.run(60);
+  assert.match(rig.incidents('open')[0]?.title ?? '', /^6 of 8 gateways .* outbox/);
+  odd!.sentMs = 400;
+  await rig.run(2400);
+  const sources = rig.incidents('open').map(({ source, device }) => `${source} ${device}`);
+  assert.ok(sources.includes('gateway-unusual gw-1'), sources.join());
+});

@@ -111,6 +111,12 @@ export class WatchedDevice {
     this.isTold = memory.count(Number(this.isTold)) === 1;
   }
 
+  /** Goes on where another was, which last judged a minute at `newestMs`: after a while that says nothing of now. */
+  resume(newestMs: number, nowMs: number): void {
+    this.newestMs = newestMs;
+    if (Math.abs(nowMs - newestMs) > gapMinutes * minuteMs) this.#calm();
+  }
+
   /** In logarithms. */
   #outFrom(f: number): number {
     const usual = Math.max(leastUsual, this.past.usualStray[f]!);
