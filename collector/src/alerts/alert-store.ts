@@ -67,6 +67,16 @@ export class AlertStore implements AsyncDisposable {
     });
   }
 
+  /** The same; one that the disk has damaged is missing. */
+  getSound(key: string): Promise<object | undefined> {
+    return this.#exclusively(async () => {
+      const value = await (await this.#opened()).db.get(textKey('', key));
+      const record = value && recordIn(value);
+      if (value && !record) this.#tellDamaged(key);
+      return record;
+    });
+  }
+
   /** All values whose key begins with the prefix, in key order; the keys without it. */
   list(prefix: string): Promise<[string, unknown][]> {
     return this.#exclusively(async () => {

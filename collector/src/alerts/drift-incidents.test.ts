@@ -148,10 +148,13 @@ test('of a gateway that reports no more it closes after a week, in which it stay
   assert.match(closed!.timeline.at(-1)!.text, /has not reported for a week/);
   tell('edge-1');
   await reports.heed();
-  const again = bench.engine.get(closed!.id);
-  assert.deepEqual([again?.state, again?.closedMs], ['open', null]);
-  assert.match(again!.timeline.at(-1)!.text, /^Reopened, its gateway is back: 80 %/);
-  assert.equal(bench.engine.list(10).length, 2);
+  const again = bench.engine.list(10).find(({ gateway, state }) => gateway === 'edge-1' && state === 'open');
+  assert.match(again!.timeline.at(-1)!.text, /^Opened again, its gateway is back: 80 %/);
+  const mailed = (id: string) => bench.mailIds().filter(mail => mail.startsWith(id));
+  assert.deepEqual(mailed(closed!.id), [`${closed!.id}-opened`, `${closed!.id}-closed`]);
+  assert.deepEqual(mailed(again!.id), [`${again!.id}-opened`], 'who was told that it is over is told anew');
+  await reports.heed();
+  assert.equal(bench.engine.list(10).length, 3);
 });
 
 test('a collector that is started anew each day closes what is of a gateway that is gone, and waits for those that come back', async t => {

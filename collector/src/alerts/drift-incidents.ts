@@ -41,7 +41,7 @@ export function observeDrifts(
   for (const drift of drifts) {
     const record = open.find(({ incident }) => isOf(incident, drift));
     if (!record) {
-      changed = openOrReopen(draft, drift, report, site, config) || changed;
+      changed = openNew(draft, drift, report, site, config) || changed;
       continue;
     }
     const next = renewed(record.incident, drift, report);
@@ -61,31 +61,26 @@ export function observeDrifts(
   return changed;
 }
 
-/** Anew, or again if only its gateway was away. @returns whether anything has changed */
-function openOrReopen(
+/** Also where only its gateway was away: whoever was told that it is over is told anew. @returns whether it opened */
+function openNew(
   draft: Draft,
   drift: DeviceDrift,
   report: DriftReport,
   site: string | null,
   config: AlertsConfig,
 ): boolean {
-  const fresh = opened(drift, report, site);
-  const known = draft.record(fresh.id);
-  if (known && !wasGone(known.incident)) return false;
-  draft.urgent = true;
-  if (!known) {
-    putOpened(draft, fresh, report.atMs, config);
-    return true;
+  const first = opened(drift, report, site);
+  let { id } = first;
+  let known = draft.record(id)?.incident;
+  while (known && wasGone(known)) {
+    id = incidentIdOf('drift', id, known.closedMs ?? 0);
+    known = draft.record(id)?.incident;
   }
-  const { atMs } = report;
-  const open: Incident = {
-    ...withChannels(known.incident, drift),
-    state: 'open',
-    closedMs: null,
-    lastMs: atMs,
-  };
-  const text = `Reopened, its gateway is back: ${saidOf(drift)}`;
-  draft.setRecord({ ...known, incident: noted(open, { atMs, text }) });
+  if (known) return false;
+  draft.urgent = true;
+  const again = { atMs: report.atMs, text: `Opened again, its gateway is back: ${saidOf(drift)}` };
+  const fresh = id === first.id ? first : { ...first, id, timeline: [again] };
+  putOpened(draft, fresh, report.atMs, config);
   return true;
 }
 

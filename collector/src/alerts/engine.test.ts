@@ -285,6 +285,19 @@ test('a storm sends as many mails as configured, and tells the rest on the page'
   assert.equal(bench.mailIds().length, 41);
 });
 
+test('one tick ends a few at most of those that fell silent together, and the next ones the rest', async t => {
+  const devices = Array.from({ length: 50 }, (_, i) => `pump-${i + 1}`);
+  const tape = new Tape({ seed: 13, devices });
+  const bench = await AlertBench.open(t, { alerts: { stormDevices: 100 } });
+  await bench.feed(tape.block(devices.flatMap(device => pattern(device, 'xxx'))));
+  const closed = () => bench.engine.list(100).filter(({ state }) => state === 'closed').length;
+  await bench.clock.advance(61_000);
+  await bench.engine.tick(bench.clock.now());
+  assert.ok(closed() > 0 && closed() <= 20, `${closed()} at once`);
+  await bench.later();
+  assert.equal(closed(), 50);
+});
+
 test('a thousand closed incidents are kept, the oldest go', async t => {
   const bench = await AlertBench.open(t);
   const tape = onePump(14);

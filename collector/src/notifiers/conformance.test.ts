@@ -100,7 +100,16 @@ for (const [name, start] of Object.entries(rigs)) {
     );
   });
 
-  test(`${name}: cut before the answer: one double at most, with the same id and text`, limit, async t => {
+  test(`${name}: whoever is not let in for a while loses nothing`, limit, async t => {
+    const rig = await start(t, await temporaryFolder(t));
+    rig.faults.push('barred', 'barred', 'barred');
+    const process = await rig.process();
+    await tell(process);
+    for (const { id } of [one, other]) await process.until(`${id}-closed`, isSent);
+    assert.equal(new Set(rig.received().map(({ id }) => id)).size, 6);
+  });
+
+  test(`${name}: cut before the answer: sent once more, with the same id and text`, limit, async t => {
     const rig = await start(t, await temporaryFolder(t));
     rig.faults.push('cut');
     const process = await rig.process();

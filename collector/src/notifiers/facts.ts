@@ -69,10 +69,23 @@ export interface MailFacts {
 
 const unknownRange = 'unknown';
 
-export function mailFacts(
-  { kind, incident, told }: Pick<MailRequest, 'kind' | 'incident' | 'told'>,
-  linkBase: string | undefined,
-): MailFacts {
+type FactsRequest = Pick<MailRequest, 'kind' | 'incident' | 'told'>;
+
+/** Mails and each notifier ask for the same ones, in one go. */
+const made = new WeakMap<
+  FactsRequest,
+  { readonly linkBase: string | undefined; readonly facts: MailFacts }
+>();
+
+export function mailFacts(request: FactsRequest, linkBase: string | undefined): MailFacts {
+  const known = made.get(request);
+  if (known && known.linkBase === linkBase) return known.facts;
+  const facts = factsOf(request, linkBase);
+  made.set(request, { linkBase, facts });
+  return facts;
+}
+
+function factsOf({ kind, incident, told }: FactsRequest, linkBase: string | undefined): MailFacts {
   const closed = kind === 'closed';
   return {
     severity: incident.severity,

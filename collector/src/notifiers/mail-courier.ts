@@ -9,7 +9,7 @@ import type { Logger } from '@edgeward/shared/log';
 import { setTrace } from '@edgeward/shared/trace/log-scope';
 import type { MailQueue } from './mail-queue.js';
 import { outgoing, type QueuedMail } from './queued-mail.js';
-import { giveUpAfterMs, Retries, type RetryTimes } from './retries.js';
+import { Retries, type RetryTimes } from './retries.js';
 import type { MailOutcome, MailSender } from './smtp.js';
 
 export interface MailCourierOptions extends RetryTimes {
@@ -88,7 +88,8 @@ export class MailCourier {
 
   #delayed(mail: QueuedMail, reason: string): QueuedMail {
     this.#options.queue.delays += 1;
-    if (this.#options.clock.now() - mail.view.createdMs > giveUpAfterMs) {
+    const ageMs = this.#options.clock.now() - mail.view.createdMs;
+    if (this.#retries.isHopeless(mail.attempts + 1, ageMs)) {
       this.#retries.forget(mail.view.id);
       return failed(mail, `given up after five days: ${reason}`);
     }

@@ -20,7 +20,7 @@ import type { Outlet } from './outlet.js';
 import { merged, type NewMail, newDigest, newMail, type QueuedMail, released } from './queued-mail.js';
 import { isDigestDue } from './recipients.js';
 import { SmtpSender } from './smtp.js';
-import { nextOfEach, oldestFirst } from './threads.js';
+import { lastWords, nextOfEach, oldestFirst } from './threads.js';
 
 export interface MailQueueOptions {
   readonly store: AlertStore;
@@ -64,7 +64,10 @@ export class MailQueue implements Outlet {
   }
 
   open(): Promise<void> {
-    this.#loaded ??= this.#load();
+    this.#loaded ??= this.#load().catch(error => {
+      this.#loaded = undefined;
+      throw error;
+    });
     return this.#loaded;
   }
 
@@ -121,8 +124,8 @@ export class MailQueue implements Outlet {
   /** As it is stored. */
   async letter(id: string): Promise<Letter | undefined> {
     const { store } = this.#options;
-    const body = (await store.get(bodyPrefix + id)) as RenderedMail | undefined;
-    const chart = (await store.get(chartPrefix + id)) as StoredChart | undefined;
+    const body = (await store.getSound(bodyPrefix + id)) as RenderedMail | undefined;
+    const chart = (await store.getSound(chartPrefix + id)) as StoredChart | undefined;
     return body && { ...body, chart };
   }
 
@@ -264,14 +267,17 @@ export class MailQueue implements Outlet {
     return newMail(request, { config, collector, drawn, order, nowMs: clock.now(), thread });
   }
 
-  /** The oldest that nobody waits for, so that the store stays small. */
+  /** The oldest that nobody waits for, of incidents that are over before others, so that the store stays small. */
   #tooMany(more: number): string[] {
     const over = this.#mails.size + more - maxMails;
     if (over <= 0) return [];
     const done = [...this.#mails.values()].filter(
       ({ view }) => view.state !== 'queued' && view.state !== 'held',
     );
+    const last = lastWords(this.#mails.values(), ({ kind }) => kind === 'closed');
+    const rank = ({ view }: QueuedMail) => Number(last.has(view.id));
     return oldestFirst(done)
+      .sort((a, b) => rank(a) - rank(b))
       .slice(0, over)
       .map(mail => mail.view.id);
   }

@@ -7,7 +7,9 @@ import { Backoff } from '@edgeward/shared/clock';
 import type { Clock } from '@edgeward/shared/contracts';
 
 /** As mail servers do. */
-export const giveUpAfterMs = 5 * 86_400_000;
+const giveUpAfterMs = 5 * 86_400_000;
+/** So often it was tried by then, about an hour: a clock that is set ahead by days ends nothing at the first try. */
+const leastTries = 12;
 
 export interface RetryTimes {
   /** Waits between tries double from the first to the last. */
@@ -28,6 +30,8 @@ export class Retries {
   /** When each was last tried, by count. */
   readonly #turns = new Map<string, number>();
   #turn = 0;
+  /** In a row, of whatever it was. */
+  #failures = 0;
 
   constructor(clock: Pick<Clock, 'monotonic'>, times: RetryTimes = {}) {
     this.#clock = clock;
@@ -55,12 +59,19 @@ export class Retries {
   outage(id: string, atLeastMs = 0): void {
     this.#turn += 1;
     this.#turns.set(id, this.#turn);
+    this.#failures += 1;
     this.#delay(this.#outage, atLeastMs);
+  }
+
+  /** @param tries  of this one, by now */
+  isHopeless(tries: number, ageMs: number): boolean {
+    return ageMs > giveUpAfterMs && Math.max(tries, this.#failures) >= leastTries;
   }
 
   /** The server took or refused one: it is there. */
   answered(): void {
     this.#outage.backoff.reset();
+    this.#failures = 0;
   }
 
   /** It was refused for now, alone. */

@@ -9,8 +9,8 @@ import type { Outlet } from '../notifiers/outlet.js';
 import { answering, HookServer, moods, noticeProcess, secretFile, untilNotice } from './hook-server.js';
 import { answer, configFor, mailProcess, mailServer, until } from './mail-server.js';
 
-/** What its server does with one try. `cut`: takes it, and says nothing. */
-export type Fault = 'hang' | 'temporary' | 'permanent' | 'cut';
+/** What its server does with one try. `cut`: takes it, and says nothing. `barred`: takes nothing from us now. */
+export type Fault = 'hang' | 'temporary' | 'permanent' | 'cut' | 'barred';
 
 export interface Told {
   /** Of the delivery, as the receiver sees it. */
@@ -82,6 +82,7 @@ const mail: StartRig = async (t, folder) => {
             if (fault === 'hang') return;
             if (fault === 'temporary') return done(answer(451));
             if (fault === 'permanent') return done(answer(550));
+            if (fault === 'barred') return done(answer(421));
             told.push({ id, text });
             if (fault === 'cut') server.cut();
             else done();
@@ -135,6 +136,7 @@ function overHttp(name: string, configOf: (common: object, folder: string) => Pr
       cut: moods.cut,
       temporary: answering(500),
       permanent: answering(400),
+      barred: answering(403),
     };
     server.mood = (response, take, posted) => {
       const fault = rig.hangsOn && posted.text.includes(rig.hangsOn) ? 'hang' : rig.faults.shift();

@@ -15,7 +15,7 @@ import { quietConfig, severities } from '../config.js';
 import { samples } from '../samples.js';
 import { eventKinds, eventOf } from './event.js';
 import { signingKeys } from './signature.js';
-import { isKnown, type Json, pathsOf, placeholdersIn } from './template.js';
+import { isKnown, type Json, pathsOf, placeholdersIn, strayBracesIn } from './template.js';
 
 const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
 /** Ours, or none that a sender may choose. */
@@ -131,13 +131,18 @@ const webhookConfig = z
         const message = 'this header is set by Edgeward itself. Remedy: leave it out';
         context.addIssue({ code: 'custom', path: ['headers', name], message });
       }
-    for (const [part, template] of Object.entries({ headers, body: body ?? {} }))
+    for (const [part, template] of Object.entries({ headers, body: body ?? {} })) {
+      for (const text of strayBracesIn(template as Json)) {
+        const message = `"${text.slice(0, 200)}" has a brace that belongs to no placeholder. Remedy: write those as {data.title}, without spaces and signs; for a brace itself {{ or }}`;
+        context.addIssue({ code: 'custom', path: [part], message });
+      }
       for (const path of new Set(placeholdersIn(template as Json))) {
         const names = Object.keys(secrets).map(name => `secret.${name}`);
         if (isKnown(path, known) || names.includes(path)) continue;
-        const message = `there is no {${path}}. Remedy: write one of ${[...placeholders, ...names].join(', ')}; for a brace itself write {{`;
+        const message = `there is no {${path}}. Remedy: write one of ${[...placeholders, ...names].join(', ')} (for N a number from 0 on); for a brace itself write {{`;
         context.addIssue({ code: 'custom', path: [part], message });
       }
+    }
   });
 
 export const notifyConfig = z

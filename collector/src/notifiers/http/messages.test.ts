@@ -162,7 +162,13 @@ test('signatures are those of the Standard Webhooks', () => {
   const both = signingKeys(`${secret}\n${Buffer.alloc(32, 7).toString('base64')}\n`);
   const [first, second, ...more] = signedHeaders('a', 0, '', both)['webhook-signature']!.split(' ');
   assert.ok(first !== second && second?.startsWith('v1,') && more.length === 0);
-  for (const bad of ['hunter2', 'whsec_!!', `whsec_${'A'.repeat(20)}`, 'whsec_not base64 at all, really not'])
+  for (const bad of [
+    'hunter2',
+    ' \n\n',
+    'whsec_!!',
+    `whsec_${'A'.repeat(20)}`,
+    'whsec_not base64 at all, really not',
+  ])
     assert.throws(
       () => signingKeys(bad),
       (error: Error) => /openssl rand/.test(error.message) && !error.message.includes(bad),
@@ -205,6 +211,22 @@ test('templates: values, lists, words for values, braces, secrets; what is not t
   assert.deepEqual(placeholdersIn({ a: ['{data.title} {{no}} {x.y|a=b}'] }), ['data.title', 'x.y']);
 });
 
+test('placeholders that fill nothing are refused with a way out', () => {
+  const issuesOf = (text: string, part = 'body') => {
+    const webhook = { name: 'a', url: { env: 'NOTHING' }, [part]: { text } };
+    return notifyConfig.safeParse({ webhooks: [webhook] }).error?.issues.map(({ message }) => message) ?? [];
+  };
+  assert.match(
+    issuesOf('{data.causes.N.cause}').join(),
+    /no \{data.causes.N.cause\}. Remedy: .*for N a number/,
+  );
+  for (const text of ['{ data.title }', '{data.title-x}', 'x {data.title', 'data.title}', '{}'])
+    for (const part of ['body', 'headers'])
+      assert.match(issuesOf(text, part).join(), /belongs to no placeholder. Remedy: .*\{data\.title\}/, text);
+  for (const text of ['{data.causes.0.cause}', '{{ {data.title} }}', '{data.event|opened=trigger}'])
+    assert.deepEqual(issuesOf(text), [], text);
+});
+
 test('names fill texts and nothing else; as Markdown they say only themselves', () => {
   const template = {
     a: { '{data.title}': '{data.device}' },
@@ -222,6 +244,13 @@ test('names fill texts and nothing else; as Markdown they say only themselves', 
   assert.equal(fill('{data.device}', event, {}, 'markdown'), 'pump\\_1 \\[x\\](y)');
   assert.equal(fill('{secret.key}', event, { key: 'a_b@c' }, 'markdown'), 'a_b@c', 'nor is a key text');
   assert.equal(fill('{data.link}', event, {}, 'markdown'), event.data.link, 'a link of ours stays one');
+  const link = 'https://page.example/#/incident/inc-a_b';
+  const evidence = [{ id: 'E1', text: 'as on pump_1', link }];
+  const looked = { ...event, data: { ...event.data, evidence } };
+  assert.equal(fill('{data.evidence.0.link}', looked, {}, 'markdown'), link);
+  assert.deepEqual(fill('{data.evidence}', looked, {}, 'markdown'), [
+    { id: 'E1', text: 'as on pump\\_1', link },
+  ]);
 });
 
 interface Examples {

@@ -6,7 +6,7 @@ import type { Clock } from '@edgeward/shared/contracts';
 import { EdgewardError, messageOf } from '@edgeward/shared/errors';
 import type { Logger } from '@edgeward/shared/log';
 import { setTrace } from '@edgeward/shared/trace/log-scope';
-import { giveUpAfterMs, Retries, type RetryTimes } from '../retries.js';
+import { Retries, type RetryTimes } from '../retries.js';
 import type { IncidentEvent } from './event.js';
 import { changed, type QueuedNotice } from './notice.js';
 import type { NoticeQueue } from './notice-queue.js';
@@ -99,7 +99,8 @@ export class NoticeCourier {
         this.#retries.later(id, afterMs);
       }
       log.warn({ notifier, notice: id, reason }, 'a notification is delayed');
-      if (clock.now() - createdMs <= giveUpAfterMs) return changed(notice, { reason, attempts: tried });
+      if (!this.#retries.isHopeless(tried, clock.now() - createdMs))
+        return changed(notice, { reason, attempts: tried });
       this.#retries.forget(id);
       return changed(notice, {
         state: 'failed',

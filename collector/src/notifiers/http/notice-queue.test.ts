@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '@edgeward/shared/log';
 import { FakeClock } from '@edgeward/shared/testing/fake-clock';
+import { ClassicLevel } from 'classic-level';
 import { AlertStore } from '../../alerts/alert-store.js';
 import type { Incident } from '../../alerts/incident.js';
 import { afterwards, temporaryFolder } from '../../testing/alert-bench.js';
@@ -13,6 +14,7 @@ import type { NoticeView } from '../../views.js';
 import type { MailKind } from '../mail.js';
 import { notifyConfig } from './config.js';
 import { NoticeQueue } from './notice-queue.js';
+import { Notifiers } from './notifiers.js';
 import { slackTarget, webhookTarget } from './target.js';
 
 const limit = { timeout: 30_000 };
@@ -196,8 +198,67 @@ test('after five days it is given up, and shown as such', limit, async t => {
   await first.stop();
   const late = new FakeClock({ nowMs: clock.now() + 5 * 86_400_000 + 1 });
   const second = await noticeProcess(t, folder, config, { clock: late });
+  for (let tries = delayed.attempts + 1; tries < 12; tries++) {
+    const tried = await untilNotice(second.notifiers, 'inc-1-opened', ({ attempts }) => attempts >= tries);
+    assert.equal(tried.state, 'queued', 'a clock that was set ahead ends nothing at once');
+    await late.advance(60);
+  }
   const failed = await untilNotice(second.notifiers, 'inc-1-opened', ({ state }) => state === 'failed');
   assert.match(failed.reason ?? '', /given up after five days: .*ECONNREFUSED/);
+});
+
+test('one whose stored text is damaged fails alone, and delays no other', limit, async t => {
+  const server = await HookServer.start(t);
+  await server.close();
+  const folder = await temporaryFolder(t);
+  const config = { webhooks: [{ name: 'a', url: await secretFile(folder, 'url', server.url) }] };
+  const first = await noticeProcess(t, folder, config);
+  for (const id of ['inc-1', 'inc-2']) await first.put('opened', anIncident({ id }));
+  await first.stop();
+  const db = new ClassicLevel<string, string>(`${folder}/incidents`);
+  await db.put('notice-event/a/inc-1-opened', '{"type": "incid');
+  await db.close();
+  await server.open();
+  const second = await noticeProcess(t, folder, config);
+  await untilNotice(second.notifiers, 'inc-2-opened', isSent);
+  const lost = await untilNotice(second.notifiers, 'inc-1-opened', ({ state }) => state === 'failed');
+  assert.match(lost.reason ?? '', /lost with a damaged store/);
+  assert.equal(await second.notifiers.body('a', 'inc-1-opened'), undefined);
+});
+
+test('who was told that one began hears how it ended, however much was told meanwhile', limit, async t => {
+  const { queue, put, told } = await queueOf(t, { severities: ['critical'] }, { maxNotices: 4 });
+  const send = async () => {
+    for (const one of queue.waiting()) await queue.save({ ...one, view: { ...one.view, state: 'sent' } });
+  };
+  await put('opened', { id: 'inc-long' });
+  await send();
+  for (let n = 1; n <= 6; n++)
+    for (const kind of ['opened', 'closed'] as const) {
+      await put(kind, { id: `inc-${n}` });
+      await send();
+    }
+  assert.ok(told().includes('inc-long-opened'));
+  await put('closed', { id: 'inc-long', severity: 'warning' });
+  assert.ok(told().includes('inc-long-closed'));
+  assert.equal(told().length, 4);
+});
+
+test('a store that cannot be read at first is read again', limit, async t => {
+  const directory = `${await temporaryFolder(t)}/incidents`;
+  let faults = 1;
+  class Faulty extends AlertStore {
+    override between(...range: Parameters<AlertStore['between']>) {
+      return faults-- > 0 ? Promise.reject(new Error('no disk')) : super.between(...range);
+    }
+  }
+  const store = new Faulty({ directory, log: silentLogger });
+  afterwards(t, () => store[Symbol.asyncDispose]());
+  const config = notifyConfig.parse({ webhooks: [{ name: 'a', url }] });
+  const parts = { store, collector: 'main', log: silentLogger, clock: new FakeClock() };
+  const notifiers = new Notifiers({ ...parts, config });
+  await assert.rejects(notifiers.open(), /no disk/);
+  await notifiers.open();
 });
 
 test('the page is shown *** for secrets', limit, async t => {

@@ -11,7 +11,7 @@ import type { AlertStore, Operation } from '../../alerts/alert-store.js';
 import type { NoticeState, NoticeView } from '../../views.js';
 import type { MailRequest } from '../mail.js';
 import type { Outlet } from '../outlet.js';
-import { nextOfEach, oldestFirst } from '../threads.js';
+import { lastWords, nextOfEach, oldestFirst } from '../threads.js';
 import { eventOf, type IncidentEvent } from './event.js';
 import { changed, isHeld, isWanted, newNotice, noticeId, outdated, type QueuedNotice } from './notice.js';
 import type { Target } from './target.js';
@@ -112,7 +112,7 @@ export class NoticeQueue implements Outlet {
   }
 
   async event(id: string): Promise<IncidentEvent | undefined> {
-    return (await this.#options.store.get(this.#eventKey(id))) as IncidentEvent | undefined;
+    return (await this.#options.store.getSound(this.#eventKey(id))) as IncidentEvent | undefined;
   }
 
   onChange(listener: Listener): () => void {
@@ -188,12 +188,14 @@ export class NoticeQueue implements Outlet {
     }
   }
 
-  /** Those that nobody waits for first; then the oldest, which are lost. */
+  /** Those that nobody waits for first, of incidents that are over before others; then the oldest, which are lost. */
   #tooMany(more: number, replaced: ReadonlySet<string>): QueuedNotice[] {
     const over = this.#notices.size + more - (this.#options.maxNotices ?? defaultMaxNotices);
     if (over <= 0) return [];
     const all = oldestFirst(this.#notices.values()).filter(({ view }) => !replaced.has(view.id));
-    return [...all.filter(one => !waits(one)), ...all.filter(waits)].slice(0, over);
+    const last = lastWords(this.#notices.values(), ({ view }) => view.event === 'closed');
+    const rank = (one: QueuedNotice) => (waits(one) ? 2 : Number(last.has(one.view.id)));
+    return all.sort((a, b) => rank(a) - rank(b)).slice(0, over);
   }
 
   #enter(heads: readonly QueuedNotice[], gone: readonly QueuedNotice[]): void {

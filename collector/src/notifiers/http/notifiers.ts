@@ -40,7 +40,10 @@ export class Notifiers implements Outlet {
   }
 
   async open(): Promise<void> {
-    this.#swept ??= this.#sweep();
+    this.#swept ??= this.#sweep().catch(error => {
+      this.#swept = undefined;
+      throw error;
+    });
     await this.#swept;
     await this.#all.open();
   }

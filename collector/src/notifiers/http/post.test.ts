@@ -53,14 +53,23 @@ test('what a status means', limit, async t => {
       reason: `the server answered with HTTP status ${status}`,
       afterMs: 0,
     });
+  for (const [status, pattern] of [
+    [401, /headers and the secrets/],
+    [403, /headers and the secrets/],
+    [404, /right one into the url/],
+    [407, /proxy/],
+  ] as const) {
+    const outcome = await ask(status, {}, 'hunter2 '.repeat(1000));
+    assert.ok(outcome.kind === 'later' && outcome.wide, `${status}`);
+    assert.match(outcome.reason, pattern);
+    assert.doesNotMatch(outcome.reason, /hunter2/);
+  }
   for (const status of [408, 425, 500, 501, 599]) {
     const outcome = await ask(status);
     assert.ok(outcome.kind === 'later' && !outcome.wide, `${status}`);
   }
   for (const [status, pattern] of [
     [400, /look at the body/],
-    [401, /headers and the secrets/],
-    [404, /right one into the url/],
     [410, /take the notifier out/],
     [413, /shorter/],
     [418, /418$/],
@@ -73,7 +82,7 @@ test('what a status means', limit, async t => {
   const archived = await ask(410, {}, 'channel_is_archived', 'slack');
   assert.ok(archived.kind === 'refused' && /channel is archived; open it again/.test(archived.reason));
   const odd = await ask(404, {}, 'toString', 'slack');
-  assert.ok(odd.kind === 'refused' && /404: there is nothing/.test(odd.reason));
+  assert.ok(odd.kind === 'later' && /404: there is nothing/.test(odd.reason));
 });
 
 test('patience that a server asks for is kept, up to an hour', limit, async t => {

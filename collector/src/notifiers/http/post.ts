@@ -90,6 +90,8 @@ function outcomeOf({ status, retryAfter, text }: Answer, target: Target, nowMs: 
   if ([429, 502, 503, 504].includes(status)) return later(true);
   if ([408, 425].includes(status) || status >= 500) return later(false);
   const meaning = target.explain(status, text.trim()) ?? advice[status];
+  // A token that is changed just now, or a receiver that is set up anew: it delays until somebody corrects it.
+  if ([401, 403, 404, 407].includes(status)) return later(true, meaning === undefined ? '' : `: ${meaning}`);
   return { kind: 'refused', reason: meaning === undefined ? reason : `${reason}: ${meaning}` };
 }
 
@@ -99,6 +101,7 @@ const advice: Readonly<Record<number, string>> = {
   401: `it does not know us; ${credentials}`,
   403: `it does not allow this; ${credentials}`,
   404: 'there is nothing at this address; put the right one into the url',
+  407: 'a proxy on the way wants credentials; have it let this address through',
   410: 'nobody wants these any more; take the notifier out of the configuration, or put a new address into the url',
   413: 'it is too long for the server; give a shorter body',
 };

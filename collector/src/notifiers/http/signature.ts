@@ -12,6 +12,11 @@ const mostBytes = 64;
  */
 export function signingKeys(secret: string): Buffer[] {
   const keys = secret.split(/\s+/).filter(word => word !== '');
+  if (keys.length === 0)
+    throw new EdgewardError(
+      'EW_CONFIG_INVALID',
+      'The secret for signatures is blank. Remedy: make one by: echo whsec_$(openssl rand -base64 32); or leave out secret, if nobody checks it',
+    );
   return keys.map(word => {
     const text = word.startsWith(prefix) ? word.slice(prefix.length) : word;
     const key = Buffer.from(text, 'base64');

@@ -23,9 +23,16 @@ export function placeholdersIn(template: Json): string[] {
   return Object.values(template).flatMap(placeholdersIn);
 }
 
+/** Texts with a brace that is neither part of a placeholder nor doubled. */
+export function strayBracesIn(template: Json): string[] {
+  if (typeof template === 'string') return /[{}]/.test(template.replaceAll(token, '')) ? [template] : [];
+  if (typeof template !== 'object' || template === null) return [];
+  return Object.values(template).flatMap(strayBracesIn);
+}
+
 /** Whether a path leads to something that events may have. @param known  of `pathsOf` */
 export function isKnown(path: string, known: ReadonlySet<string>): boolean {
-  return known.has(generic(path));
+  return !path.split('.').includes('N') && known.has(generic(path));
 }
 
 /** All paths of a value, `N` for any place in a list. */
@@ -93,7 +100,7 @@ function textOf(value: Json): string {
 
 /** Links are ours, and secrets are no text. */
 function escaped(path: string, value: Json, markup: Escape): Json {
-  if (markup === 'none' || path === 'data.link' || path.startsWith('secret.')) return value;
+  if (markup === 'none' || path.endsWith('.link') || path.startsWith('secret.')) return value;
   return markdownInert(value);
 }
 
@@ -103,5 +110,6 @@ function markdownInert(value: Json): Json {
     return value.replaceAll(/[\\`*_~[\]<>|#]/g, '\\$&').replaceAll('@', '\uff20');
   if (Array.isArray(value)) return (value as readonly Json[]).map(markdownInert);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, markdownInert(one)])) as Json;
+  const inert = Object.entries(value).map(([key, one]) => [key, key === 'link' ? one : markdownInert(one)]);
+  return Object.fromEntries(inert) as Json;
 }
