@@ -289,7 +289,11 @@ test('one tick ends a few at most of those that fell silent together, and the ne
   const devices = Array.from({ length: 50 }, (_, i) => `pump-${i + 1}`);
   const tape = new Tape({ seed: 13, devices });
   const bench = await AlertBench.open(t, { alerts: { stormDevices: 100 } });
-  await bench.feed(tape.block(devices.flatMap(device => pattern(device, 'xxx'))));
+  const calm = Array.from({ length: 50 }, (_, i) => `fan-${i + 1}`);
+  const fans = new Tape({ seed: 14, devices: calm, gateway: 'gw-2' });
+  await bench.feed(fans.block(calm.flatMap(device => pattern(device, 'x'))));
+  const block = tape.block(devices.flatMap(device => pattern(device, 'xxx')));
+  await bench.feed({ ...block, position: bench.position + 1 });
   const closed = () => bench.engine.list(100).filter(({ state }) => state === 'closed').length;
   await bench.clock.advance(61_000);
   await bench.engine.tick(bench.clock.now());

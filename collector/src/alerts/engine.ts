@@ -277,7 +277,7 @@ export class IncidentEngine implements Sink {
     }
   }
 
-  /** @returns whether anything has changed */
+  /** @returns whether anything has become of an incident */
   #observeSilence(draft: Draft, key: string, nowMs: number): boolean {
     const state = draft.state(key);
     if (!state) return false;
@@ -287,7 +287,7 @@ export class IncidentEngine implements Sink {
     if (observed.state === state) return false;
     draft.setState(key, applyChanges(draft, observed, state.incidentId, config));
     this.#seen.set(key, { ...seen, closedMs: nowMs });
-    return true;
+    return observed.changes.length > 0;
   }
 
   /** Commits what matters now, or enough time later; otherwise only memory moves on. */
