@@ -41,6 +41,15 @@ export interface IncidentWording {
   readonly model: string;
 }
 
+export interface IncidentPart {
+  readonly id: string;
+  readonly device: string;
+  /** Absent in incidents of earlier releases. */
+  readonly gateway?: string;
+  /** The whole feeds it; absent: the same cause. */
+  readonly bond?: 'feeds';
+}
+
 /** A stretch of trouble on one device: opened, updated, closed. */
 export interface Incident {
   /** Derived from gateway, device, epoch and row of the opening alarm: a redelivery cannot double it. */
@@ -86,7 +95,7 @@ export interface Incident {
   /** Id of the incident that has the same cause, and mails for both. */
   readonly partOf?: string;
   /** Incidents that are part of it, the first ones. */
-  readonly parts?: readonly { readonly id: string; readonly device: string }[];
+  readonly parts?: readonly IncidentPart[];
   /** How many are part of it; absent: as many as `parts` names. */
   readonly partCount?: number;
   /** What people did with it; absent: nothing. */

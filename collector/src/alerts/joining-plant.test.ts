@@ -175,6 +175,10 @@ test('what a likely fault feeds belongs to it, unless that has a likely cause of
   });
   await joined.feed({ ...trouble('feed'), ...trouble('motor'), ...trouble('press-5'), ...trouble('fan') });
   assert.equal(joined.of('motor').partOf, joined.of('feed').id);
+  assert.deepEqual(
+    joined.of('feed').parts?.map(({ gateway, bond }) => [gateway, bond]),
+    [['gw-motor', 'feeds']],
+  );
   assert.equal(joined.of('press-5').partOf, undefined);
   assert.match(joined.of('motor').timeline.at(-1)!.text, /Part of the incident on feed: it feeds this one/);
   assert.deepEqual(

@@ -23,7 +23,7 @@ test('several devices with one cause are one mail, that names them; another caus
   await bench.later();
   const of = (device: string) => bench.engine.list(10).find(one => one.device === device)!;
   assert.equal(of('pump-2').partOf, of('pump-1').id);
-  assert.deepEqual(of('pump-1').parts, [{ id: of('pump-2').id, device: 'pump-2' }]);
+  assert.deepEqual(of('pump-1').parts, [{ id: of('pump-2').id, device: 'pump-2', gateway: 'gw-1' }]);
   assert.equal(of('pump-3').partOf, undefined);
   assert.deepEqual(bench.mailIds().sort(), [`${of('pump-1').id}-opened`, `${of('pump-3').id}-opened`].sort());
   const { text } = (await bench.mails.body(`${of('pump-1').id}-opened`))!;

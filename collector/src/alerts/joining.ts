@@ -30,16 +30,14 @@ export function join(draft: Draft, id: string, topology: Topology | undefined): 
   const parent = draft.record(bond?.id ?? null);
   if (!bond || !parent) return;
   const { parts: _, partCount: __, ...incident } = record.incident;
-  const moved = record.incident.parts ? partsOf(incident.id, draft) : [];
+  const parts = record.incident.parts ? partsOf(incident.id, draft) : [];
   draft.setRecord({ ...record, incident: asPart(incident, parent.incident, bond.kind), bond: bond.kind });
-  for (const one of moved)
-    draft.setRecord({
-      ...one,
-      incident: { ...one.incident, partOf: parent.incident.id },
-      bond: bond.kind === 'feeds' ? bond.kind : (one.bond ?? 'cause'),
-    });
   let whole = withPart(parent.incident, incident, bond.kind);
-  for (const one of moved) whole = withPart(whole, one.incident, one.bond ?? 'cause');
+  for (const one of parts) {
+    const kind = bond.kind === 'feeds' ? bond.kind : (one.bond ?? 'cause');
+    draft.setRecord({ ...one, incident: { ...one.incident, partOf: parent.incident.id }, bond: kind });
+    whole = withPart(whole, one.incident, kind);
+  }
   draft.setRecord({ ...parent, incident: whole });
   draft.storm = withoutOpening(draft.storm, incident.id);
   draft.urgent = true;
@@ -123,9 +121,11 @@ function asPart(incident: Incident, parent: Incident, bond: Bond): Incident {
 
 const moreText = 'The same shows on further devices:';
 
-function withPart(parent: Incident, { id, device, title, severity, lastMs }: Incident, bond: Bond): Incident {
+function withPart(parent: Incident, part: Incident, bond: Bond): Incident {
+  const { id, gateway, device, title, severity, lastMs } = part;
   const known = parent.parts ?? [];
-  const parts = known.length < mostNamed ? [...known, { id, device }] : known;
+  const own = { id, device, gateway, ...(bond === 'feeds' && { bond }) };
+  const parts = known.length < mostNamed ? [...known, own] : known;
   const partCount = (parent.partCount ?? known.length) + 1;
   const grown = { ...withSeverity(parent, worst(parent.severity, severity)), parts, partCount };
   const what = bond === 'feeds' ? 'It shows on what it feeds:' : 'The same cause shows on';

@@ -186,7 +186,14 @@ export const incident = z.strictObject({
   recommendations: list(z.string()),
   timeline: list(z.strictObject({ atMs: z.number(), text: z.string() })),
   partOf: z.string().optional().meta({ description: 'Incident with the same cause, that mails for both' }),
-  parts: list(z.strictObject({ id: z.string(), device: z.string() })).optional(),
+  parts: list(
+    z.strictObject({
+      id: z.string(),
+      device: z.string(),
+      gateway: z.string().optional(),
+      bond: z.literal('feeds').optional().meta({ description: 'It gets power, water, … from the whole' }),
+    }),
+  ).optional(),
   partCount: count.optional().meta({ description: 'How many are part of it; parts names the first 50' }),
   handling: z
     .strictObject({

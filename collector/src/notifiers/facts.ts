@@ -1,11 +1,12 @@
 /** What a mail says, in words and made harmless, before it becomes HTML or text. */
 import { isOddTogether, mainChannels } from '../alerts/channels.js';
-import type { Incident, IncidentChannel, Severity } from '../alerts/incident.js';
+import type { Incident, IncidentChannel, IncidentPart, Severity } from '../alerts/incident.js';
 import { surprisePast, surpriseWords } from '../alerts/surprise-text.js';
 import type { Diagnosis, LikelyCause } from '../diagnosis/diagnosis.js';
 import { listed } from '../pipeline/finding.js';
 import { isUnusual } from '../pipeline/past/finding.js';
 import { pipeline } from '../pipeline/rows.js';
+import type { Level } from '../topology/config.js';
 import {
   clean,
   formatBound,
@@ -193,39 +194,52 @@ function rangeLabel(detector: string): string {
 /** Further devices that are named; the page has more. */
 const mostParts = 20;
 
-/** Devices that the same cause disturbs. */
-function partsOf({ parts = [], partCount = parts.length }: Incident): string {
-  const names = parts.slice(0, mostParts).map(({ device }) => clean(device, 60));
-  const more = partCount - names.length;
-  return more > 0 ? `${names.join(', ')} and ${more} more` : names.join(', ');
+/** Devices that the same cause disturbs, and those that it feeds. */
+function partsOf({ gateway, parts = [], partCount = parts.length }: Incident): [string, string][] {
+  const shown = parts.slice(0, mostParts);
+  const rows = [undefined, 'feeds'].flatMap((bond): [string, string][] => {
+    const named = shown.filter(part => part.bond === bond).map(part => nameOf(part, gateway));
+    if (named.length === 0) return [];
+    return [[bond === 'feeds' ? 'Fed by it' : 'Same cause', [...new Set(named)].join(', ')]];
+  });
+  const more = partCount - shown.length;
+  if (more <= 0) return rows;
+  const [only, ...others] = rows;
+  // Which they are is not known of all.
+  if (!only || others.length > 0) return [...rows, ['Further devices', String(more)]];
+  return [[only[0], `${only[1]} and ${more} more`]];
+}
+
+/** Two gateways may have devices of one name. */
+function nameOf({ device, gateway }: IncidentPart, own: string): string {
+  const name = clean(device, 60);
+  return gateway === undefined || gateway === own ? name : `${clean(gateway, 60)}/${name}`;
 }
 
 function affectedBy(incident: Incident): [string, string][] {
   if (incident.detector === 'pipeline') return pipelineAffected(incident);
   const names = mainChannels(incident.channels).map(channel => clean(channel.field, 60));
   const components = componentsOf(incident);
-  const parts = partsOf(incident);
+  const { site, asset } = incident;
+  const isSite = asset?.level === 'site' && asset.path === site;
   return [
-    ...(incident.site === null ? [] : [['Site', clean(incident.site)] as [string, string]]),
+    ...(site === null || isSite ? [] : [['Site', clean(site)] as [string, string]]),
     ...assetOf(incident),
     ['Gateway', clean(incident.gateway)],
     ['Device', `${clean(incident.device)} (${clean(incident.deviceType, 60)})`],
-    ...(parts === '' ? [] : [['Same cause', parts] as [string, string]]),
+    ...partsOf(incident),
     ...(components.length > 0 ? [['Component', components.join('; or ')] as [string, string]] : []),
     ...(names.length > 0 ? [['Channels', names.join(', ')] as [string, string]] : []),
   ];
 }
 
+const levelNames: Readonly<Record<Level, string>> = { site: 'Site', line: 'Line', machine: 'Machine' };
+
 function assetOf({ asset }: Incident): [string, string][] {
   if (!asset) return [];
   const much = asset.criticality === undefined ? '' : ` (criticality ${asset.criticality})`;
   const guess = asset.inferred ? ', by its name' : '';
-  return [
-    [
-      asset.level === 'machine' ? 'Machine' : 'Line',
-      `${clean(asset.path.replaceAll('/', ' / '), 200)}${much}${guess}`,
-    ],
-  ];
+  return [[levelNames[asset.level], `${clean(asset.path.replaceAll('/', ' / '), 200)}${much}${guess}`]];
 }
 
 /** What may be broken: of the likely cause, or of each that is not far behind. */

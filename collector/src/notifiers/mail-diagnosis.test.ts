@@ -83,3 +83,27 @@ test('devices whose incidents have the same cause are named in its mail', () => 
   assert.match(text, /^Same cause: +pump-2, tank-1$/m);
   assert.match(wordsOf(html), /Same cause pump-2, tank-1/);
 });
+
+test('parts of other gateways are named with them, and what is only fed by it stands apart', () => {
+  const { gateway } = anIncident();
+  const parts = [
+    { id: 'inc-2', device: 'pump-1', gateway: 'gw-2' },
+    { id: 'inc-3', device: 'pump-1', gateway: 'gw-3' },
+    { id: 'inc-4', device: 'pump-2', gateway },
+    { id: 'inc-5', device: 'mill-1', gateway: 'gw-2', bond: 'feeds' as const },
+  ];
+  const { text } = render({ parts });
+  assert.match(text, /^Same cause: +gw-2\/pump-1, gw-3\/pump-1, pump-2$/m);
+  assert.match(text, /^Fed by it: +gw-2\/mill-1$/m);
+  const most = Array.from({ length: 30 }, (_, i) => ({ id: `inc-${i}`, device: `pump-${i}`, gateway }));
+  assert.match(render({ parts: most, partCount: 40 }).text, /^Same cause: .*\bpump-19 and 20 more$/m);
+  const both = render({ parts: [...parts, ...most], partCount: 60 }).text;
+  assert.doesNotMatch(both, /more$/m);
+  assert.match(both, /^Further devices: +40$/m);
+});
+
+test('an asset that is a site is called so, once', () => {
+  const asset = { path: 'north', level: 'site' as const, criticality: 'high' as const };
+  const { text } = render({ site: 'north', asset });
+  assert.deepEqual(text.match(/^(Site|Line|Machine): .*$/gm), ['Site:     north (criticality high)']);
+});

@@ -130,6 +130,8 @@ export function tainted(word: string): Incident {
     parts: [
       { id: 'inc-2', device: word },
       { id: 'inc-3', device: word },
+      { id: 'inc-4', device: word, gateway: `${word}-2` },
+      { id: 'inc-5', device: word, gateway: word, bond: 'feeds' },
     ],
     // Its empty lines part paragraphs, as they should.
     wording: { text: word.replaceAll(/\s+/g, ' '), model: word },
