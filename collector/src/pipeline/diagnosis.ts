@@ -2,6 +2,7 @@
 import type { Cause } from '../diagnosis/catalogue.js';
 import type { Diagnosis, EvidenceItem, LikelyCause } from '../diagnosis/diagnosis.js';
 import type { Finding } from './finding.js';
+import { groupSubject } from './grouping.js';
 
 const likely = 0.5;
 
@@ -18,7 +19,7 @@ export function diagnosisOf(
   const causes = finding.causes.flatMap(([id, probability]): LikelyCause[] => {
     const cause = catalogue.get(id);
     if (!cause) return [];
-    const named = (text: string) => text.replaceAll('{subject}', finding.named);
+    const named = (text: string) => ofGroup(finding, text).replaceAll('{subject}', finding.named);
     const { severity, component, actions } = cause;
     const words = { cause: named(cause.cause), component: named(component), actions: actions.map(named) };
     return [{ id, ...words, severity, probability, evidence: ids, against: [] }];
@@ -27,4 +28,12 @@ export function diagnosisOf(
   const [first] = causes;
   const verdict = !first ? 'unknown' : first.probability >= likely ? 'likely' : 'possible';
   return { atMs, verdict, agreed: 1, causes, unknown: first ? unknown : 1, evidence };
+}
+
+/** A group is named by its site or the collector, and neither is a gateway. */
+function ofGroup({ subject }: Finding, text: string): string {
+  if (subject !== groupSubject) return text;
+  return text
+    .replaceAll('Gateway {subject}', 'These gateways')
+    .replaceAll('gateway {subject}', 'these gateways');
 }

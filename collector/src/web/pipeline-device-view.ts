@@ -46,8 +46,12 @@ export const pipelineDeviceView: OpenView = (_store, [device = '']) => {
     try {
       const view = (await api.devices('_pipeline')).find(one => one.device === device);
       if (isClosed) return;
-      if (!view) body.replaceChildren(missing);
-      else {
+      if (!view) {
+        // It comes again with the next look after a start.
+        charts?.destroy();
+        charts = undefined;
+        body.replaceChildren(missing);
+      } else {
         if (!charts) open(view);
         const fields = view.fields.map(({ name }) => name);
         const end = view.lastRowMs;

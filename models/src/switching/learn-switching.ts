@@ -16,6 +16,8 @@ const [settleShare, meanShare] = [1 / 8, 1 / 4];
 const gapSteps = 30;
 /** Means a state is learned from at least, taken so many a time constant: they change slowly. */
 const [leastMeans, meansATime] = [200, 2];
+/** Of more, evenly chosen ones are enough to know some dozen weights and limits. */
+const mostMeans = 50_000;
 /** Steadies the regression where channels say the same thing, in units of a standardised channel. */
 const ridge = 1e-3;
 /**
@@ -51,16 +53,21 @@ export function learnSwitching(batch: RecordBatch, fields: readonly string[]): S
   };
   const states: Switching['states'] = [blank(found.phaseMs[0], 0), blank(found.phaseMs[1], 1)];
   const model: Switching = { fields: [...fields], by: found.by, states, maxGapMs };
-  const means = meansOf(model, batch, columns);
+  const means = meansOf(model, batch, columns).map(thinned);
   if (means.some(({ length }) => length < leastMeans)) return undefined;
   const whole = columns.map(column => momentsOf(column).deviation);
   const isLevel = columns.map((column, c) => whole[c]! > 0 && !isFlag(column));
   const learned = (state: State) => {
     // A channel that was never there in a state could only be found at fault for being there.
-    const judging = isLevel.map((level, c) => level && means[state].some(row => row[c] !== 0));
-    return withLimits(states[state], means[state], marginOf(found.phases[state]), whole, judging);
+    const judging = isLevel.map((level, c) => level && means[state]!.some(row => row[c] !== 0));
+    return withLimits(states[state], means[state]!, marginOf(found.phases[state]), whole, judging);
   };
   return { ...model, states: [learned(0), learned(1)] };
+}
+
+function thinned(means: readonly Float64Array[]): readonly Float64Array[] {
+  const stride = Math.max(1, Math.ceil(means.length / mostMeans));
+  return means.filter((_, i) => i % stride === 0);
 }
 
 function isFlag(column: Float64Array): boolean {
@@ -119,9 +126,10 @@ function withLimits(
     const sorted = sortedFinite(means.map(row => row[c]!));
     return [rounded(quantile(sorted, 0.001)), rounded(quantile(sorted, 0.999))];
   });
+  const products = productsOf(means, usual);
   const judged = state.center.flatMap((_, channel) => {
     if (!judging[channel]) return [];
-    const one = { channel, weights: weightsOf(means, usual, channel), low: 0, high: 0 };
+    const one = { channel, weights: weightsOf(products, channel), low: 0, high: 0 };
     const expecting = new StateLimits({ usual, judged: [one] });
     const offs = sortedFinite(means.map(row => row[channel]! - expecting.expected(0, row)));
     const [low, middle, high] = [0.0005, 0.5, 0.9995].map(share => quantile(offs, share));
@@ -132,25 +140,40 @@ function withLimits(
   return { ...state, usual, judged };
 }
 
-/** Ridge regression of a channel's means on those of the others, within their usual ranges. */
-function weightsOf(
-  means: readonly Float64Array[],
-  usual: readonly (readonly [number, number])[],
-  channel: number,
-): number[] {
-  const others = usual.map((_, c) => c).filter(c => c !== channel);
-  const products = others.map(() => new Array<number>(others.length + 1).fill(0));
-  for (const row of means)
-    for (const [i, a] of others.entries()) {
-      const witness = within(row[a]!, usual[a]!) / means.length;
-      for (const [k, b] of others.entries()) products[i]![k]! += witness * within(row[b]!, usual[b]!);
-      products[i]![others.length]! += witness * row[channel]!;
+/** Of the means, within their usual ranges, and of these with the means as they are. */
+interface Products {
+  /** [F, F] */
+  readonly witness: readonly Float64Array[];
+  /** [F, F] of witness a with mean b */
+  readonly mean: readonly Float64Array[];
+}
+
+function productsOf(means: readonly Float64Array[], usual: readonly (readonly [number, number])[]): Products {
+  const square = () => usual.map(() => new Float64Array(usual.length));
+  const products = { witness: square(), mean: square() };
+  const witnesses = new Float64Array(usual.length);
+  for (const row of means) {
+    for (let c = 0; c < usual.length; c++) witnesses[c] = within(row[c]!, usual[c]!);
+    for (let a = 0; a < usual.length; a++) {
+      const witness = witnesses[a]! / means.length;
+      const [ofWitness, ofMean] = [products.witness[a]!, products.mean[a]!];
+      for (let b = 0; b < usual.length; b++) {
+        ofWitness[b]! += witness * witnesses[b]!;
+        ofMean[b]! += witness * row[b]!;
+      }
     }
+  }
+  return products;
+}
+
+/** Ridge regression of a channel's means on those of the others, within their usual ranges. */
+function weightsOf({ witness, mean }: Products, channel: number): number[] {
+  const others = witness.map((_, c) => c).filter(c => c !== channel);
   const solution = solve(
-    products.map((row, i) => others.map((_, k) => row[k]! + (i === k ? ridge : 0))),
-    products.map(row => row[others.length]!),
+    others.map(a => others.map(b => witness[a]![b]! + (a === b ? ridge : 0))),
+    others.map(a => mean[a]![channel]!),
   );
-  const weights = new Array<number>(usual.length).fill(0);
+  const weights = new Array<number>(witness.length).fill(0);
   for (const [i, c] of others.entries()) weights[c] = rounded(solution[i]!, 9);
   return weights;
 }

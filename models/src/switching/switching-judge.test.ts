@@ -26,9 +26,19 @@ async function scorerOf(bundle: Bundle): Promise<Scorer> {
   return new Scorer({ models: [{ bundle, detector }], log: silentLogger });
 }
 
-async function scored(bundle: Bundle, batch: RecordBatch): Promise<RecordBatch> {
+/** In batches of so many rows: of each, some are explained. */
+async function scored(bundle: Bundle, batch: RecordBatch, rows = 250): Promise<RecordBatch> {
   await using scorer = await scorerOf(bundle);
-  return scorer.process(batch);
+  const found = { score: [] as number[], anomaly: [] as number[], evidence: [] as Evidence[] };
+  for (let from = 0; from < batch.time.length; from += rows) {
+    const part = sliceBatch(batch, from, Math.min(batch.time.length, from + rows));
+    const { score, anomaly, evidence = [] } = await scorer.process(part);
+    found.score.push(...score!);
+    found.anomaly.push(...anomaly!);
+    found.evidence.push(...evidence.map(one => ({ ...one, at: one.at + from })));
+  }
+  const { score, anomaly, evidence } = found;
+  return { ...batch, score: Float32Array.from(score), anomaly: Uint8Array.from(anomaly), evidence };
 }
 
 function flagged({ anomaly }: RecordBatch): number[] {
@@ -92,7 +102,7 @@ for (const method of methods)
         const { score, anomaly, evidence = [] } = await scorer.process(sliceBatch(faulty, from, to));
         found.score.push(...score!);
         found.anomaly.push(...anomaly!);
-        // The forest explains at most so many rows a batch: rows that the switch decides are compared.
+        // At most so many rows of a batch are explained: those that the switch decides are compared.
         found.evidence.push(...evidence.filter(isOfState).map(one => ({ ...one, at: one.at + from })));
         from = to;
         const saved = await scorer.save();
@@ -103,7 +113,11 @@ for (const method of methods)
       await scorer[Symbol.asyncDispose]();
       assert.deepEqual(Float32Array.from(found.score), whole.score, `SEED=${seed}`);
       assert.deepEqual(Uint8Array.from(found.anomaly), whole.anomaly, `SEED=${seed}`);
-      assert.deepEqual(found.evidence, whole.evidence!.filter(isOfState), `SEED=${seed}`);
+      const inBoth = (own: readonly Evidence[], others: readonly Evidence[]) =>
+        own.filter(one => isOfState(one) && others.some(({ at }) => at === one.at));
+      const common = inBoth(found.evidence, whole.evidence!);
+      assert.ok(common.length > 20, `${common.length} rows explained in both, SEED=${seed}`);
+      assert.deepEqual(common, inBoth(whole.evidence!, found.evidence), `SEED=${seed}`);
     });
   });
 
@@ -124,6 +138,32 @@ describe('of rows as they really come', () => {
     const fieldQuality = usual.values.map((_, c) => (c === 3 ? unknown : undefined));
     const states = (await scored(bundle, { ...usual, fieldQuality })).evidence ?? [];
     assert.deepEqual(states.filter(isOfState), []);
+  });
+
+  test('a row of before a fault is not in alarm because the machine is now', async () => {
+    const late = { from: 4000, rows: 20 };
+    const rowsMs = faulty.time.map((timeMs, r) =>
+      r >= late.from && r < late.from + late.rows ? faulty.time[r - 2000]! : timeMs,
+    );
+    const values = faulty.values.map(column =>
+      Float64Array.from(column as Float64Array, (value, r) =>
+        r >= late.from && r < late.from + late.rows ? Number(column[r - 2000]) : value,
+      ),
+    );
+    const rows = flagged(await scored(bundle, { ...faulty, time: rowsMs, values }));
+    const isAfter = (r: number) => r >= late.from + late.rows && r < 4500;
+    assert.ok(rows.includes(late.from - 1) && rows.some(isAfter), 'the fault is found');
+    assert.deepEqual(
+      rows.filter(r => r >= late.from && r < late.from + late.rows),
+      [],
+    );
+  });
+
+  test('of a batch in alarm, only some rows are explained', async () => {
+    const judged = await scored(bundle, faulty, faulty.time.length);
+    assert.ok(flagged(judged).length > 500);
+    const own = judged.evidence!.filter(isOfState);
+    assert.equal(own.length, 16);
   });
 
   test('values that are missing are no fault, nor are late rows', async () => {

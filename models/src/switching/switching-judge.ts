@@ -13,6 +13,8 @@ import type { Switching } from './switching-model.js';
 const mostChannels = 6;
 /** Below this a channel's part is not worth a person's attention. */
 const leastWeight = 0.02;
+/** To explain costs some 0.1 ms at 64 fields: of a batch, so many rows are. */
+const maxExplainedABatch = 16;
 const stateNames = ['off', 'on'] as const;
 
 /**
@@ -45,7 +47,9 @@ export class SwitchingJudge implements Judge {
     for (let r = 0; r < batch.time.length; r++) {
       const device = devices[batch.device[r]!]!;
       device.next(columns, r, batch.time[r]!);
-      // What the other does not judge, for the device is new or the row late, is not judged.
+      // What it knows is of now, and says nothing of a row of earlier.
+      if (batch.time[r]! < device.newestMs) continue;
+      // What the other does not judge, for the device is new, is not judged.
       const beyond = device.ratio >= 1 && !Number.isNaN(judgement.score[r]!);
       device.beyondRows = beyond ? device.beyondRows + 1 : 0;
       if (!beyond) continue;
@@ -53,7 +57,8 @@ export class SwitchingJudge implements Judge {
       judgement.anomaly[r] = 1;
       if (score <= judgement.score[r]!) continue;
       judgement.score[r] = score;
-      if (isExplained(device.beyondRows)) own.set(r, this.#explain(r, score, device));
+      if (own.size < maxExplainedABatch && isExplained(device.beyondRows))
+        own.set(r, this.#explain(r, score, device));
     }
     if (own.size === 0) return judgement;
     const others = judgement.evidence.filter(({ at }) => !own.has(at));

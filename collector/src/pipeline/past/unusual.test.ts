@@ -92,7 +92,9 @@ test('a trouble that many gateways share is none of the collector: others are ju
   const [odd, ...others] = rig.all;
   for (const one of others.slice(0, 6)) one.outboxShare = 0.9;
   await rig.run(60);
-  assert.match(rig.incidents('open')[0]?.title ?? '', /^6 of 8 gateways .* outbox/);
+  const [group] = rig.incidents('open');
+  assert.match(group?.title ?? '', /^6 of 8 gateways .* outbox/);
+  assert.match(group?.diagnosis?.causes[0]?.cause ?? '', /^The outbox of these gateways fills/);
   odd!.sentMs = 400;
   await rig.run(2400);
   const sources = rig.incidents('open').map(({ source, device }) => `${source} ${device}`);
