@@ -70,6 +70,7 @@ const table: readonly [string, number, number, number, Partial<Judged>, string, 
   ['likely a critical cause', 0.02, 1, 10, cause('critical'), 'critical', 'critical', 'warning'],
   ['possibly a critical cause', 0.02, 1, 10, cause('critical', 'possible'), 'info', 'info', 'info'],
   ['extreme, likely no fault', 0.9, 1, 10, cause('none'), 'warning', 'warning', 'warning'],
+  ['a rule that is not certain', 0.6, 1, 0, { detector: 'rule' }, 'critical', 'critical', 'critical'],
   ['a rule, likely no fault', 0, 1, 0, { ...rule, ...cause('none') }, 'critical', 'critical', 'critical'],
 ];
 

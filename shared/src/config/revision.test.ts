@@ -28,3 +28,18 @@ test('secrets do not count, wherever they stand, so that nothing can be learned 
   };
   assert.deepEqual(configRevisions(other), configRevisions(config));
 });
+
+test('nor do they in a URL, whatever stands in them; where it leads does count', () => {
+  const of = (url: string) => configRevisions({ uplink: { url } }).uplink;
+  const same = [
+    ['mqtt://u:pa/ss@h:1883', 'mqtt://u:other@h:1883'],
+    ['mqtt://u:p@ss w:rd@h', 'mqtt://u:x@h'],
+    ['https://h/in?token=a;b?c&bucket=b', 'https://h/in?token=xyz&bucket=b'],
+    ['https://u:a?b#c@h/in#key=1', 'https://u:d@h/in#key=2'],
+  ] as const;
+  for (const [one, other] of same) assert.equal(of(one), of(other), `${one} and ${other}`);
+  assert.notEqual(of('mqtt://u:p@h'), of('mqtt://u:p@other'));
+  assert.notEqual(of('https://h/a?token=x'), of('https://h/b?token=x'));
+  const rule = (expression: string) => configRevisions({ rules: [{ when: expression }] }).rules;
+  assert.notEqual(rule('x > 1 && y>=2'), rule('x > 1 && y>=3'), 'no URL');
+});
