@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '@edgeward/shared/clock';
 import { silentLogger } from '@edgeward/shared/log';
+import { ClassicLevel } from 'classic-level';
 import { AlertStore } from '../alerts/alert-store.js';
 import { afterwards, temporaryFolder } from '../testing/alert-bench.js';
 import { anIncident } from '../testing/an-incident.js';
@@ -158,4 +159,34 @@ test('refuses a configuration that could not work', () => {
   assert.throws(() => mailConfig.parse({ ...good, linkBase: 'javascript:alert(1)' }));
   assert.throws(() => mailConfig.parse({ ...good, smtp: { host: 'h', password: 'plain' } }));
   assert.throws(() => mailConfig.parse({ ...good, tto: 'x' }));
+});
+
+test('one whose stored text is damaged fails alone, and delays no other', limit, async t => {
+  const folder = await temporaryFolder(t);
+  const first = await mailProcess(t, folder, configFor(1));
+  for (const id of ['inc-1', 'inc-2']) await first.put('opened', anIncident({ id }));
+  await first.stop();
+  const db = new ClassicLevel<string, string>(`${folder}/incidents`);
+  await db.put('body/inc-1-opened', '{"text": "incid');
+  await db.close();
+  const server = await mailServer(t);
+  const { queue } = await mailProcess(t, folder, configFor(server.port));
+  await until(queue, 'inc-2-opened', isSent);
+  const lost = await until(queue, 'inc-1-opened', ({ state }) => state === 'failed');
+  assert.match(lost.reason ?? '', /lost with a damaged store/);
+  assert.equal(server.received.length, 1);
+});
+
+test('of what is done the mails of incidents that are over go first', limit, async t => {
+  const { queue, put } = await mailProcess(t, await temporaryFolder(t), configFor(undefined));
+  await put('opened', anIncident({ id: 'inc-long' }));
+  const kinds = ['opened', 'closed'] as const;
+  const others = Array.from({ length: 505 }, (_, i) =>
+    kinds.map(kind => ({ kind, incident: anIncident({ id: `inc-${i}` }) })),
+  );
+  for (const some of [others.slice(0, 495), others.slice(495)]) queue.prepare(some.flat()).committed();
+  await put('closed', anIncident({ id: 'inc-long' }));
+  const left = queue.list(2000).map(({ id }) => id);
+  assert.equal(left.length, 1000);
+  assert.ok(left.includes('inc-long-opened') && left.includes('inc-long-closed'));
 });
