@@ -1,8 +1,9 @@
 /**
  * Line and machine by what plants call their devices: `line2-press4-hydraulics`, `L2.P4.pump`,
- * `north/line-2/press-4/pump`. Cautious: a name that does not clearly say it gives nothing, since a wrong guess would
+ * `north.line-2.press-4.pump`. Cautious: a name that does not clearly say it gives nothing, since a wrong guess would
  * put strangers together, and none only keeps them apart.
  */
+import { namePattern } from '@edgeward/shared/topics';
 
 /** Labels from the outside in. */
 export interface InferredPlace {
@@ -14,11 +15,8 @@ export interface InferredPlace {
   readonly machine: boolean;
 }
 
-/** Longer names are no names that a person gave. */
-const longestName = 120;
 /** `a1b2`: a serial number rather than a name. */
 const serial = /\p{N}\p{L}/u;
-const allowed = /^[\p{L}\p{N} ._:/-]+$/u;
 const lineWords: ReadonlySet<string> = new Set(['line', 'linie', 'ln']);
 /** Numbered, and no machines: places, and parts of the measuring equipment. */
 const noMachines: ReadonlySet<string> = new Set(
@@ -37,9 +35,9 @@ interface Part {
 
 /** The same name gives the same place. Undefined: the name does not tell. Takes time in proportion to its length. */
 export function inferPlace(device: string, site: string | null): InferredPlace | undefined {
-  if (device.length > longestName || !allowed.test(device) || serial.test(device)) return undefined;
-  const levels = ['/', '.', ':'].map(mark => device.split(mark)).find(parts => parts.length > 1);
-  return levels ? fromLevels(levels, site) : fromParts(partsOf(device));
+  if (!namePattern.test(device) || serial.test(device)) return undefined;
+  const levels = device.split('.');
+  return levels.length > 1 ? fromLevels(levels, site) : fromParts(partsOf(device));
 }
 
 /** `north`, `hall-3`, `line-2`, `press-4`, `pump`: each segment is one thing, and the last one is the device. */
