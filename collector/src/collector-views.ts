@@ -98,10 +98,11 @@ export class Views implements CollectorViews, Disposable {
     return this.#parts.gateways.all().map(gateway => this.#gatewayView(gateway, open.get(gateway.id) ?? 0));
   }
 
-  devices(gateway?: string): DeviceView[] {
+  devices(gateway?: string, device?: string): DeviceView[] {
     return this.#liveOf(gateway)
       .all()
       .filter(history => gateway === undefined || history.gateway === gateway)
+      .filter(history => device === undefined || history.device === device)
       .map(history => this.#deviceView(history));
   }
 

@@ -446,7 +446,8 @@ export interface DemoState {
 
 export interface CollectorViews {
   gateways(): readonly GatewayView[];
-  devices(gateway?: string): readonly DeviceView[];
+  /** @param device  only this one */
+  devices(gateway?: string, device?: string): readonly DeviceView[];
   series(query: SeriesQuery): SeriesView | undefined;
   /** @param under  only those of the site, line or machine with this path, and what lies in it */
   incidents(limit: number, under?: string): readonly Incident[];

@@ -31,11 +31,12 @@ export function fleet(app: Api, views: CollectorViews): void {
             description:
               'Only of this gateway; `_pipeline`: the collector, its sinks and the gateways themselves, which are not among all',
           }),
+          device: anyName.optional().meta({ description: 'Only this device' }),
         }),
         response: { 200: z.array(deviceView).readonly(), default: errorBody },
       },
     },
-    async request => views.devices(request.query.gateway),
+    async request => views.devices(request.query.gateway, request.query.device),
   );
 
   app.get(

@@ -25,6 +25,7 @@ test('every reading route answers what its schema promises', async () => {
     '/api/gateways': z.array(schemas.gatewayView).length(3),
     '/api/devices': z.array(schemas.deviceView).length(6),
     '/api/devices?gateway=gw-cold-1': z.array(schemas.deviceView).length(2),
+    '/api/devices?gateway=_pipeline&device=_collector': z.array(schemas.deviceView).length(1),
     '/api/ledger': schemas.ledgerView,
     '/api/events?limit=1': z.array(schemas.eventView).length(1),
     '/api/incidents?limit=1': z.array(schemas.incident).length(1),

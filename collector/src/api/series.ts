@@ -36,7 +36,7 @@ export function series(app: Api, views: CollectorViews): void {
     async request => {
       const { gateway, device, fields, from, to, points } = request.query;
       if (from > to) throw reversed(from);
-      const known = views.devices(gateway).find(one => one.device === device);
+      const known = views.devices(gateway, device)[0];
       if (!known) throw noDevice(device);
       const found = views.series({
         gateway,

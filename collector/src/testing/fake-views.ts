@@ -139,11 +139,13 @@ export class FakeViews implements CollectorViews {
     }));
   }
 
-  devices(gateway?: string): readonly DeviceView[] {
-    if (gateway === '_pipeline') return this.pipeline.devices();
+  devices(gateway?: string, device?: string): readonly DeviceView[] {
+    const isAsked = (view: DeviceView) => device === undefined || view.device === device;
+    if (gateway === '_pipeline') return this.pipeline.devices().filter(isAsked);
     return this.#gateways
       .filter(one => gateway === undefined || one.id === gateway)
-      .flatMap(one => one.devices.map(device => this.#view(device)));
+      .flatMap(one => one.devices.map(known => this.#view(known)))
+      .filter(isAsked);
   }
 
   series({ gateway, device, fields, fromMs, toMs, maxPoints }: SeriesQuery): SeriesView | undefined {

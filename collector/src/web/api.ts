@@ -31,10 +31,8 @@ export function collectorNow(): number {
 }
 
 export const api = {
-  devices: (gateway?: string) =>
-    ask<readonly DeviceView[]>(
-      `/api/devices${gateway === undefined ? '' : `?gateway=${encodeURIComponent(gateway)}`}`,
-    ),
+  devices: (of: { readonly gateway?: string; readonly device?: string } = {}) =>
+    ask<readonly DeviceView[]>(`/api/devices?${new URLSearchParams(of)}`),
   incident: (id: string) => ask<Incident>(incidentAt(id)),
   notification: (notifier: string, id: string) =>
     ask<NoticeBody>(`/api/notifications/${encodeURIComponent(notifier)}/${encodeURIComponent(id)}`),

@@ -44,7 +44,7 @@ export const pipelineDeviceView: OpenView = (_store, [device = '']) => {
   };
   const load = async () => {
     try {
-      const view = (await api.devices('_pipeline')).find(one => one.device === device);
+      const [view] = await api.devices({ gateway: '_pipeline', device });
       if (isClosed) return;
       if (!view) {
         // It comes again with the next look after a start.

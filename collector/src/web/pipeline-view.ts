@@ -73,7 +73,7 @@ class PipelinePoll {
   start(draw: () => void): void {
     const ask = async () => {
       try {
-        this.#take(await api.devices('_pipeline'));
+        this.#take(await api.devices({ gateway: '_pipeline' }));
         this.failure = undefined;
         if (!this.#isStopped) draw();
         await this.#fill();

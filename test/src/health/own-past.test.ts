@@ -20,5 +20,5 @@ test('most of the faults that no rule tells are found', () => {
     return findFault(fleet, new OwnPastArm(fault.kind, 1), fault, 9 * minutesADay + 400, 360).minutes;
   });
   const missed = faults.filter((_, i) => found[i] === undefined).map(({ name }) => name);
-  assert.ok(missed.length <= 3, `missed: ${missed.join('; ')}; SEED=${seed}`);
+  assert.ok(missed.length <= 1, `missed: ${missed.join('; ')}; SEED=${seed}`);
 });

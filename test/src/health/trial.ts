@@ -32,14 +32,17 @@ export interface Found {
 /** The fault is in device 0, and lasts for so many minutes. */
 export function findFault(fleet: Fleet, arm: Arm, fault: Fault, fromMinute: number, lasts: number): Found {
   let minutes: number | undefined;
+  /** What is in alarm when the fault begins has not found it, however long that lasts. */
+  let wasBefore = false;
   const change = (device: number, minute: number, values: Values) =>
     device === 0 && minute >= fromMinute ? fault.apply(values, minute - fromMinute) : values;
   run(
     { ...fleet, days: (fromMinute + lasts) / minutesADay },
     arm,
     (device, minute, isAlarm) => {
-      // What is in alarm when the fault begins has not found it.
-      if (device === 0 && minute >= fromMinute + 2 && isAlarm) minutes ??= minute - fromMinute;
+      if (device !== 0) return;
+      wasBefore = isAlarm && (wasBefore || minute < fromMinute + 2);
+      if (isAlarm && !wasBefore) minutes ??= minute - fromMinute;
     },
     change,
   );
